@@ -6,8 +6,8 @@
 
 namespace marquee::cluster {
 
-std::string_view build_version();   // "0.1.0"
-std::string_view build_commit();    // abbreviated git commit, "-dirty" behind it where files changed
+std::string_view build_version();  // "0.1.0"
+std::string_view build_commit();   // abbreviated git commit, "-dirty" behind it where files changed
 std::string_view build_compiler();  // "GNU 12.2.0"
 std::string_view build_type();      // "Release"
 bool built_with_cuda();

@@ -1,0 +1,33 @@
+// SHA-256 (OpenSSL) of bytes, text and files, as lower-case hex.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace marquee::cluster {
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::span<const std::byte> bytes);
+  void update(std::string_view bytes);
+  std::string hex();  // finishes: no update after it
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+std::string sha256_hex(std::string_view bytes);
+// Throws environment when the file cannot be read.
+std::string sha256_file(const std::filesystem::path& path);
+
+}  // namespace marquee::cluster

@@ -1,0 +1,457 @@
+#include "workers/hdf5_file.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include <hdf5.h>
+
+#include "cluster/error.h"
+#include "cluster/log.h"
+#include "cluster/sha256.h"
+
+namespace marquee::workers {
+namespace {
+
+constexpr hsize_t kUserBlock = 512;
+constexpr std::int64_t kMaxStringBytes = std::int64_t{64} << 20;
+constexpr std::string_view kSealMagic = "marquee-hdf5-1 sha256:";
+
+// One owner per HDF5 id; `close` is the matching H5?close.
+class Handle {
+ public:
+  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Handle& operator=(Handle&&) = delete;
+  ~Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+  hid_t get() const { return id_; }
+  bool valid() const { return id_ >= 0; }
+
+ private:
+  hid_t id_;
+  herr_t (*close_)(hid_t);
+};
+
+// The library prints its error stack unless told otherwise; our errors name file and object
+// instead.
+void silence_error_stack() {
+  static const bool once = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+  static_cast<void>(once);
+}
+
+struct TypePair {
+  hid_t memory;
+  torch::ScalarType scalar;
+};
+
+// In-memory type for a stored one; -1 where it is not a number that we read.
+TypePair memory_type(hid_t stored) {
+  const std::size_t size = H5Tget_size(stored);
+  if (H5Tget_class(stored) == H5T_FLOAT) {
+    if (size == 2 || size == 4) return {H5T_NATIVE_FLOAT, torch::kFloat32};
+    if (size == 8) return {H5T_NATIVE_DOUBLE, torch::kFloat64};
+  }
+  if (H5Tget_class(stored) == H5T_INTEGER) {
+    const bool is_signed = H5Tget_sign(stored) == H5T_SGN_2;
+    if (size == 1) {
+      return is_signed ? TypePair{H5T_NATIVE_INT8, torch::kInt8}
+                       : TypePair{H5T_NATIVE_UINT8, torch::kUInt8};
+    }
+    if (is_signed && size == 2) return {H5T_NATIVE_INT16, torch::kInt16};
+    if (is_signed && size == 4) return {H5T_NATIVE_INT32, torch::kInt32};
+    if (size <= 8) return {H5T_NATIVE_INT64, torch::kInt64};
+  }
+  return {-1, torch::kFloat32};
+}
+
+TypePair stored_type(torch::ScalarType type) {
+  switch (type) {
+    case torch::kFloat32:
+      return {H5T_NATIVE_FLOAT, type};
+    case torch::kFloat64:
+      return {H5T_NATIVE_DOUBLE, type};
+    case torch::kInt64:
+      return {H5T_NATIVE_INT64, type};
+    case torch::kInt32:
+      return {H5T_NATIVE_INT32, type};
+    case torch::kInt16:
+      return {H5T_NATIVE_INT16, type};
+    case torch::kUInt8:
+      return {H5T_NATIVE_UINT8, type};
+    default:
+      return {-1, type};
+  }
+}
+
+// Opened group or data set ("" is the root) together with how to close it.
+Handle open_object(hid_t file, const std::string& name) {
+  return {H5Oopen(file, name.empty() ? "/" : name.c_str(), H5P_DEFAULT), H5Oclose};
+}
+
+// Reads a string through `read` (H5Dread or H5Aread bound to the object), of fixed or variable
+// length.
+template <typename Read>
+bool read_text(hid_t type, hid_t space, Read read, std::string& value) {
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return false;
+  if (H5Tis_variable_str(type) > 0) {
+    char* text = nullptr;
+    const Handle memory(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(memory.get(), H5T_VARIABLE);
+    H5Tset_cset(memory.get(), H5Tget_cset(type));
+    if (read(memory.get(), &text) < 0) return false;
+    value = text == nullptr ? "" : text;
+    H5free_memory(text);
+    return true;
+  }
+  const std::size_t size = H5Tget_size(type);
+  if (size > static_cast<std::size_t>(kMaxStringBytes)) return false;
+  value.assign(size, '\0');
+  if (read(type, value.data()) < 0) return false;
+  value.resize(std::min(value.size(), value.find('\0')));
+  return true;
+}
+
+Handle text_type(std::size_t size) {
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.get(), std::max<std::size_t>(size, 1));
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  return type;
+}
+
+Handle create_with_parents() {
+  Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(list.get(), 1);
+  return list;
+}
+
+std::string hash_behind_user_block(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(kUserBlock));
+  if (!file) cluster::throw_environment(path.string() + ": cannot be read behind its user block");
+  cluster::Sha256 hash;
+  std::vector<char> buffer(std::size_t{1} << 20);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
+         file.gcount() > 0) {
+    hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(file.gcount())));
+  }
+  if (file.bad()) cluster::throw_environment(path.string() + ": read error");
+  return hash.hex();
+}
+
+}  // namespace
+
+Hdf5File::Hdf5File(std::filesystem::path path, std::int64_t id) : path_(std::move(path)), id_(id) {}
+Hdf5File::Hdf5File(Hdf5File&& other) noexcept
+    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)) {}
+Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(id_, other.id_);
+  return *this;
+}
+Hdf5File::~Hdf5File() {
+  if (id_ >= 0 && H5Fclose(id_) < 0) {
+    cluster::log_error("hdf5",
+                       path_.string() + ": could not be closed; its content is not to be trusted");
+  }
+}
+
+void Hdf5File::fail(const std::string& object, const std::string& what) const {
+  cluster::throw_environment(path_.string() + (object.empty() ? "" : ": '" + object + "'") + " " +
+                             what);
+}
+
+Hdf5File Hdf5File::open_read(const std::filesystem::path& path) {
+  silence_error_stack();
+  if (!std::filesystem::exists(path)) cluster::throw_environment(path.string() + ": no such file");
+  const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (id < 0)
+    cluster::throw_environment(path.string() + ": not a readable HDF5 file (cut off or damaged?)");
+  return {path, id};
+}
+
+Hdf5File Hdf5File::create(const std::filesystem::path& path, bool user_block) {
+  silence_error_stack();
+  const Handle properties(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  if (user_block) H5Pset_userblock(properties.get(), kUserBlock);
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, properties.get(), H5P_DEFAULT);
+  if (id < 0) cluster::throw_environment(path.string() + ": cannot be created");
+  return {path, id};
+}
+
+void Hdf5File::close() {
+  const bool flushed = H5Fflush(id_, H5F_SCOPE_GLOBAL) >= 0;
+  const bool closed = H5Fclose(std::exchange(id_, -1)) >= 0;
+  if (!flushed || !closed) fail("", "could not be written whole (disk full?)");
+}
+
+bool Hdf5File::has(const std::string& name) const {
+  if (name.empty()) return true;
+  // H5Lexists wants every link on the way to exist.
+  for (std::size_t slash = name.find('/');; slash = name.find('/', slash + 1)) {
+    if (H5Lexists(id_, name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
+    if (slash == std::string::npos) return true;
+  }
+}
+
+bool Hdf5File::is_group(const std::string& name) const {
+  if (!has(name)) return false;
+  const Handle object = open_object(id_, name);
+  return object.valid() && H5Iget_type(object.get()) == H5I_GROUP;
+}
+
+std::vector<std::string> Hdf5File::children(const std::string& group) const {
+  const Handle object = open_object(id_, group);
+  H5G_info_t info{};
+  if (!object.valid() || H5Gget_info(object.get(), &info) < 0) fail(group, "is not a group");
+  std::vector<std::string> names;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const ssize_t size = H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i,
+                                            nullptr, 0, H5P_DEFAULT);
+    if (size < 0 || size > 4096) fail(group, "has a member whose name cannot be read");
+    std::string name(static_cast<std::size_t>(size) + 1, '\0');
+    H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(), name.size(),
+                       H5P_DEFAULT);
+    name.pop_back();
+    names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::int64_t> Hdf5File::shape(const std::string& name) const {
+  if (!has(name)) fail(name, "is missing");
+  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!data.valid()) fail(name, "is not a data set");
+  const Handle space(H5Dget_space(data.get()), H5Sclose);
+  const int rank = H5Sget_simple_extent_ndims(space.get());
+  if (rank < 0 || rank > 16) fail(name, "has no simple extent of at most 16 dimensions");
+  std::vector<hsize_t> extent(static_cast<std::size_t>(rank));
+  H5Sget_simple_extent_dims(space.get(), extent.data(), nullptr);
+  return {extent.begin(), extent.end()};
+}
+
+Tensor Hdf5File::read_tensor(const std::string& name, std::int64_t max_bytes) const {
+  const std::vector<std::int64_t> extent = shape(name);
+  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Handle stored(H5Dget_type(data.get()), H5Tclose);
+  const TypePair type = memory_type(stored.get());
+  if (type.memory < 0) fail(name, "is not an array of numbers of a known type");
+  std::int64_t bytes = static_cast<std::int64_t>(torch::elementSize(type.scalar));
+  for (const std::int64_t size : extent) {
+    if (size < 0 || (size > 0 && bytes > max_bytes / size)) {
+      fail(name, "is larger than the " + std::to_string(max_bytes) + " bytes allowed");
+    }
+    bytes *= size;
+  }
+  Tensor tensor = torch::empty(extent, type.scalar);
+  if (tensor.numel() > 0 &&
+      H5Dread(data.get(), type.memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.data_ptr()) < 0) {
+    fail(name, "cannot be read (damaged?)");
+  }
+  return tensor;
+}
+
+std::string Hdf5File::read_string(const std::string& name) const {
+  if (!has(name)) fail(name, "is missing");
+  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!data.valid()) fail(name, "is not a data set");
+  const Handle type(H5Dget_type(data.get()), H5Tclose);
+  const Handle space(H5Dget_space(data.get()), H5Sclose);
+  std::string value;
+  const auto read = [&](hid_t memory, void* out) {
+    return H5Dread(data.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
+  };
+  if (!read_text(type.get(), space.get(), read, value)) fail(name, "is not a readable string");
+  return value;
+}
+
+void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool compress) {
+  const Tensor values = tensor.detach().to(torch::kCPU).contiguous();
+  const TypePair type = stored_type(values.scalar_type());
+  MARQUEE_CHECK(type.memory >= 0, "write_tensor: type of '" + name + "' has no HDF5 form here");
+  const std::vector<hsize_t> extent(values.sizes().begin(), values.sizes().end());
+  const Handle space(
+      extent.empty() ? H5Screate(H5S_SCALAR)
+                     : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
+      H5Sclose);
+  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  if (compress && values.numel() > 0 && !extent.empty()) {
+    std::vector<hsize_t> chunk = extent;
+    const auto row_bytes = static_cast<hsize_t>(values.nbytes()) / chunk[0];
+    chunk[0] =
+        std::clamp<hsize_t>((hsize_t{1} << 20) / std::max<hsize_t>(row_bytes, 1), 1, chunk[0]);
+    H5Pset_chunk(properties.get(), static_cast<int>(chunk.size()), chunk.data());
+    H5Pset_shuffle(properties.get());
+    H5Pset_deflate(properties.get(), 4);
+  }
+  const Handle links = create_with_parents();
+  const Handle data(H5Dcreate2(id_, name.c_str(), type.memory, space.get(), links.get(),
+                               properties.get(), H5P_DEFAULT),
+                    H5Dclose);
+  if (!data.valid() || (values.numel() > 0 && H5Dwrite(data.get(), type.memory, H5S_ALL, H5S_ALL,
+                                                       H5P_DEFAULT, values.data_ptr()) < 0)) {
+    fail(name, "cannot be written (disk full?)");
+  }
+}
+
+void Hdf5File::write_string(const std::string& name, const std::string& value) {
+  const Handle type = text_type(value.size());
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle links = create_with_parents();
+  const Handle data(
+      H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
+      H5Dclose);
+  const std::string bytes = value.empty() ? std::string(1, '\0') : value;
+  if (!data.valid() ||
+      H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
+    fail(name, "cannot be written (disk full?)");
+  }
+}
+
+void Hdf5File::make_group(const std::string& name) {
+  if (has(name)) return;
+  const Handle links = create_with_parents();
+  const Handle group(H5Gcreate2(id_, name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
+                     H5Gclose);
+  if (!group.valid()) fail(name, "cannot be made");
+}
+
+bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
+  if (!has(object)) return false;
+  const Handle owner = open_object(id_, object);
+  return owner.valid() && H5Aexists(owner.get(), name.c_str()) > 0;
+}
+
+std::string Hdf5File::string_attribute(const std::string& object, const std::string& name) const {
+  if (!has_attribute(object, name)) fail(object, "has no attribute '" + name + "'");
+  const Handle owner = open_object(id_, object);
+  const Handle attribute(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose);
+  const Handle type(H5Aget_type(attribute.get()), H5Tclose);
+  const Handle space(H5Aget_space(attribute.get()), H5Sclose);
+  std::string value;
+  const auto read = [&](hid_t memory, void* out) { return H5Aread(attribute.get(), memory, out); };
+  if (!read_text(type.get(), space.get(), read, value)) {
+    fail(object, "attribute '" + name + "' is not a readable string");
+  }
+  return value;
+}
+
+namespace {
+
+// All values of a numeric attribute, converted to `memory`; false where it is not one.
+template <typename Value>
+bool numbers_of(hid_t owner, const std::string& name, hid_t memory, std::vector<Value>& values) {
+  const Handle attribute(H5Aopen(owner, name.c_str(), H5P_DEFAULT), H5Aclose);
+  const Handle type(H5Aget_type(attribute.get()), H5Tclose);
+  const Handle space(H5Aget_space(attribute.get()), H5Sclose);
+  const H5T_class_t kind = H5Tget_class(type.get());
+  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
+  if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || count < 0 || count > 4096) return false;
+  values.resize(static_cast<std::size_t>(count));
+  return H5Aread(attribute.get(), memory, values.data()) >= 0;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> Hdf5File::ints_attribute(const std::string& object,
+                                                   const std::string& name) const {
+  if (!has_attribute(object, name)) fail(object, "has no attribute '" + name + "'");
+  std::vector<std::int64_t> values;
+  if (!numbers_of(open_object(id_, object).get(), name, H5T_NATIVE_INT64, values)) {
+    fail(object, "attribute '" + name + "' is not a list of whole numbers");
+  }
+  return values;
+}
+
+std::int64_t Hdf5File::int_attribute(const std::string& object, const std::string& name) const {
+  const std::vector<std::int64_t> values = ints_attribute(object, name);
+  if (values.size() != 1) fail(object, "attribute '" + name + "' is not one number");
+  return values[0];
+}
+
+double Hdf5File::double_attribute(const std::string& object, const std::string& name) const {
+  if (!has_attribute(object, name)) fail(object, "has no attribute '" + name + "'");
+  std::vector<double> values;
+  if (!numbers_of(open_object(id_, object).get(), name, H5T_NATIVE_DOUBLE, values) ||
+      values.size() != 1) {
+    fail(object, "attribute '" + name + "' is not one number");
+  }
+  return values[0];
+}
+
+namespace {
+
+bool put_attribute(hid_t file, const std::string& object, const std::string& name, hid_t type,
+                   const void* value) {
+  const Handle owner = open_object(file, object);
+  if (!owner.valid()) return false;
+  if (H5Aexists(owner.get(), name.c_str()) > 0) H5Adelete(owner.get(), name.c_str());
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle attribute(
+      H5Acreate2(owner.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  return attribute.valid() && H5Awrite(attribute.get(), type, value) >= 0;
+}
+
+}  // namespace
+
+void Hdf5File::set_attribute(const std::string& object, const std::string& name,
+                             std::string_view value) {
+  // A compact attribute holds at most 64 KiB; longer text belongs into a data set.
+  MARQUEE_CHECK(value.size() < 60000,
+                "attribute '" + name + "' is too long for HDF5; use write_string");
+  const Handle type = text_type(value.size());
+  const std::string bytes = value.empty() ? std::string(1, '\0') : std::string(value);
+  if (!put_attribute(id_, object, name, type.get(), bytes.data())) {
+    fail(object, "attribute '" + name + "' cannot be written");
+  }
+}
+void Hdf5File::set_attribute(const std::string& object, const std::string& name,
+                             const char* value) {
+  set_attribute(object, name, std::string_view(value));
+}
+void Hdf5File::set_attribute(const std::string& object, const std::string& name,
+                             std::int64_t value) {
+  if (!put_attribute(id_, object, name, H5T_NATIVE_INT64, &value)) {
+    fail(object, "attribute '" + name + "' cannot be written");
+  }
+}
+void Hdf5File::set_attribute(const std::string& object, const std::string& name, double value) {
+  if (!put_attribute(id_, object, name, H5T_NATIVE_DOUBLE, &value)) {
+    fail(object, "attribute '" + name + "' cannot be written");
+  }
+}
+
+std::string seal_hdf5(const std::filesystem::path& path) {
+  const std::string hash = hash_behind_user_block(path);
+  std::string block(kSealMagic);
+  block += hash + "\n";
+  block.resize(kUserBlock, '\0');
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.write(block.data(), static_cast<std::streamsize>(block.size()));
+  file.close();
+  if (!file)
+    cluster::throw_environment(path.string() + ": the seal cannot be written (disk full?)");
+  return hash;
+}
+
+std::string check_hdf5(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) cluster::throw_environment(path.string() + ": no such file");
+  std::string block(kSealMagic.size() + 64, '\0');
+  file.read(block.data(), static_cast<std::streamsize>(block.size()));
+  if (!file || !block.starts_with(kSealMagic)) {
+    cluster::throw_environment(path.string() +
+                               ": no seal in its user block (not a file of marquee, or cut off)");
+  }
+  const std::string hash = hash_behind_user_block(path);
+  if (block.substr(kSealMagic.size()) != hash) {
+    cluster::throw_environment(path.string() +
+                               ": its bytes do not match the SHA-256 in its user block (damaged)");
+  }
+  return hash;
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,86 @@
+// HDF5 files with tensors inside: one move-only owner per handle, sizes bounded before anything is
+// allocated, errors that name the file and the object.
+//
+// Used for checkpoints, results, caches and the golden reference files. A file of ours is written
+// aside (cluster::StagedFile), closed, sealed (seal_hdf5) and renamed; it carries a 512-byte user
+// block with the SHA-256 of everything behind it, so a torn or flipped file is found before it is
+// believed.
+//
+// Not thread safe: one file belongs to one thread. Errors: cluster::Error, kind environment.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workers/torch.h"
+
+namespace marquee::workers {
+
+class Hdf5File {
+ public:
+  // Opens for reading. Throws when the file is absent, not HDF5, or damaged.
+  static Hdf5File open_read(const std::filesystem::path& path);
+  // Creates (truncates); `user_block` reserves 512 bytes in front for seal_hdf5.
+  static Hdf5File create(const std::filesystem::path& path, bool user_block = true);
+
+  Hdf5File(Hdf5File&& other) noexcept;
+  Hdf5File& operator=(Hdf5File&& other) noexcept;
+  Hdf5File(const Hdf5File&) = delete;
+  Hdf5File& operator=(const Hdf5File&) = delete;
+  ~Hdf5File();
+
+  // Flushes and closes; throws when the file system refused anything. The destructor only logs.
+  void close();
+  const std::filesystem::path& path() const { return path_; }
+
+  // `name` is a path from the root: "group/data". The empty name is the root group.
+  bool has(const std::string& name) const;
+  bool is_group(const std::string& name) const;
+  // Names of the members of a group, sorted.
+  std::vector<std::string> children(const std::string& group) const;
+  // Extents of a data set; {} for a scalar.
+  std::vector<std::int64_t> shape(const std::string& name) const;
+
+  // Reads a whole data set. float32/64, int8..64 and uint8 keep their type; float16 comes as
+  // float32, uint16, uint32 and uint64 as int64. Refuses more than `max_bytes` in memory.
+  Tensor read_tensor(const std::string& name, std::int64_t max_bytes = std::int64_t{8} << 30) const;
+  // Reads a scalar string (fixed or variable length).
+  std::string read_string(const std::string& name) const;
+
+  // Intermediate groups are made as needed. `compress`: chunked, shuffle + deflate level 4.
+  void write_tensor(const std::string& name, const Tensor& tensor, bool compress = false);
+  void write_string(const std::string& name, const std::string& value);
+  void make_group(const std::string& name);
+
+  // Attributes of a group or data set ("" is the root group).
+  bool has_attribute(const std::string& object, const std::string& name) const;
+  std::string string_attribute(const std::string& object, const std::string& name) const;
+  std::int64_t int_attribute(const std::string& object, const std::string& name) const;
+  double double_attribute(const std::string& object, const std::string& name) const;
+  std::vector<std::int64_t> ints_attribute(const std::string& object,
+                                           const std::string& name) const;
+  void set_attribute(const std::string& object, const std::string& name, std::string_view value);
+  void set_attribute(const std::string& object, const std::string& name, const char* value);
+  void set_attribute(const std::string& object, const std::string& name, std::int64_t value);
+  void set_attribute(const std::string& object, const std::string& name, double value);
+
+ private:
+  Hdf5File(std::filesystem::path path, std::int64_t id);
+  [[noreturn]] void fail(const std::string& object, const std::string& what) const;
+
+  std::filesystem::path path_;
+  std::int64_t id_ = -1;
+};
+
+// Writes "marquee-hdf5-1 sha256:<64 hex>\n" into the user block: the SHA-256 of all bytes after it.
+// The file must be closed. Returns the hash.
+std::string seal_hdf5(const std::filesystem::path& path);
+
+// Compares the user block with the bytes; throws Error{environment} naming the file when they
+// differ or when there is no seal. Returns the hash.
+std::string check_hdf5(const std::filesystem::path& path);
+
+}  // namespace marquee::workers

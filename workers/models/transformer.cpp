@@ -1,0 +1,158 @@
+#include "workers/models/transformer.h"
+
+#include "cluster/error.h"
+#include "workers/random.h"
+
+namespace marquee::workers {
+namespace {
+
+constexpr double kLayerNormEpsilon = 1e-12;
+constexpr float kInitScale = 0.02F;
+
+// Dense layer with a kernel whose leading dimensions make up the input width (kernels of attention
+// are stored with heads apart).
+Tensor dense(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
+  const Tensor kernel = parameters.at(name + "/kernel").reshape({x.size(-1), -1});
+  const Tensor rows = x.reshape({-1, x.size(-1)});
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = kernel.size(1);
+  return at::addmm(parameters.at(name + "/bias").reshape({-1}), rows, kernel).reshape(shape);
+}
+
+Tensor layer_norm(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
+  return at::layer_norm(x, {x.size(-1)}, parameters.at(name + "/scale"),
+                        parameters.at(name + "/bias"), kLayerNormEpsilon);
+}
+
+Tensor self_attention(const TransformerConfig& config, const ParameterMap& parameters,
+                      const Tensor& x, const std::string& name) {
+  const std::int64_t batch = x.size(0), length = x.size(1);
+  const auto heads = [&](const char* part) {
+    return dense(x, parameters, name + part)
+        .reshape({batch, length, config.heads, config.width / config.heads})
+        .transpose(1, 2);
+  };
+  const Tensor mixed =
+      at::scaled_dot_product_attention(heads("/query"), heads("/key"), heads("/value"));
+  // The output kernel is [heads, head_dim, D].
+  return dense(mixed.transpose(1, 2).reshape({batch, length, config.width}), parameters,
+               name + "/out");
+}
+
+std::string layer_name(std::int64_t index) {
+  return "TransformerLayer_" + std::to_string(index);
+}
+
+}  // namespace
+
+ShapeMap transformer_shapes(const TransformerConfig& config) {
+  const std::int64_t width = config.width, heads = config.heads, head = width / heads;
+  ShapeMap shapes{
+      {"Embed_0/word_embeddings/embedding", {config.vocabulary(), width}},
+      {"Embed_0/position_embeddings/embedding", {config.positions(), width}},
+      {"MlmLayer_0/mlm_dense/kernel", {width, width}},
+      {"MlmLayer_0/mlm_dense/bias", {width}},
+      {"MlmLayer_0/mlm_bias/bias", {config.vocabulary()}},
+  };
+  const auto norm = [&](const std::string& name) {
+    shapes[name + "/scale"] = {width};
+    shapes[name + "/bias"] = {width};
+  };
+  norm("Embed_0/embeddings_ln");
+  norm("MlmLayer_0/mlm_ln");
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const std::string attention = layer_name(i) + "/Attention_0", mlp = layer_name(i) + "/Mlp_0";
+    for (const char* part : {"query", "key", "value"}) {
+      shapes[attention + "/self_attention/" + part + "/kernel"] = {width, heads, head};
+      shapes[attention + "/self_attention/" + part + "/bias"] = {heads, head};
+    }
+    shapes[attention + "/self_attention/out/kernel"] = {heads, head, width};
+    shapes[attention + "/self_attention/out/bias"] = {width};
+    norm(attention + "/attention_output_ln");
+    shapes[mlp + "/intermediate_output/kernel"] = {width, config.mlp};
+    shapes[mlp + "/intermediate_output/bias"] = {config.mlp};
+    shapes[mlp + "/layer_output/kernel"] = {config.mlp, width};
+    shapes[mlp + "/layer_output/bias"] = {width};
+    norm(mlp + "/layer_output_ln");
+  }
+  return shapes;
+}
+
+ParameterMap init_transformer(const TransformerConfig& config, std::uint64_t seed,
+                              cluster::Purpose purpose) {
+  ParameterMap parameters;
+  std::uint64_t index = 0;
+  for (const auto& [name, shape] : transformer_shapes(config)) {
+    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
+    if (name.ends_with("/scale")) {
+      parameters[name] = torch::ones(shape);
+    } else if (name.ends_with("/bias")) {
+      parameters[name] = torch::zeros(shape);
+    } else {
+      parameters[name] = truncated_normal_tensor(stream, shape, kInitScale);
+    }
+  }
+  return parameters;
+}
+
+Tensor embed_tokens(const TransformerConfig& config, const ParameterMap& parameters,
+                    const Tensor& ids) {
+  MARQUEE_CHECK(ids.dim() == 2 && ids.size(1) <= config.positions(),
+                "embed_tokens: ids must be [B, 1+N]");
+  // The mask id -1 is the last row of the word table.
+  const Tensor rows = torch::where(ids < 0, ids + config.vocabulary(), ids);
+  const Tensor words = at::embedding(parameters.at("Embed_0/word_embeddings/embedding"), rows);
+  const Tensor places =
+      parameters.at("Embed_0/position_embeddings/embedding").narrow(0, 0, ids.size(1));
+  return layer_norm(words + places, parameters, "Embed_0/embeddings_ln");
+}
+
+Tensor transform(const TransformerConfig& config, const ParameterMap& parameters,
+                 const Tensor& embeddings, const StageObserver& observe) {
+  Tensor x = embeddings;
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const std::string attention = layer_name(i) + "/Attention_0", mlp = layer_name(i) + "/Mlp_0";
+    const Tensor attended = self_attention(config, parameters, x, attention + "/self_attention");
+    x = layer_norm(x + attended, parameters, attention + "/attention_output_ln");
+    if (observe) {
+      observe(attention + "/self_attention", attended);
+      observe(attention, x);
+    }
+    const Tensor inner = at::gelu(dense(x, parameters, mlp + "/intermediate_output"), "tanh");
+    x = layer_norm(x + dense(inner, parameters, mlp + "/layer_output"), parameters,
+                   mlp + "/layer_output_ln");
+    if (observe) observe(layer_name(i), x);
+  }
+  return x;
+}
+
+Tensor token_logits(const TransformerConfig& config, const ParameterMap& parameters,
+                    const Tensor& hidden, std::int64_t outputs) {
+  MARQUEE_CHECK(outputs <= config.vocabulary(), "token_logits: more outputs than vocabulary");
+  const Tensor x = layer_norm(at::gelu(dense(hidden, parameters, "MlmLayer_0/mlm_dense"), "tanh"),
+                              parameters, "MlmLayer_0/mlm_ln");
+  const Tensor table = parameters.at("Embed_0/word_embeddings/embedding").narrow(0, 0, outputs);
+  return at::linear(x, table, parameters.at("MlmLayer_0/mlm_bias/bias").narrow(0, 0, outputs));
+}
+
+Tensor base_logits(const TransformerConfig& config, const ParameterMap& parameters,
+                   const Tensor& ids) {
+  return token_logits(config, parameters,
+                      transform(config, parameters, embed_tokens(config, parameters, ids)),
+                      config.vocabulary());
+}
+
+Tensor prompted_hidden(const TransformerConfig& config, const ParameterMap& parameters,
+                       const Tensor& ids, const Tensor& prompts) {
+  const Tensor image = embed_tokens(config, parameters, ids).narrow(1, 1, config.tokens());
+  return transform(config, parameters, at::cat({prompts, image}, 1));
+}
+
+Tensor prompted_logits(const TransformerConfig& config, const ParameterMap& parameters,
+                       const Tensor& ids, const Tensor& prompts) {
+  const Tensor hidden = prompted_hidden(config, parameters, ids, prompts);
+  const Tensor cut = hidden.narrow(1, prompts.size(1) - 1, config.positions());
+  return token_logits(config, parameters, cut, config.codebook);
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,44 @@
+#include "workers/random.h"
+
+#include <span>
+
+namespace marquee::workers {
+namespace {
+
+std::span<float> values_of(const Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+}  // namespace
+
+Tensor uniform_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape) {
+  Tensor tensor = torch::empty(shape, torch::kFloat32);
+  stream.fill_uniform(values_of(tensor));
+  return tensor;
+}
+
+Tensor normal_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape) {
+  Tensor tensor = torch::empty(shape, torch::kFloat32);
+  stream.fill_normal(values_of(tensor));
+  return tensor;
+}
+
+Tensor gumbel_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape) {
+  // Uniform values are multiples of 2^-24 below one; half a step in place of zero keeps both
+  // logarithms finite.
+  constexpr float kHalfStep = 0x1p-25F;
+  return uniform_tensor(stream, shape).clamp_min_(kHalfStep).log_().neg_().log_().neg_();
+}
+
+Tensor truncated_normal_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape,
+                               float scale) {
+  Tensor tensor = torch::empty(shape, torch::kFloat32);
+  for (float& value : values_of(tensor)) {
+    float draw = stream.normal();
+    while (draw < -2.0F || draw > 2.0F) draw = stream.normal();
+    value = draw * scale;
+  }
+  return tensor;
+}
+
+}  // namespace marquee::workers
