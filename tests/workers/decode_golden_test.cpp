@@ -87,16 +87,16 @@ TEST(DecodeGolden, NetworkGivesTheStoredLogitsForTheStoredIds) {
                                  reference.config_int("H"),     reference.config_int("M"),
                                  reference.config_int("K"),     reference.config_int("classes"),
                                  reference.config_int("latent")};
-  const std::string length = std::to_string(reference.config_int("decS"));
   const ParameterMap base = reference.weights();
-  const ParameterMap prompt = reference.weights("S" + length + ":");
+  const ParameterMap prompt = reference.weights("prompt:");
   for (const std::string& run : runs_of(reference)) {
     const Tensor ids = reference.read_ids(run + "/input_ids"),
                  logits = reference.read(run + "/logits");
     Tensor prompts;
     if (run.starts_with("prompt/")) {
       const PromptConfig generator{prompt.at("prompt_embeddings/embedding").size(0),
-                                   std::stoll(length), config.width};
+                                   prompt.at("prompt_position_embeddings/embedding").size(0),
+                                   config.width};
       prompts = prompt_tokens(generator, prompt, reference.read_ids("prompt/labels"));
     }
     for (std::int64_t step = 0; step < ids.size(0); ++step) {
