@@ -1,0 +1,102 @@
+#include "cluster/durable_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <fstream>
+#include <utility>
+
+#include "cluster/error.h"
+
+namespace marquee::cluster {
+namespace {
+
+class Descriptor {
+ public:
+  Descriptor(const std::filesystem::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (fd_ < 0) fail("cannot be opened");
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { ::close(fd_); }
+
+  void write(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno != EINTR) fail("cannot be written");
+      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() const {
+    if (::fsync(fd_) != 0) fail("cannot be synced");
+  }
+
+ private:
+  [[noreturn]] void fail(const char* what) const { throw_environment(path_.string() + ": " + what + " (" + errno_text(errno) + ")"); }
+  std::filesystem::path path_;
+  int fd_;
+};
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path parent = path.parent_path();
+  return parent.empty() ? std::filesystem::path(".") : parent;
+}
+
+std::filesystem::path aside(const std::filesystem::path& path) {
+  static std::atomic<unsigned> counter{0};
+  return folder_of(path) / ("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+}
+
+}  // namespace
+
+void sync_file(const std::filesystem::path& path) { Descriptor(path, O_RDONLY).sync(); }
+void sync_directory(const std::filesystem::path& path) { Descriptor(path, O_RDONLY | O_DIRECTORY).sync(); }
+
+void create_directories_durably(const std::filesystem::path& path) {
+  if (path.empty() || std::filesystem::is_directory(path)) return;
+  create_directories_durably(path.parent_path());
+  std::error_code error;
+  std::filesystem::create_directory(path, error);
+  if (error) throw_environment(path.string() + ": folder cannot be made (" + error.message() + ")");
+  sync_directory(folder_of(path));
+}
+
+StagedFile::StagedFile(std::filesystem::path final_path) : final_(std::move(final_path)), staging_(aside(final_)) {}
+
+StagedFile::~StagedFile() {
+  std::error_code ignored;
+  if (!committed_) std::filesystem::remove(staging_, ignored);
+}
+
+void StagedFile::commit() {
+  sync_file(staging_);
+  std::error_code error;
+  std::filesystem::rename(staging_, final_, error);
+  if (error) throw_environment(final_.string() + ": cannot be put in place (" + error.message() + ")");
+  committed_ = true;
+  sync_directory(folder_of(final_));
+}
+
+void write_file_durably(const std::filesystem::path& path, std::string_view bytes) {
+  StagedFile staged(path);
+  Descriptor(staged.staging_path(), O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
+  staged.commit();
+}
+
+std::string read_file(const std::filesystem::path& path, std::uintmax_t max_bytes) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) throw_environment(path.string() + ": cannot be read (" + error.message() + ")");
+  if (size > max_bytes) {
+    throw_environment(path.string() + ": is " + std::to_string(size) + " bytes, at most " + std::to_string(max_bytes) + " are read");
+  }
+  std::string bytes(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  if (static_cast<std::uintmax_t>(file.gcount()) != size) throw_environment(path.string() + ": could not be read whole");
+  return bytes;
+}
+
+}  // namespace marquee::cluster

@@ -1,0 +1,84 @@
+#include "datasets/dataset.h"
+
+#include <algorithm>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/sha256.h"
+#include "cluster/suggest.h"
+#include "datasets/drawn.h"
+#include "datasets/tfds.h"
+
+namespace marquee::datasets {
+namespace {
+
+std::vector<Slice> joined(std::vector<Slice> first, const std::vector<Slice>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+// The first `count` rows of a split that is one slice.
+std::vector<Slice> head(const std::vector<Slice>& slices, std::int64_t count) {
+  std::vector<Slice> result = slices;
+  MARQUEE_CHECK(result.size() == 1, "head of a split of several slices");
+  // A percentage never starts a train split, and val halves begin at 0.
+  MARQUEE_CHECK(!result[0].percent || result[0].from == 0, "head of a percentage");
+  result[0].percent = false;
+  result[0].to = result[0].from + count;
+  return result;
+}
+
+}  // namespace
+
+const std::vector<std::string>& split_names() {
+  static const std::vector<std::string> names{"train", "val", "trainval", "test", "train800", "val200", "train800val200"};
+  return names;
+}
+
+std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split, const std::filesystem::path& data_dir) {
+  const auto& names = split_names();
+  if (std::find(names.begin(), names.end(), split) == names.end()) {
+    cluster::throw_usage("unknown split '" + std::string(split) + "'" + cluster::did_you_mean(split, names) + "; expected one of " +
+                         cluster::join(names));
+  }
+  if (task.group == TaskGroup::drawn) return open_drawn(task, split);
+  std::vector<Slice> slices;
+  if (split == "train") slices = task.train;
+  if (split == "val") slices = task.val;
+  if (split == "trainval") slices = joined(task.train, task.val);
+  if (split == "test") slices = task.test;
+  if (split == "train800") slices = head(task.train, 800);
+  if (split == "val200") slices = head(task.val, 200);
+  if (split == "train800val200") slices = joined(head(task.train, 800), head(task.val, 200));
+  return open_tfds(task, slices, data_dir);
+}
+
+std::vector<int> labels_of(const Dataset& dataset) {
+  std::vector<int> labels(dataset.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = dataset.label(i);
+  return labels;
+}
+
+std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  if (task.group == TaskGroup::drawn) {
+    return cluster::sha256_hex("drawn " + task.name + " version " + std::to_string(kDrawnVersion));
+  }
+  const TfdsFolder folder = open_tfds_folder(task, data_dir);
+  cluster::Sha256 hash;
+  constexpr std::uintmax_t kMaxBytes = std::uintmax_t{16} << 20;
+  for (const char* name : {"dataset_info.json", "features.json"}) {
+    hash.update(std::string_view(name));
+    const std::filesystem::path file = folder.path / name;
+    if (std::filesystem::exists(file)) hash.update(cluster::sha256_hex(cluster::read_file(file, kMaxBytes)));
+  }
+  for (const auto& [name, split] : folder.splits) {
+    for (const std::filesystem::path& file : split.files) {
+      std::error_code error;
+      const std::uintmax_t size = std::filesystem::file_size(file, error);
+      hash.update("\n" + file.filename().string() + " " + (error ? "missing" : std::to_string(size)));
+    }
+  }
+  return hash.hex();
+}
+
+}  // namespace marquee::datasets

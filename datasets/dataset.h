@@ -1,0 +1,44 @@
+// A split of a task: labels at hand, images decoded one by one on demand.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "datasets/image.h"
+#include "datasets/task.h"
+
+namespace marquee::datasets {
+
+// Thread safe for reading.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual std::size_t size() const = 0;
+  virtual int num_classes() const = 0;
+  // Class in [0, num_classes), or -1 where the task's rule has none for this example.
+  virtual int label(std::size_t index) const = 0;
+  // Stored file name or id, else the position as text.
+  virtual std::string id(std::size_t index) const = 0;
+  // Native size. Throws environment naming file and record when the bytes are damaged.
+  virtual Image image(std::size_t index) const = 0;
+};
+
+// Names: train, val, trainval, test, train800, val200, train800val200; order as stored.
+const std::vector<std::string>& split_names();
+
+// `data_dir`: TFDS folder (ignored for drawn tasks). Throws usage for an unknown split, environment naming
+// the folder looked for when the data are not there.
+std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
+                                      const std::filesystem::path& data_dir);
+
+std::vector<int> labels_of(const Dataset& dataset);
+
+// What the data are, for run ids: SHA-256 over dataset_info.json, features.json and the name and size of
+// every shard; for drawn tasks over the generator's version.
+std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir);
+
+}  // namespace marquee::datasets

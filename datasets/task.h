@@ -1,0 +1,52 @@
+// The registry of tasks: the 19 of VTAB, declared as data (builder, splits, label rule), and the tasks that
+// are drawn by code. Source of the rules: reference/vtab.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace marquee::datasets {
+
+enum class TaskGroup { natural, specialized, structured, drawn };
+std::string_view to_string(TaskGroup group);
+
+// How a label is made from an example.
+enum class LabelRule {
+  plain,             // int64 feature `label_key`
+  clevr_count,       // number of objects - 3
+  clevr_distance,    // nearest object's depth in bins
+  kitti_distance,    // nearest vehicle's distance in bins
+  floor_division,    // floor(label_key / divisor)
+};
+
+// `[from, to)` of a stored split; `to` < 0: to the end. With percent set, both are percent of the split.
+struct Slice {
+  std::string split;
+  std::int64_t from = 0;
+  std::int64_t to = -1;
+  bool percent = false;
+};
+
+struct TaskInfo {
+  std::string name;
+  TaskGroup group = TaskGroup::natural;
+  std::string builder;  // TFDS folder, "eurosat/rgb"; empty for drawn tasks
+  std::string version;  // as VTAB asks for it, "2.*.*"
+  int num_classes = 0;
+  bool flip = true;  // a horizontal flip keeps the label's meaning
+  LabelRule rule = LabelRule::plain;
+  std::string label_key = "label";
+  double divisor = 1;
+  std::vector<Slice> train, val, test;
+  std::string image_key = "image";
+  int pixel_scale = 1;  // stored pixels times this (dSprites stores 0 and 1)
+};
+
+const std::vector<TaskInfo>& all_tasks();
+// Usage error with the nearest name for an unknown one.
+const TaskInfo& find_task(std::string_view name);
+std::vector<std::string> task_names();
+
+}  // namespace marquee::datasets
