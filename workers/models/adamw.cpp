@@ -18,6 +18,12 @@ AdamWState init_adamw(const ParameterMap& parameters) {
 
 void adamw_step(ParameterMap& parameters, const ParameterMap& gradients, AdamWState& state,
                 double rate, const AdamWOptions& options) {
+  for (const auto& [name, parameter] : parameters) {
+    MARQUEE_CHECK(gradients.contains(name) && gradients.at(name).defined() &&
+                      gradients.at(name).sizes() == parameter.sizes() && state.mu.contains(name) &&
+                      state.nu.contains(name),
+                  "adamw_step: no gradient or moments of the right shape for '" + name + "'");
+  }
   const torch::NoGradGuard no_grad;
   ++state.step;
   const auto count = static_cast<double>(state.step);

@@ -26,7 +26,8 @@ struct AdamWState {
 AdamWState init_adamw(const ParameterMap& parameters);
 
 // One update of `parameters` in place (also of leaves that require a gradient). `gradients` has the
-// same names. `rate` is the learning rate of this step.
+// same names and shapes (else a defect, and nothing has changed). `rate` is the learning rate of
+// this step.
 void adamw_step(ParameterMap& parameters, const ParameterMap& gradients, AdamWState& state,
                 double rate, const AdamWOptions& options = {});
 

@@ -155,4 +155,14 @@ Tensor prompted_logits(const TransformerConfig& config, const ParameterMap& para
   return token_logits(config, parameters, cut, config.codebook);
 }
 
+Tensor prompted_logits_at(const TransformerConfig& config, const ParameterMap& parameters,
+                          const Tensor& ids, const Tensor& prompts, const Tensor& positions) {
+  MARQUEE_CHECK(positions.dim() == 2 && positions.size(0) == ids.size(0),
+                "prompted_logits_at: positions must be [B, M]");
+  const Tensor hidden = prompted_hidden(config, parameters, ids, prompts);
+  const Tensor rows = (positions + (prompts.size(1) - 1)).unsqueeze(-1);
+  const Tensor chosen = hidden.gather(1, rows.expand({-1, -1, config.width}));
+  return token_logits(config, parameters, chosen, config.codebook);
+}
+
 }  // namespace marquee::workers

@@ -60,4 +60,9 @@ Tensor prompted_hidden(const TransformerConfig& config, const ParameterMap& para
 Tensor prompted_logits(const TransformerConfig& config, const ParameterMap& parameters,
                        const Tensor& ids, const Tensor& prompts);
 
+// The same at `positions` int64 [B, M], values in [0, N]: [B, M, K]. A loss over masked tokens
+// alone needs no other rows of the head.
+Tensor prompted_logits_at(const TransformerConfig& config, const ParameterMap& parameters,
+                          const Tensor& ids, const Tensor& prompts, const Tensor& positions);
+
 }  // namespace marquee::workers

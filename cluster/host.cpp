@@ -1,0 +1,135 @@
+#include "cluster/host.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+#include "cluster/error.h"
+
+namespace marquee::cluster {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "0-3,8" -> {0, 1, 2, 3, 8}; empty when the file is unreadable.
+std::vector<int> cpu_list(const fs::path& path) {
+  std::ifstream file(path);
+  std::string text;
+  std::getline(file, text);
+  std::vector<int> cpus;
+  std::stringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    int first = 0, last = 0;
+    const int read = std::sscanf(part.c_str(), "%d-%d", &first, &last);
+    if (read < 1) return {};
+    if (read == 1) last = first;
+    for (int cpu = first; cpu <= last && cpu < 4096; ++cpu) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+// Value of a "key : value" line of a /proc file.
+std::string proc_value(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+std::vector<int> available_cpus() {
+  // Widening the mask to everything leaves what the cpuset allows.
+  cpu_set_t before, all;
+  CPU_ZERO(&all);
+  const bool known = ::sched_getaffinity(0, sizeof before, &before) == 0;
+  const std::vector<int> online = cpu_list("/sys/devices/system/cpu/online");
+  for (const int cpu : online) {
+    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &all);
+  }
+  std::vector<int> cpus;
+  if (known && !online.empty() && ::sched_setaffinity(0, sizeof all, &all) == 0) {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+      for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+      }
+    }
+    ::sched_setaffinity(0, sizeof before, &before);
+  }
+  if (cpus.empty()) cpus.push_back(0);
+  return cpus;
+}
+
+int gpu_count() {
+  int count = 0;
+  std::error_code error;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", error)) ++count;
+  return count;
+}
+
+std::uint64_t process_start_time(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  // The command in parentheses may hold anything; fields are counted from its end.
+  const std::size_t end = text.rfind(')');
+  if (end == std::string::npos) return 0;
+  std::istringstream fields(text.substr(end + 1));
+  std::string field;
+  std::uint64_t start = 0;
+  for (int number = 3; fields >> field; ++number) {
+    if (number == 3 && (field == "Z" || field == "X")) return 0;
+    if (number == 22) {
+      start = std::stoull(field);
+      break;
+    }
+  }
+  return start;
+}
+
+fs::path executable_path() {
+  std::error_code error;
+  const fs::path path = fs::read_symlink("/proc/self/exe", error);
+  if (error) throw_environment("cannot find out which program this is: " + error.message());
+  return path;
+}
+
+double monotonic_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string utc_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char date[32], text[48];
+  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(text, sizeof text, "%s.%03ldZ", date, now.tv_nsec / 1000000);
+  return text;
+}
+
+std::string cpu_model() { return proc_value("/proc/cpuinfo", "model name"); }
+
+std::int64_t memory_bytes() {
+  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
+}  // namespace marquee::cluster

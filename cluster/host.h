@@ -1,0 +1,26 @@
+// Facts about this machine and its processes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace marquee::cluster {
+
+std::string host_name();
+// Processors that this process may be given: online and within its cpuset, ignoring the one-core mask that
+// mpirun binds a rank to.
+std::vector<int> available_cpus();
+int gpu_count();  // NVIDIA devices that the driver shows
+// Start time of a process in clock ticks since boot; 0 when there is no such process (or it is a zombie).
+std::uint64_t process_start_time(pid_t pid);
+std::filesystem::path executable_path();
+double monotonic_seconds();
+std::string utc_now();  // "2026-01-31T12:00:00.123Z"
+std::string cpu_model();
+std::int64_t memory_bytes();
+
+}  // namespace marquee::cluster

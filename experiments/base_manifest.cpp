@@ -1,0 +1,110 @@
+#include "experiments/base_manifest.h"
+
+#include <cstdlib>
+#include <vector>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/sha256.h"
+#include "cluster/suggest.h"
+
+namespace marquee::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::uintmax_t kMaxManifestBytes = std::uintmax_t{4} << 20;
+const std::vector<std::string> kNetworks{"tokenizer", "transformer", "features"};
+
+bool is_hash(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+template <typename Value>
+Value required(const json& object, const char* key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) cluster::throw_environment(where + ": key '" + key + "' is missing");
+  try {
+    return found->get<Value>();
+  } catch (const json::exception&) {
+    cluster::throw_environment(where + ": key '" + key + "' has the wrong type");
+  }
+}
+
+}  // namespace
+
+json to_json(const BaseManifest& manifest) {
+  json files;
+  for (const auto& [name, file] : manifest.files) {
+    files[name] = {{"file", file.file}, {"sha256", file.sha256}, {"bytes", file.bytes}, {"numbers", file.numbers}, {"config", file.config}};
+  }
+  return {{"name", manifest.name}, {"version", manifest.version}, {"files", files}, {"provenance", manifest.provenance}};
+}
+
+BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view base) {
+  BaseManifest manifest;
+  manifest.folder = assets_dir / base;
+  const fs::path path = manifest.folder / "manifest.json";
+  if (!fs::exists(path)) {
+    cluster::throw_environment("base model '" + std::string(base) + "' is not there: no " + path.string() + " (name the assets folder with --assets)");
+  }
+  const json content = json::parse(cluster::read_file(path, kMaxManifestBytes), nullptr, false);
+  if (!content.is_object()) cluster::throw_environment(path.string() + ": is no JSON object");
+  manifest.name = required<std::string>(content, "name", path.string());
+  manifest.version = required<std::string>(content, "version", path.string());
+  manifest.provenance = content.value("provenance", json::object());
+  const json files = required<json>(content, "files", path.string());
+  for (const std::string& network : kNetworks) {
+    const std::string where = path.string() + ": files." + network;
+    const json entry = required<json>(files, network.c_str(), path.string() + ": files");
+    WeightFile file{required<std::string>(entry, "file", where), required<std::string>(entry, "sha256", where),
+                    required<std::int64_t>(entry, "bytes", where), required<std::int64_t>(entry, "numbers", where),
+                    required<json>(entry, "config", where)};
+    if (file.file.empty() || file.file.find('/') != std::string::npos || file.file.starts_with(".")) {
+      cluster::throw_environment(where + ": file name '" + file.file + "' is not allowed");
+    }
+    if (!is_hash(file.sha256)) cluster::throw_environment(where + ": sha256 is no hash of 64 hex digits");
+    manifest.files[network] = std::move(file);
+  }
+  return manifest;
+}
+
+void verify_base(const BaseManifest& manifest) {
+  for (const auto& [network, file] : manifest.files) {
+    const fs::path path = manifest.folder / file.file;
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(path, error);
+    if (error) cluster::throw_environment(path.string() + ": weights of the " + network + " are missing");
+    if (size != static_cast<std::uintmax_t>(file.bytes)) {
+      cluster::throw_environment(path.string() + ": is " + std::to_string(size) + " bytes, manifest.json says " + std::to_string(file.bytes) +
+                                 " (weights damaged; restore the file)");
+    }
+    if (cluster::sha256_file(path) != file.sha256) {
+      cluster::throw_environment(path.string() + ": SHA-256 differs from manifest.json (weights damaged; restore the file)");
+    }
+  }
+}
+
+std::string base_hash(const BaseManifest& manifest) {
+  return cluster::sha256_hex("base\n" + manifest.files.at("tokenizer").sha256 + "\n" + manifest.files.at("transformer").sha256);
+}
+
+std::string network_hash(const BaseManifest& manifest) { return manifest.files.at("features").sha256; }
+
+fs::path find_assets_dir(const fs::path& named) {
+  if (!named.empty()) return named;
+  const char* variable = std::getenv("MARQUEE_ASSETS");
+  if (variable != nullptr && *variable != '\0') return variable;
+  const fs::path program = cluster::executable_path().parent_path();
+  const std::vector<fs::path> places{program / "../share/marquee/assets", program / "../../../assets"};
+  std::vector<std::string> tried;
+  for (const fs::path& place : places) {
+    if (fs::is_directory(place)) return fs::canonical(place);
+    tried.push_back(place.lexically_normal().string());
+  }
+  cluster::throw_environment("no assets folder found (looked at " + cluster::join(tried) + "); name it with --assets or MARQUEE_ASSETS");
+}
+
+}  // namespace marquee::experiments
