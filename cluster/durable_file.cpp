@@ -1,12 +1,12 @@
 #include "cluster/durable_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "cluster/error.h"
 
@@ -15,7 +15,8 @@ namespace {
 
 class Descriptor {
  public:
-  Descriptor(const std::filesystem::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+  Descriptor(const std::filesystem::path& path, int flags)
+      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
     if (fd_ < 0) fail("cannot be opened");
   }
   Descriptor(const Descriptor&) = delete;
@@ -34,7 +35,9 @@ class Descriptor {
   }
 
  private:
-  [[noreturn]] void fail(const char* what) const { throw_environment(path_.string() + ": " + what + " (" + errno_text(errno) + ")"); }
+  [[noreturn]] void fail(const char* what) const {
+    throw_environment(path_.string() + ": " + what + " (" + errno_text(errno) + ")");
+  }
   std::filesystem::path path_;
   int fd_;
 };
@@ -46,13 +49,18 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 std::filesystem::path aside(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
-  return folder_of(path) / ("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+  return folder_of(path) / ("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()) +
+                            "-" + std::to_string(counter++));
 }
 
 }  // namespace
 
-void sync_file(const std::filesystem::path& path) { Descriptor(path, O_RDONLY).sync(); }
-void sync_directory(const std::filesystem::path& path) { Descriptor(path, O_RDONLY | O_DIRECTORY).sync(); }
+void sync_file(const std::filesystem::path& path) {
+  Descriptor(path, O_RDONLY).sync();
+}
+void sync_directory(const std::filesystem::path& path) {
+  Descriptor(path, O_RDONLY | O_DIRECTORY).sync();
+}
 
 void create_directories_durably(const std::filesystem::path& path) {
   if (path.empty() || std::filesystem::is_directory(path)) return;
@@ -63,7 +71,8 @@ void create_directories_durably(const std::filesystem::path& path) {
   sync_directory(folder_of(path));
 }
 
-StagedFile::StagedFile(std::filesystem::path final_path) : final_(std::move(final_path)), staging_(aside(final_)) {}
+StagedFile::StagedFile(std::filesystem::path final_path)
+    : final_(std::move(final_path)), staging_(aside(final_)) {}
 
 StagedFile::~StagedFile() {
   std::error_code ignored;
@@ -74,7 +83,8 @@ void StagedFile::commit() {
   sync_file(staging_);
   std::error_code error;
   std::filesystem::rename(staging_, final_, error);
-  if (error) throw_environment(final_.string() + ": cannot be put in place (" + error.message() + ")");
+  if (error)
+    throw_environment(final_.string() + ": cannot be put in place (" + error.message() + ")");
   committed_ = true;
   sync_directory(folder_of(final_));
 }
@@ -90,12 +100,14 @@ std::string read_file(const std::filesystem::path& path, std::uintmax_t max_byte
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error) throw_environment(path.string() + ": cannot be read (" + error.message() + ")");
   if (size > max_bytes) {
-    throw_environment(path.string() + ": is " + std::to_string(size) + " bytes, at most " + std::to_string(max_bytes) + " are read");
+    throw_environment(path.string() + ": is " + std::to_string(size) + " bytes, at most " +
+                      std::to_string(max_bytes) + " are read");
   }
   std::string bytes(size, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(bytes.data(), static_cast<std::streamsize>(size));
-  if (static_cast<std::uintmax_t>(file.gcount()) != size) throw_environment(path.string() + ": could not be read whole");
+  if (static_cast<std::uintmax_t>(file.gcount()) != size)
+    throw_environment(path.string() + ": could not be read whole");
   return bytes;
 }
 

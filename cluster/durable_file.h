@@ -11,8 +11,8 @@ namespace marquee::cluster {
 // Throws environment naming the file (full disk, no permission).
 void write_file_durably(const std::filesystem::path& path, std::string_view bytes);
 
-// For files that a library writes (HDF5, SQLite): write staging_path(), then commit(). Without commit the
-// staging file is removed. Not thread safe.
+// For files that a library writes (HDF5, SQLite): write staging_path(), then commit(). Without
+// commit the staging file is removed. Not thread safe.
 class StagedFile {
  public:
   explicit StagedFile(std::filesystem::path final_path);

@@ -1,13 +1,13 @@
 #include "cluster/host.h"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
 #include <sstream>
+
+#include <sched.h>
+#include <unistd.h>
 
 #include "cluster/error.h"
 
@@ -80,7 +80,9 @@ std::vector<int> available_cpus() {
 int gpu_count() {
   int count = 0;
   std::error_code error;
-  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", error)) ++count;
+  for ([[maybe_unused]] const auto& entry :
+       fs::directory_iterator("/proc/driver/nvidia/gpus", error))
+    ++count;
   return count;
 }
 
@@ -126,10 +128,13 @@ std::string utc_now() {
   return text;
 }
 
-std::string cpu_model() { return proc_value("/proc/cpuinfo", "model name"); }
+std::string cpu_model() {
+  return proc_value("/proc/cpuinfo", "model name");
+}
 
 std::int64_t memory_bytes() {
-  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE));
+  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE));
 }
 
 }  // namespace marquee::cluster

@@ -1,21 +1,22 @@
 // Facts about this machine and its processes.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace marquee::cluster {
 
 std::string host_name();
-// Processors that this process may be given: online and within its cpuset, ignoring the one-core mask that
-// mpirun binds a rank to.
+// Processors that this process may be given: online and within its cpuset, ignoring the one-core
+// mask that mpirun binds a rank to.
 std::vector<int> available_cpus();
 int gpu_count();  // NVIDIA devices that the driver shows
-// Start time of a process in clock ticks since boot; 0 when there is no such process (or it is a zombie).
+// Start time of a process in clock ticks since boot; 0 when there is no such process (or it is a
+// zombie).
 std::uint64_t process_start_time(pid_t pid);
 std::filesystem::path executable_path();
 double monotonic_seconds();

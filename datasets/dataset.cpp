@@ -31,14 +31,17 @@ std::vector<Slice> head(const std::vector<Slice>& slices, std::int64_t count) {
 }  // namespace
 
 const std::vector<std::string>& split_names() {
-  static const std::vector<std::string> names{"train", "val", "trainval", "test", "train800", "val200", "train800val200"};
+  static const std::vector<std::string> names{"train",    "val",    "trainval",      "test",
+                                              "train800", "val200", "train800val200"};
   return names;
 }
 
-std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split, const std::filesystem::path& data_dir) {
+std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
+                                      const std::filesystem::path& data_dir) {
   const auto& names = split_names();
   if (std::find(names.begin(), names.end(), split) == names.end()) {
-    cluster::throw_usage("unknown split '" + std::string(split) + "'" + cluster::did_you_mean(split, names) + "; expected one of " +
+    cluster::throw_usage("unknown split '" + std::string(split) + "'" +
+                         cluster::did_you_mean(split, names) + "; expected one of " +
                          cluster::join(names));
   }
   if (task.group == TaskGroup::drawn) return open_drawn(task, split);
@@ -69,13 +72,15 @@ std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::pa
   for (const char* name : {"dataset_info.json", "features.json"}) {
     hash.update(std::string_view(name));
     const std::filesystem::path file = folder.path / name;
-    if (std::filesystem::exists(file)) hash.update(cluster::sha256_hex(cluster::read_file(file, kMaxBytes)));
+    if (std::filesystem::exists(file))
+      hash.update(cluster::sha256_hex(cluster::read_file(file, kMaxBytes)));
   }
   for (const auto& [name, split] : folder.splits) {
     for (const std::filesystem::path& file : split.files) {
       std::error_code error;
       const std::uintmax_t size = std::filesystem::file_size(file, error);
-      hash.update("\n" + file.filename().string() + " " + (error ? "missing" : std::to_string(size)));
+      hash.update("\n" + file.filename().string() + " " +
+                  (error ? "missing" : std::to_string(size)));
     }
   }
   return hash.hex();

@@ -30,15 +30,15 @@ class Dataset {
 // Names: train, val, trainval, test, train800, val200, train800val200; order as stored.
 const std::vector<std::string>& split_names();
 
-// `data_dir`: TFDS folder (ignored for drawn tasks). Throws usage for an unknown split, environment naming
-// the folder looked for when the data are not there.
+// `data_dir`: TFDS folder (ignored for drawn tasks). Throws usage for an unknown split, environment
+// naming the folder looked for when the data are not there.
 std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
                                       const std::filesystem::path& data_dir);
 
 std::vector<int> labels_of(const Dataset& dataset);
 
-// What the data are, for run ids: SHA-256 over dataset_info.json, features.json and the name and size of
-// every shard; for drawn tasks over the generator's version.
+// What the data are, for run ids: SHA-256 over dataset_info.json, features.json and the name and
+// size of every shard; for drawn tasks over the generator's version.
 std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir);
 
 }  // namespace marquee::datasets

@@ -2,12 +2,12 @@
 
 #include <cstdio>
 // jpeglib.h needs FILE from cstdio first.
-#include <jpeglib.h>
-#include <spng.h>
-
 #include <csetjmp>
 #include <memory>
 #include <string>
+
+#include <jpeglib.h>
+#include <spng.h>
 
 #include "cluster/error.h"
 
@@ -17,8 +17,9 @@ namespace {
 void check_size(std::int64_t width, std::int64_t height, const DecodeLimits& limits) {
   if (width <= 0 || height <= 0 || width > limits.max_side || height > limits.max_side ||
       width * height > limits.max_pixels) {
-    cluster::throw_environment("image declares " + std::to_string(width) + " x " + std::to_string(height) +
-                               " pixels; at most " + std::to_string(limits.max_pixels) + " in all and " +
+    cluster::throw_environment("image declares " + std::to_string(width) + " x " +
+                               std::to_string(height) + " pixels; at most " +
+                               std::to_string(limits.max_pixels) + " in all and " +
                                std::to_string(limits.max_side) + " a side are read");
   }
 }
@@ -37,10 +38,11 @@ void leave_on_error(j_common_ptr info) {
 
 void ignore_message(j_common_ptr, int) {}
 
-// The part between setjmp and longjmp: no object with a destructor may live across it, so it works on
-// storage of the caller. Returns false with a message in `errors`.
+// The part between setjmp and longjmp: no object with a destructor may live across it, so it works
+// on storage of the caller. Returns false with a message in `errors`.
 bool read_jpeg(jpeg_decompress_struct& info, JpegErrors& errors, std::span<const std::byte> bytes,
-               const DecodeLimits& limits, Image& image, std::vector<std::uint8_t>& row, bool& too_large) {
+               const DecodeLimits& limits, Image& image, std::vector<std::uint8_t>& row,
+               bool& too_large) {
   if (setjmp(errors.leave) != 0) return false;
   jpeg_create_decompress(&info);
   jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
@@ -60,7 +62,8 @@ bool read_jpeg(jpeg_decompress_struct& info, JpegErrors& errors, std::span<const
   image.rgb.resize(static_cast<std::size_t>(width * height) * 3);
   row.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(info.output_components));
   while (info.output_scanline < info.output_height) {
-    std::uint8_t* out = image.rgb.data() + static_cast<std::size_t>(info.output_scanline) * width * 3;
+    std::uint8_t* out =
+        image.rgb.data() + static_cast<std::size_t>(info.output_scanline) * width * 3;
     JSAMPROW line = cmyk ? row.data() : out;
     jpeg_read_scanlines(&info, &line, 1);
     // Adobe stores CMYK inverted: each colour is its value times black.
@@ -111,8 +114,9 @@ Image decode_png(std::span<const std::byte> bytes, const DecodeLimits& limits) {
   std::size_t size = 0;
   check(spng_decoded_image_size(context.get(), SPNG_FMT_RGB8, &size));
   Image image{static_cast<int>(header.height), static_cast<int>(header.width), {}};
-  MARQUEE_CHECK(size == static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width) * 3,
-                "PNG size");
+  MARQUEE_CHECK(
+      size == static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width) * 3,
+      "PNG size");
   image.rgb.resize(size);
   check(spng_decode_image(context.get(), image.rgb.data(), image.rgb.size(), SPNG_FMT_RGB8, 0));
   return image;

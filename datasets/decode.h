@@ -1,6 +1,7 @@
-// Image bytes to RGB, by content (names lie). JPEG: libjpeg-turbo with the accurate inverse DCT and smooth
-// chroma upsampling, bit for bit what Pillow gives; PNG: libspng. Grey is repeated, alpha dropped, 16-bit
-// channels keep their high byte. The declared size is checked before anything is allocated.
+// Image bytes to RGB, by content (names lie). JPEG: libjpeg-turbo with the accurate inverse DCT and
+// smooth chroma upsampling, bit for bit what Pillow gives; PNG: libspng. Grey is repeated, alpha
+// dropped, 16-bit channels keep their high byte. The declared size is checked before anything is
+// allocated.
 //
 // Thread safe. Runs in trainers only, never in the coordinator or an agent.
 #pragma once
@@ -17,7 +18,8 @@ struct DecodeLimits {
   int max_side = 30000;
 };
 
-// Throws environment, saying what is wrong, for bytes that are no whole JPEG or PNG within the limits.
+// Throws environment, saying what is wrong, for bytes that are no whole JPEG or PNG within the
+// limits.
 Image decode_image(std::span<const std::byte> bytes, const DecodeLimits& limits = {});
 
 }  // namespace marquee::datasets

@@ -20,10 +20,18 @@ constexpr int kSamplesPerSide = 3;  // anti-aliasing: 3 x 3 points a pixel
 
 // Inside test of a shape centred at the origin with half size one.
 using Shape = bool (*)(double x, double y);
-bool square(double x, double y) { return std::abs(x) <= 0.85 && std::abs(y) <= 0.85; }
-bool ellipse(double x, double y) { return x * x + y * y * 2.25 <= 1.0; }
-bool disc(double x, double y) { return x * x + y * y <= 1.0; }
-bool triangle(double x, double y) { return y <= 0.8 && y >= 2 * std::abs(x) - 0.95; }
+bool square(double x, double y) {
+  return std::abs(x) <= 0.85 && std::abs(y) <= 0.85;
+}
+bool ellipse(double x, double y) {
+  return x * x + y * y * 2.25 <= 1.0;
+}
+bool disc(double x, double y) {
+  return x * x + y * y <= 1.0;
+}
+bool triangle(double x, double y) {
+  return y <= 0.8 && y >= 2 * std::abs(x) - 0.95;
+}
 bool heart(double x, double y) {
   const double px = 1.2 * x, py = -1.2 * y + 0.1;
   const double body = px * px + py * py - 0.9;
@@ -40,22 +48,26 @@ struct Placed {
 void draw(Image& image, const Placed& shape) {
   const double cosine = std::cos(shape.angle), sine = std::sin(shape.angle);
   const double reach = shape.radius * 1.5;
-  const int top = std::max(0, static_cast<int>(shape.y - reach)), left = std::max(0, static_cast<int>(shape.x - reach));
+  const int top = std::max(0, static_cast<int>(shape.y - reach)),
+            left = std::max(0, static_cast<int>(shape.x - reach));
   const int bottom = std::min(image.height - 1, static_cast<int>(shape.y + reach) + 1);
   const int right = std::min(image.width - 1, static_cast<int>(shape.x + reach) + 1);
   for (int y = top; y <= bottom; ++y) {
     for (int x = left; x <= right; ++x) {
       int covered = 0;
       for (int sample = 0; sample < kSamplesPerSide * kSamplesPerSide; ++sample) {
-        const double dx = (x + (sample % kSamplesPerSide + 0.5) / kSamplesPerSide - shape.x) / shape.radius;
-        const double dy = (y + (sample / kSamplesPerSide + 0.5) / kSamplesPerSide - shape.y) / shape.radius;
+        const double dx =
+            (x + (sample % kSamplesPerSide + 0.5) / kSamplesPerSide - shape.x) / shape.radius;
+        const double dy =
+            (y + (sample / kSamplesPerSide + 0.5) / kSamplesPerSide - shape.y) / shape.radius;
         covered += shape.inside(dx * cosine + dy * sine, dy * cosine - dx * sine) ? 1 : 0;
       }
       if (covered == 0) continue;
       const double share = covered / static_cast<double>(kSamplesPerSide * kSamplesPerSide);
       const double dx = (x + 0.5 - shape.x) / shape.radius, dy = (y + 0.5 - shape.y) / shape.radius;
       // Light from the upper left.
-      const double light = shape.shaded ? std::clamp(1.0 - 0.35 * (dx + dy + 0.6), 0.35, 1.25) : 1.0;
+      const double light =
+          shape.shaded ? std::clamp(1.0 - 0.35 * (dx + dy + 0.6), 0.35, 1.25) : 1.0;
       for (std::size_t c = 0; c < 3; ++c) {
         std::uint8_t& level = image.rgb[(static_cast<std::size_t>(y * image.width + x)) * 3 + c];
         const double value = std::clamp(shape.colour[c] * light, 0.0, 255.0);
@@ -84,29 +96,37 @@ Image shapes_image(PhiloxStream& stream, int label) {
   Image image{kDrawnSize, kDrawnSize, std::vector<std::uint8_t>(kDrawnSize * kDrawnSize * 3)};
   for (int y = 0; y < kDrawnSize; ++y) {
     const auto level = static_cast<std::uint8_t>(std::lround(background + 40.0 * y / kDrawnSize));
-    std::fill_n(image.rgb.begin() + static_cast<std::ptrdiff_t>(y) * kDrawnSize * 3, kDrawnSize * 3, level);
+    std::fill_n(image.rgb.begin() + static_cast<std::ptrdiff_t>(y) * kDrawnSize * 3, kDrawnSize * 3,
+                level);
   }
   constexpr std::array<Shape, 3> kShapes{disc, square, triangle};
-  constexpr std::array<Colour, 8> kColours{Colour{173, 35, 35}, Colour{42, 75, 215}, Colour{29, 105, 20},
-                                           Colour{129, 74, 25}, Colour{129, 38, 192}, Colour{41, 208, 208},
-                                           Colour{255, 238, 51}, Colour{87, 87, 87}};
+  constexpr std::array<Colour, 8> kColours{
+      Colour{173, 35, 35},  Colour{42, 75, 215},  Colour{29, 105, 20},  Colour{129, 74, 25},
+      Colour{129, 38, 192}, Colour{41, 208, 208}, Colour{255, 238, 51}, Colour{87, 87, 87}};
   std::vector<Placed> placed;
   const std::size_t count = static_cast<std::size_t>(label) + 3;
   double radius = 8.5;
   int tries = 0;
   while (placed.size() < count) {
-    Placed shape{kShapes[stream.below(3)], 0, 0, radius * (0.7 + 0.3 * stream.uniform_double()),
-                 2 * std::numbers::pi * stream.uniform_double(), kColours[stream.below(8)], true};
+    Placed shape{kShapes[stream.below(3)],
+                 0,
+                 0,
+                 radius * (0.7 + 0.3 * stream.uniform_double()),
+                 2 * std::numbers::pi * stream.uniform_double(),
+                 kColours[stream.below(8)],
+                 true};
     shape.x = shape.radius + stream.uniform_double() * (kDrawnSize - 2 * shape.radius);
     shape.y = shape.radius + stream.uniform_double() * (kDrawnSize - 2 * shape.radius);
     const bool free = std::none_of(placed.begin(), placed.end(), [&](const Placed& other) {
-      return std::hypot(shape.x - other.x, shape.y - other.y) < 1.05 * (shape.radius + other.radius);
+      return std::hypot(shape.x - other.x, shape.y - other.y) <
+             1.05 * (shape.radius + other.radius);
     });
     if (free) placed.push_back(shape);
     // A crowded picture gets smaller shapes rather than an endless search.
     if (++tries % 50 == 0) radius *= 0.9;
   }
-  std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.y < b.y; });
+  std::sort(placed.begin(), placed.end(),
+            [](const Placed& a, const Placed& b) { return a.y < b.y; });
   for (const Placed& shape : placed) draw(image, shape);
   return image;
 }
@@ -114,7 +134,8 @@ Image shapes_image(PhiloxStream& stream, int label) {
 class DrawnDataset : public Dataset {
  public:
   using Draw = Image (*)(PhiloxStream&, int);
-  DrawnDataset(const TaskInfo& task, std::uint64_t split, std::size_t first, std::size_t size, Draw draw_image)
+  DrawnDataset(const TaskInfo& task, std::uint64_t split, std::size_t first, std::size_t size,
+               Draw draw_image)
       : classes_(task.num_classes), split_(split), first_(first), size_(size), draw_(draw_image) {}
 
   std::size_t size() const override { return size_; }
@@ -133,7 +154,8 @@ class DrawnDataset : public Dataset {
  private:
   PhiloxStream stream_of(std::size_t index) const {
     MARQUEE_CHECK(index < size_, "example outside the split");
-    return {static_cast<std::uint64_t>(kDrawnVersion), cluster::Purpose::drawn, split_, first_ + index};
+    return {static_cast<std::uint64_t>(kDrawnVersion), cluster::Purpose::drawn, split_,
+            first_ + index};
   }
   int draw_label(PhiloxStream& stream) const {
     return static_cast<int>(stream.below(static_cast<std::uint64_t>(classes_)));
@@ -167,7 +189,8 @@ std::unique_ptr<Dataset> open_drawn(const TaskInfo& task, std::string_view split
   }
   const bool sprites = task.name == "drawn/dsprites_location";
   MARQUEE_CHECK(sprites || task.name == "drawn/shapes_count", "no drawing for task " + task.name);
-  return std::make_unique<DrawnDataset>(task, sprites ? 0 : 1, first, size, sprites ? dsprites_image : shapes_image);
+  return std::make_unique<DrawnDataset>(task, sprites ? 0 : 1, first, size,
+                                        sprites ? dsprites_image : shapes_image);
 }
 
 }  // namespace marquee::datasets

@@ -12,9 +12,9 @@ namespace marquee::datasets {
 inline constexpr int kDrawnVersion = 1;
 inline constexpr int kDrawnSize = 64;  // pixels a side
 
-// `split` as in open_dataset. drawn/dsprites_location: one white square, ellipse or heart on black, class =
-// x position in 16 columns. drawn/shapes_count: 3 to 10 shaded discs, boxes and triangles on a plain
-// background, class = number - 3.
+// `split` as in open_dataset. drawn/dsprites_location: one white square, ellipse or heart on black,
+// class = x position in 16 columns. drawn/shapes_count: 3 to 10 shaded discs, boxes and triangles
+// on a plain background, class = number - 3.
 std::unique_ptr<Dataset> open_drawn(const TaskInfo& task, std::string_view split);
 
 }  // namespace marquee::datasets

@@ -21,14 +21,16 @@ int shots_per_class(std::string_view shots) {
     value = 10 * value + (digit - '0');
   }
   if (value <= 0 || shots.front() == '0') {
-    cluster::throw_usage("shots '" + std::string(shots) + "': expected a number of images per class, vtab1k or full");
+    cluster::throw_usage("shots '" + std::string(shots) +
+                         "': expected a number of images per class, vtab1k or full");
   }
   return value;
 }
 
 }  // namespace
 
-std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots, std::uint64_t seed) {
+std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots,
+                                         std::uint64_t seed) {
   std::vector<std::size_t> chosen;
   for (int label = 0; label < num_classes; ++label) {
     std::vector<std::size_t> members;
@@ -36,26 +38,32 @@ std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num
       if (labels[i] == label) members.push_back(i);
     }
     if (members.size() < static_cast<std::size_t>(shots)) {
-      cluster::throw_usage("class " + std::to_string(label) + " has " + std::to_string(members.size()) + " images, " +
-                           std::to_string(shots) + " shots were asked for");
+      cluster::throw_usage("class " + std::to_string(label) + " has " +
+                           std::to_string(members.size()) + " images, " + std::to_string(shots) +
+                           " shots were asked for");
     }
     // The first `shots` of one permutation of the class: larger sets contain smaller ones.
-    cluster::PhiloxStream stream(seed, cluster::Purpose::few_shot, 0, static_cast<std::uint64_t>(label));
+    cluster::PhiloxStream stream(seed, cluster::Purpose::few_shot, 0,
+                                 static_cast<std::uint64_t>(label));
     const std::vector<std::size_t> order = cluster::permutation(stream, members.size());
-    for (std::size_t i = 0; i < static_cast<std::size_t>(shots); ++i) chosen.push_back(members[order[i]]);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(shots); ++i)
+      chosen.push_back(members[order[i]]);
   }
   std::sort(chosen.begin(), chosen.end());
   return chosen;
 }
 
-void check_shots(std::string_view shots) { static_cast<void>(shots_per_class(shots)); }
+void check_shots(std::string_view shots) {
+  static_cast<void>(shots_per_class(shots));
+}
 
 std::string_view split_for_shots(std::string_view shots) {
   if (shots == "vtab1k") return "train800val200";
   return shots == "full" ? "trainval" : "train";
 }
 
-std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots, std::uint64_t seed) {
+std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots,
+                                      std::uint64_t seed) {
   const int count = shots_per_class(shots);
   const std::vector<int> labels = labels_of(dataset);
   if (count > 0) return select_few_shot(labels, dataset.num_classes(), count, seed);

@@ -11,9 +11,10 @@
 
 namespace marquee::datasets {
 
-// `shots` examples of each class, ascending positions. Nested: the set of k shots contains that of fewer
-// with the same seed. Throws usage naming class and count when a class has fewer.
-std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots, std::uint64_t seed);
+// `shots` examples of each class, ascending positions. Nested: the set of k shots contains that of
+// fewer with the same seed. Throws usage naming class and count when a class has fewer.
+std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots,
+                                         std::uint64_t seed);
 
 // "vtab1k", "full" or a number of images per class; throws usage otherwise.
 void check_shots(std::string_view shots);
@@ -22,6 +23,7 @@ void check_shots(std::string_view shots);
 std::string_view split_for_shots(std::string_view shots);
 
 // Positions within that split.
-std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots, std::uint64_t seed);
+std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots,
+                                      std::uint64_t seed);
 
 }  // namespace marquee::datasets

@@ -40,22 +40,32 @@ std::vector<Taps> taps_for(int input, int output) {
 
 Image resize(const Image& image, int height, int width) {
   if (image.height == height && image.width == width) return image;
-  MARQUEE_CHECK(height > 0 && width > 0 && image.height > 0 && image.width > 0, "resize: empty image");
-  const std::vector<Taps> rows = taps_for(image.height, height), columns = taps_for(image.width, width);
-  const auto at = [](int y, int x, int w) { return (static_cast<std::size_t>(y) * static_cast<std::size_t>(w) + static_cast<std::size_t>(x)) * 3; };
-  std::vector<float> wide(static_cast<std::size_t>(image.height) * static_cast<std::size_t>(width) * 3);
+  MARQUEE_CHECK(height > 0 && width > 0 && image.height > 0 && image.width > 0,
+                "resize: empty image");
+  const std::vector<Taps> rows = taps_for(image.height, height),
+                          columns = taps_for(image.width, width);
+  const auto at = [](int y, int x, int w) {
+    return (static_cast<std::size_t>(y) * static_cast<std::size_t>(w) +
+            static_cast<std::size_t>(x)) *
+           3;
+  };
+  std::vector<float> wide(static_cast<std::size_t>(image.height) * static_cast<std::size_t>(width) *
+                          3);
   for (int y = 0; y < image.height; ++y) {
     for (int x = 0; x < width; ++x) {
       const Taps& taps = columns[static_cast<std::size_t>(x)];
       float sum[3] = {0, 0, 0};
       for (std::size_t tap = 0; tap < taps.weights.size(); ++tap) {
-        const std::uint8_t* pixel = &image.rgb[at(y, taps.first + static_cast<int>(tap), image.width)];
+        const std::uint8_t* pixel =
+            &image.rgb[at(y, taps.first + static_cast<int>(tap), image.width)];
         for (int c = 0; c < 3; ++c) sum[c] += taps.weights[tap] * static_cast<float>(pixel[c]);
       }
       std::copy(sum, sum + 3, &wide[at(y, x, width)]);
     }
   }
-  Image result{height, width, std::vector<std::uint8_t>(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3)};
+  Image result{height, width,
+               std::vector<std::uint8_t>(static_cast<std::size_t>(height) *
+                                         static_cast<std::size_t>(width) * 3)};
   for (int y = 0; y < height; ++y) {
     const Taps& taps = rows[static_cast<std::size_t>(y)];
     for (int x = 0; x < width; ++x) {
@@ -88,7 +98,8 @@ Image crop(const Image& image, int top, int left, int height, int width) {
 
 Image center_crop_resize(const Image& image, int size) {
   const int side = std::min(image.height, image.width);
-  return resize(crop(image, (image.height - side) / 2, (image.width - side) / 2, side, side), size, size);
+  return resize(crop(image, (image.height - side) / 2, (image.width - side) / 2, side, side), size,
+                size);
 }
 
 Image flip_horizontal(const Image& image) {

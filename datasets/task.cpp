@@ -15,8 +15,9 @@ std::vector<TaskInfo> make_tasks() {
   };
   std::vector<TaskInfo> tasks;
   const auto add = [&](TaskInfo task) { tasks.push_back(std::move(task)); };
-  const auto simple = [&](const char* name, TaskGroup group, const char* builder, const char* version, int classes,
-                          std::vector<Slice> train, std::vector<Slice> val, std::vector<Slice> test, bool flip = true) {
+  const auto simple = [&](const char* name, TaskGroup group, const char* builder,
+                          const char* version, int classes, std::vector<Slice> train,
+                          std::vector<Slice> val, std::vector<Slice> test, bool flip = true) {
     TaskInfo task;
     task.name = name;
     task.group = group;
@@ -30,32 +31,47 @@ std::vector<TaskInfo> make_tasks() {
     return task;
   };
 
-  add(simple("caltech101", natural, "caltech101", "3.*.*", 102, part("train", 0, 2754), part("train", 2754, -1), whole("test")));
-  add(simple("cifar100", natural, "cifar100", "3.*.*", 100, part("train", 0, 45000), part("train", 45000, -1), whole("test")));
-  add(simple("dtd", natural, "dtd", "3.*.*", 47, whole("train"), whole("validation"), whole("test")));
-  add(simple("oxford_flowers102", natural, "oxford_flowers102", "2.*.*", 102, whole("train"), whole("validation"), whole("test")));
-  add(simple("oxford_iiit_pet", natural, "oxford_iiit_pet", "3.*.*", 37, part("train", 0, 2944), part("train", 2944, -1), whole("test")));
-  add(simple("svhn", natural, "svhn_cropped", "3.*.*", 10, part("train", 0, 65931), part("train", 65931, -1), whole("test"), false));
-  add(simple("sun397", natural, "sun397/tfds", "4.*.*", 397, whole("train"), whole("validation"), whole("test")));
-  add(simple("patch_camelyon", specialized, "patch_camelyon", "2.*.*", 2, whole("train"), whole("validation"), whole("test")));
-  add(simple("eurosat", specialized, "eurosat/rgb", "2.*.*", 10, part("train", 0, 16200), part("train", 16200, 21600), part("train", 21600, -1)));
-  add(simple("resisc45", specialized, "resisc45", "3.*.*", 45, part("train", 0, 18900), part("train", 18900, 25200), part("train", 25200, -1)));
-  add(simple("diabetic_retinopathy", specialized, "diabetic_retinopathy_detection/btgraham-300", "3.*.*", 5, whole("train"), whole("validation"), whole("test")));
+  add(simple("caltech101", natural, "caltech101", "3.*.*", 102, part("train", 0, 2754),
+             part("train", 2754, -1), whole("test")));
+  add(simple("cifar100", natural, "cifar100", "3.*.*", 100, part("train", 0, 45000),
+             part("train", 45000, -1), whole("test")));
+  add(simple("dtd", natural, "dtd", "3.*.*", 47, whole("train"), whole("validation"),
+             whole("test")));
+  add(simple("oxford_flowers102", natural, "oxford_flowers102", "2.*.*", 102, whole("train"),
+             whole("validation"), whole("test")));
+  add(simple("oxford_iiit_pet", natural, "oxford_iiit_pet", "3.*.*", 37, part("train", 0, 2944),
+             part("train", 2944, -1), whole("test")));
+  add(simple("svhn", natural, "svhn_cropped", "3.*.*", 10, part("train", 0, 65931),
+             part("train", 65931, -1), whole("test"), false));
+  add(simple("sun397", natural, "sun397/tfds", "4.*.*", 397, whole("train"), whole("validation"),
+             whole("test")));
+  add(simple("patch_camelyon", specialized, "patch_camelyon", "2.*.*", 2, whole("train"),
+             whole("validation"), whole("test")));
+  add(simple("eurosat", specialized, "eurosat/rgb", "2.*.*", 10, part("train", 0, 16200),
+             part("train", 16200, 21600), part("train", 21600, -1)));
+  add(simple("resisc45", specialized, "resisc45", "3.*.*", 45, part("train", 0, 18900),
+             part("train", 18900, 25200), part("train", 25200, -1)));
+  add(simple("diabetic_retinopathy", specialized, "diabetic_retinopathy_detection/btgraham-300",
+             "3.*.*", 5, whole("train"), whole("validation"), whole("test")));
 
-  TaskInfo clevr = simple("clevr_count", structured, "clevr", "3.*.*", 8, part("train", 0, 63000), part("train", 63000, -1), whole("validation"));
+  TaskInfo clevr = simple("clevr_count", structured, "clevr", "3.*.*", 8, part("train", 0, 63000),
+                          part("train", 63000, -1), whole("validation"));
   clevr.rule = LabelRule::clevr_count;
   add(clevr);
   clevr.name = "clevr_distance";
   clevr.num_classes = 6;
   clevr.rule = LabelRule::clevr_distance;
   add(clevr);
-  add(simple("dmlab", structured, "dmlab", "2.0.1", 6, whole("train"), whole("validation"), whole("test")));
-  TaskInfo kitti = simple("kitti_closest_vehicle_distance", structured, "kitti", "3.*.*", 4, whole("train"), whole("validation"), whole("test"));
+  add(simple("dmlab", structured, "dmlab", "2.0.1", 6, whole("train"), whole("validation"),
+             whole("test")));
+  TaskInfo kitti = simple("kitti_closest_vehicle_distance", structured, "kitti", "3.*.*", 4,
+                          whole("train"), whole("validation"), whole("test"));
   kitti.rule = LabelRule::kitti_distance;
   add(kitti);
 
-  TaskInfo dsprites = simple("dsprites_location", structured, "dsprites", "2.*.*", 16, part("train", 0, 589824),
-                             part("train", 589824, 663552), part("train", 663552, -1), false);
+  TaskInfo dsprites =
+      simple("dsprites_location", structured, "dsprites", "2.*.*", 16, part("train", 0, 589824),
+             part("train", 589824, 663552), part("train", 663552, -1), false);
   dsprites.rule = LabelRule::floor_division;
   dsprites.label_key = "label_x_position";
   dsprites.divisor = 2.0;
@@ -66,8 +82,8 @@ std::vector<TaskInfo> make_tasks() {
   dsprites.divisor = 2.5;
   add(dsprites);
 
-  TaskInfo norb = simple("smallnorb_azimuth", structured, "smallnorb", "2.*.*", 18, whole("train"), {{"test", 0, 50, true}},
-                         {{"test", 50, 100, true}}, false);
+  TaskInfo norb = simple("smallnorb_azimuth", structured, "smallnorb", "2.*.*", 18, whole("train"),
+                         {{"test", 0, 50, true}}, {{"test", 50, 100, true}}, false);
   norb.label_key = "label_azimuth";
   add(norb);
   norb.name = "smallnorb_elevation";
@@ -76,7 +92,8 @@ std::vector<TaskInfo> make_tasks() {
   norb.label_key = "label_elevation";
   add(norb);
 
-  for (const auto& [name, classes] : {std::pair{"drawn/dsprites_location", 16}, {"drawn/shapes_count", 8}}) {
+  for (const auto& [name, classes] :
+       {std::pair{"drawn/dsprites_location", 16}, {"drawn/shapes_count", 8}}) {
     TaskInfo task;
     task.name = name;
     task.group = drawn;
@@ -113,8 +130,9 @@ const TaskInfo& find_task(std::string_view name) {
     if (task.name == name) return task;
   }
   const std::vector<std::string> names = task_names();
-  cluster::throw_usage("unknown task '" + std::string(name) + "'" + cluster::did_you_mean(name, names) +
-                       "; expected one of " + cluster::join(names));
+  cluster::throw_usage("unknown task '" + std::string(name) + "'" +
+                       cluster::did_you_mean(name, names) + "; expected one of " +
+                       cluster::join(names));
 }
 
 std::vector<std::string> task_names() {

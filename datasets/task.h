@@ -1,5 +1,5 @@
-// The registry of tasks: the 19 of VTAB, declared as data (builder, splits, label rule), and the tasks that
-// are drawn by code. Source of the rules: reference/vtab.md.
+// The registry of tasks: the 19 of VTAB, declared as data (builder, splits, label rule), and the
+// tasks that are drawn by code. Source of the rules: reference/vtab.md.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,15 @@ std::string_view to_string(TaskGroup group);
 
 // How a label is made from an example.
 enum class LabelRule {
-  plain,             // int64 feature `label_key`
-  clevr_count,       // number of objects - 3
-  clevr_distance,    // nearest object's depth in bins
-  kitti_distance,    // nearest vehicle's distance in bins
-  floor_division,    // floor(label_key / divisor)
+  plain,           // int64 feature `label_key`
+  clevr_count,     // number of objects - 3
+  clevr_distance,  // nearest object's depth in bins
+  kitti_distance,  // nearest vehicle's distance in bins
+  floor_division,  // floor(label_key / divisor)
 };
 
-// `[from, to)` of a stored split; `to` < 0: to the end. With percent set, both are percent of the split.
+// `[from, to)` of a stored split; `to` < 0: to the end. With percent set, both are percent of the
+// split.
 struct Slice {
   std::string split;
   std::int64_t from = 0;

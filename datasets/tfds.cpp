@@ -1,13 +1,13 @@
 #include "datasets/tfds.h"
 
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <nlohmann/json.hpp>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -31,7 +31,8 @@ std::optional<std::int64_t> integer(const json& value) {
   if (value.is_number_integer()) return value.get<std::int64_t>();
   if (!value.is_string()) return std::nullopt;
   const auto& text = value.get_ref<const std::string&>();
-  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
   return std::stoll(text);
 }
 
@@ -39,7 +40,8 @@ std::array<int, 3> version_of(const std::string& folder) {
   std::array<int, 3> version{-1, -1, -1};
   int consumed = 0;
   if (folder.size() > 30 ||
-      std::sscanf(folder.c_str(), "%d.%d.%d%n", &version[0], &version[1], &version[2], &consumed) != 3 ||
+      std::sscanf(folder.c_str(), "%d.%d.%d%n", &version[0], &version[1], &version[2], &consumed) !=
+          3 ||
       static_cast<std::size_t>(consumed) != folder.size()) {
     return {-1, -1, -1};
   }
@@ -58,27 +60,32 @@ fs::path newest_version(const TaskInfo& task, const fs::path& parent) {
     }
   }
   if (found.empty()) {
-    cluster::throw_environment("task '" + task.name + "': no prepared TFDS data set in " + parent.string() +
-                               " (looked for <version>/dataset_info.json); name the TFDS folder with --data");
+    cluster::throw_environment(
+        "task '" + task.name + "': no prepared TFDS data set in " + parent.string() +
+        " (looked for <version>/dataset_info.json); name the TFDS folder with --data");
   }
   if (std::to_string(best[0]) != task.version.substr(0, task.version.find('.'))) {
-    cluster::log_warning("datasets", task.name + ": version " + found.filename().string() + " is read, VTAB asks for " + task.version);
+    cluster::log_warning("datasets", task.name + ": version " + found.filename().string() +
+                                         " is read, VTAB asks for " + task.version);
   }
   return found;
 }
 
-TfdsSplit split_of(const TfdsFolder& folder, const json& entry, const std::string& name, const fs::path& info) {
+TfdsSplit split_of(const TfdsFolder& folder, const json& entry, const std::string& name,
+                   const fs::path& info) {
   const auto fail = [&](const std::string& what) {
     cluster::throw_environment(info.string() + ": split '" + name + "': " + what);
   };
   TfdsSplit split;
   const auto lengths = entry.find("shardLengths");
-  if (lengths == entry.end() || !lengths->is_array() || lengths->empty() || lengths->size() > kMaxShards) {
+  if (lengths == entry.end() || !lengths->is_array() || lengths->empty() ||
+      lengths->size() > kMaxShards) {
     fail("shardLengths is missing or no list of 1 to " + std::to_string(kMaxShards) + " numbers");
   }
   for (const json& length : *lengths) {
     const std::optional<std::int64_t> count = integer(length);
-    if (!count || *count < 0 || *count > kMaxExamples) fail("shardLengths holds '" + length.dump() + "', expected a count");
+    if (!count || *count < 0 || *count > kMaxExamples)
+      fail("shardLengths holds '" + length.dump() + "', expected a count");
     split.shard_lengths.push_back(*count);
   }
   const std::size_t shards = split.shard_lengths.size();
@@ -93,7 +100,9 @@ TfdsSplit split_of(const TfdsFolder& folder, const json& entry, const std::strin
 using Features = google::protobuf::Map<std::string, wire::Feature>;
 
 // Depths of clevr's objects and distances of kitti's vehicles: the third of every three numbers.
-double nearest(const google::protobuf::RepeatedField<float>& triples, int index) { return triples.Get(3 * index + 2); }
+double nearest(const google::protobuf::RepeatedField<float>& triples, int index) {
+  return triples.Get(3 * index + 2);
+}
 
 int bin_of(double distance, std::initializer_list<double> thresholds) {
   int bin = -1, i = 0;
@@ -107,9 +116,11 @@ int bin_of(double distance, std::initializer_list<double> thresholds) {
 
 class Reader {
  public:
-  Reader(const TaskInfo& task, const TfRecordFile& file, std::size_t record) : task_(task), file_(file), record_(record) {
+  Reader(const TaskInfo& task, const TfRecordFile& file, std::size_t record)
+      : task_(task), file_(file), record_(record) {
     const std::span<const std::byte> bytes = file.record(record);
-    if (!example_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) fail("is no tf.train.Example");
+    if (!example_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+      fail("is no tf.train.Example");
   }
 
   int label() const {
@@ -120,13 +131,16 @@ class Reader {
   std::string id(std::size_t position) const {
     for (const char* key : {"filename", "file_name", "image/file_name", "name", "id"}) {
       const auto found = features().find(key);
-      if (found != features().end() && found->second.bytes_list().value_size() == 1) return found->second.bytes_list().value(0);
+      if (found != features().end() && found->second.bytes_list().value_size() == 1)
+        return found->second.bytes_list().value(0);
     }
     return std::to_string(position);
   }
   Image image() const {
     const auto& list = feature(task_.image_key).bytes_list().value();
-    if (list.size() != 1) fail("has " + std::to_string(list.size()) + " values of bytes feature '" + task_.image_key + "', expected 1");
+    if (list.size() != 1)
+      fail("has " + std::to_string(list.size()) + " values of bytes feature '" + task_.image_key +
+           "', expected 1");
     Image image;
     try {
       image = decode_image(std::as_bytes(std::span(list[0])));
@@ -135,13 +149,16 @@ class Reader {
       throw;
     }
     if (task_.pixel_scale != 1) {
-      for (std::uint8_t& level : image.rgb) level = static_cast<std::uint8_t>(level * task_.pixel_scale);
+      for (std::uint8_t& level : image.rgb)
+        level = static_cast<std::uint8_t>(level * task_.pixel_scale);
     }
     return image;
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { cluster::throw_environment(file_.where(record_) + ": " + what); }
+  [[noreturn]] void fail(const std::string& what) const {
+    cluster::throw_environment(file_.where(record_) + ": " + what);
+  }
   const Features& features() const { return example_.features().feature(); }
   const wire::Feature& feature(const std::string& key) const {
     const auto found = features().find(key);
@@ -153,7 +170,9 @@ class Reader {
       case LabelRule::plain:
       case LabelRule::floor_division: {
         const auto& list = feature(task_.label_key).int64_list().value();
-        if (list.size() != 1) fail("has " + std::to_string(list.size()) + " values of integer feature '" + task_.label_key + "', expected 1");
+        if (list.size() != 1)
+          fail("has " + std::to_string(list.size()) + " values of integer feature '" +
+               task_.label_key + "', expected 1");
         return std::floor(static_cast<double>(list[0]) / task_.divisor);
       }
       case LabelRule::clevr_count:
@@ -162,13 +181,15 @@ class Reader {
         const auto& coordinates = feature("objects/pixel_coords").float_list().value();
         if (coordinates.empty()) return -1;
         double depth = std::numeric_limits<double>::infinity();
-        for (int i = 0; i < coordinates.size() / 3; ++i) depth = std::min(depth, nearest(coordinates, i));
+        for (int i = 0; i < coordinates.size() / 3; ++i)
+          depth = std::min(depth, nearest(coordinates, i));
         return bin_of(depth, {0, 8, 8.5, 9, 9.5, 10, 100});
       }
       case LabelRule::kitti_distance: {
         const auto& types = feature("objects/type").int64_list().value();
         const auto& locations = feature("objects/location").float_list().value();
-        if (locations.size() != 3 * types.size()) fail("has objects/location of another length than objects/type");
+        if (locations.size() != 3 * types.size())
+          fail("has objects/location of another length than objects/type");
         double distance = 1000.0;  // stands for "no vehicle"
         for (int i = 0; i < types.size(); ++i) {
           if (types[i] < 3) distance = std::min(distance, nearest(locations, i));
@@ -194,10 +215,12 @@ class TfdsDataset : public Dataset {
     std::int64_t first = 0;
     for (std::size_t shard = 0; shard < split.files.size(); ++shard) {
       const std::int64_t length = split.shard_lengths[shard];
-      const std::int64_t begin = std::max(from - first, std::int64_t{0}), end = std::min(to - first, length);
+      const std::int64_t begin = std::max(from - first, std::int64_t{0}),
+                         end = std::min(to - first, length);
       if (begin < end) {
         const TfRecordFile& file = open(split.files[shard], length);
-        for (std::int64_t i = begin; i < end; ++i) rows_.push_back({&file, static_cast<std::size_t>(i)});
+        for (std::int64_t i = begin; i < end; ++i)
+          rows_.push_back({&file, static_cast<std::size_t>(i)});
       }
       first += length;
     }
@@ -214,7 +237,9 @@ class TfdsDataset : public Dataset {
   int num_classes() const override { return task_.num_classes; }
   int label(std::size_t index) const override { return labels_.at(index); }
   std::string id(std::size_t index) const override { return ids_.at(index); }
-  Image image(std::size_t index) const override { return Reader(task_, *rows_.at(index).file, rows_[index].record).image(); }
+  Image image(std::size_t index) const override {
+    return Reader(task_, *rows_.at(index).file, rows_[index].record).image();
+  }
 
  private:
   struct Row {
@@ -224,10 +249,13 @@ class TfdsDataset : public Dataset {
   const TfRecordFile& open(const fs::path& path, std::int64_t declared) {
     const auto known = files_.find(path);
     if (known != files_.end()) return *known->second;
-    if (!fs::exists(path)) cluster::throw_environment("task '" + task_.name + "': shard " + path.string() + " is missing");
+    if (!fs::exists(path))
+      cluster::throw_environment("task '" + task_.name + "': shard " + path.string() +
+                                 " is missing");
     auto file = std::make_unique<TfRecordFile>(path);
     if (static_cast<std::int64_t>(file->size()) != declared) {
-      cluster::throw_environment(path.string() + ": holds " + std::to_string(file->size()) + " records, dataset_info.json declares " +
+      cluster::throw_environment(path.string() + ": holds " + std::to_string(file->size()) +
+                                 " records, dataset_info.json declares " +
                                  std::to_string(declared) + " (short shard?)");
     }
     return *(files_[path] = std::move(file));
@@ -250,16 +278,20 @@ std::int64_t TfdsSplit::size() const {
 
 TfdsFolder open_tfds_folder(const TaskInfo& task, const fs::path& data_dir) {
   if (data_dir.empty()) {
-    cluster::throw_environment("task '" + task.name + "' needs data: name the TFDS folder that holds " + task.builder + " with --data");
+    cluster::throw_environment("task '" + task.name +
+                               "' needs data: name the TFDS folder that holds " + task.builder +
+                               " with --data");
   }
   if (!fs::is_directory(data_dir)) {
-    cluster::throw_environment("data folder " + data_dir.string() + " does not exist; name a TFDS folder with --data");
+    cluster::throw_environment("data folder " + data_dir.string() +
+                               " does not exist; name a TFDS folder with --data");
   }
   TfdsFolder folder;
   folder.path = newest_version(task, data_dir / task.builder);
   folder.name = task.builder.substr(0, task.builder.find('/'));
   const fs::path info = folder.path / "dataset_info.json";
-  const json content = json::parse(cluster::read_file(info, kMaxInfoBytes), nullptr, /*allow_exceptions=*/false);
+  const json content =
+      json::parse(cluster::read_file(info, kMaxInfoBytes), nullptr, /*allow_exceptions=*/false);
   if (!content.is_object() || !content.contains("splits") || !content["splits"].is_array()) {
     cluster::throw_environment(info.string() + ": is no JSON object with a list 'splits'");
   }
@@ -276,18 +308,21 @@ TfdsFolder open_tfds_folder(const TaskInfo& task, const fs::path& data_dir) {
   return folder;
 }
 
-std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice>& slices, const fs::path& data_dir) {
+std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice>& slices,
+                                   const fs::path& data_dir) {
   const TfdsFolder folder = open_tfds_folder(task, data_dir);
   auto dataset = std::make_unique<TfdsDataset>(task);
   for (const Slice& slice : slices) {
     const auto split = folder.splits.find(slice.split);
     if (split == folder.splits.end()) {
-      cluster::throw_environment((folder.path / "dataset_info.json").string() + ": has no split '" + slice.split + "', which task '" +
-                                 task.name + "' needs");
+      cluster::throw_environment((folder.path / "dataset_info.json").string() + ": has no split '" +
+                                 slice.split + "', which task '" + task.name + "' needs");
     }
     const std::int64_t size = split->second.size();
     const auto bound = [&](std::int64_t value) {
-      if (slice.percent) return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(size) * static_cast<double>(value) / 100.0));
+      if (slice.percent)
+        return static_cast<std::int64_t>(
+            std::nearbyint(static_cast<double>(size) * static_cast<double>(value) / 100.0));
       return value < 0 ? size : std::min(value, size);
     };
     dataset->append(split->second, bound(slice.from), bound(slice.to));

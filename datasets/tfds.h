@@ -25,13 +25,13 @@ struct TfdsFolder {
   std::map<std::string, TfdsSplit> splits;
 };
 
-// Finds the newest version below data_dir/<builder> that the task asks for (any version of the same major
-// number, else the newest there with a warning) and reads its dataset_info.json. Throws environment naming
-// the folder looked for.
+// Finds the newest version below data_dir/<builder> that the task asks for (any version of the same
+// major number, else the newest there with a warning) and reads its dataset_info.json. Throws
+// environment naming the folder looked for.
 TfdsFolder open_tfds_folder(const TaskInfo& task, const std::filesystem::path& data_dir);
 
-// Rows of the named slices, one after the other. Throws environment when a shard is missing or shorter than
-// declared.
+// Rows of the named slices, one after the other. Throws environment when a shard is missing or
+// shorter than declared.
 std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice>& slices,
                                    const std::filesystem::path& data_dir);
 

@@ -1,15 +1,15 @@
 #include "datasets/tfrecord.h"
 
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
 #include <fcntl.h>
 #include <isa-l.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <string>
-#include <utility>
 
 #include "cluster/error.h"
 
@@ -46,14 +46,18 @@ std::uint32_t masked_crc32c(std::span<const std::byte> bytes) {
 
 TfRecordFile::TfRecordFile(std::filesystem::path path) : path_(std::move(path)) {
   const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) cluster::throw_environment(path_.string() + ": cannot be opened (" + cluster::errno_text(errno) + ")");
+  if (file < 0)
+    cluster::throw_environment(path_.string() + ": cannot be opened (" +
+                               cluster::errno_text(errno) + ")");
   struct stat info {};
-  if (::fstat(file, &info) == 0 && S_ISREG(info.st_mode)) bytes_ = static_cast<std::size_t>(info.st_size);
+  if (::fstat(file, &info) == 0 && S_ISREG(info.st_mode))
+    bytes_ = static_cast<std::size_t>(info.st_size);
   void* mapped = bytes_ == 0 ? nullptr : ::mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, file, 0);
   const int error = errno;
   ::close(file);
   if (mapped == MAP_FAILED) {
-    cluster::throw_environment(path_.string() + ": cannot be mapped (" + cluster::errno_text(error) + ")");
+    cluster::throw_environment(path_.string() + ": cannot be mapped (" +
+                               cluster::errno_text(error) + ")");
   }
   data_ = static_cast<const std::byte*>(mapped);
   try {
@@ -78,20 +82,23 @@ void TfRecordFile::scan() {
   std::uint64_t at = 0;
   while (at < bytes_) {
     const auto fail = [&](const std::string& what) {
-      cluster::throw_environment(path_.string() + ": record " + std::to_string(records_.size()) + " at byte " +
-                                 std::to_string(at) + ": " + what);
+      cluster::throw_environment(path_.string() + ": record " + std::to_string(records_.size()) +
+                                 " at byte " + std::to_string(at) + ": " + what);
     };
     const std::uint64_t left = bytes_ - at;
-    if (left < kHeaderBytes) fail("truncated: " + std::to_string(left) + " bytes left where a header of 12 begins");
+    if (left < kHeaderBytes)
+      fail("truncated: " + std::to_string(left) + " bytes left where a header of 12 begins");
     if (masked_crc32c({data_ + at, 8}) != u32_at(data_ + at + 8)) {
       fail("checksum of its length is wrong (damaged, or not an uncompressed TFRecord file)");
     }
     const std::uint64_t length = u64_at(data_ + at);
     if (length > kMaxRecordBytes) {
-      fail("length " + std::to_string(length) + " is more than the " + std::to_string(kMaxRecordBytes) + " bytes allowed");
+      fail("length " + std::to_string(length) + " is more than the " +
+           std::to_string(kMaxRecordBytes) + " bytes allowed");
     }
     if (left - kHeaderBytes < length + kFooterBytes) {
-      fail("truncated: " + std::to_string(length) + " bytes of data declared, the file ends before");
+      fail("truncated: " + std::to_string(length) +
+           " bytes of data declared, the file ends before");
     }
     records_.push_back({at, length});
     at += kHeaderBytes + length + kFooterBytes;
@@ -99,7 +106,8 @@ void TfRecordFile::scan() {
 }
 
 std::string TfRecordFile::where(std::size_t index) const {
-  return path_.string() + ": record " + std::to_string(index) + " at byte " + std::to_string(records_.at(index).offset);
+  return path_.string() + ": record " + std::to_string(index) + " at byte " +
+         std::to_string(records_.at(index).offset);
 }
 
 std::span<const std::byte> TfRecordFile::record(std::size_t index) const {

@@ -1,5 +1,5 @@
-// TFRecord files: length, masked CRC-32C of the length, bytes, masked CRC-32C of the bytes. Every length is
-// checked before it is believed, every checksum before the bytes are used.
+// TFRecord files: length, masked CRC-32C of the length, bytes, masked CRC-32C of the bytes. Every
+// length is checked before it is believed, every checksum before the bytes are used.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@ std::uint32_t masked_crc32c(std::span<const std::byte> bytes);
 // One memory-mapped file. Thread safe for reading; the spans live as long as the object.
 class TfRecordFile {
  public:
-  // Scans the framing (lengths and their checksums), not the payloads. Throws environment naming file,
-  // record number and offset when a record is cut off, a length checksum is wrong, or a record is larger
-  // than 256 MiB.
+  // Scans the framing (lengths and their checksums), not the payloads. Throws environment naming
+  // file, record number and offset when a record is cut off, a length checksum is wrong, or a
+  // record is larger than 256 MiB.
   explicit TfRecordFile(std::filesystem::path path);
   ~TfRecordFile();
   TfRecordFile(TfRecordFile&& other) noexcept;

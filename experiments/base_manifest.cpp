@@ -38,9 +38,16 @@ Value required(const json& object, const char* key, const std::string& where) {
 json to_json(const BaseManifest& manifest) {
   json files;
   for (const auto& [name, file] : manifest.files) {
-    files[name] = {{"file", file.file}, {"sha256", file.sha256}, {"bytes", file.bytes}, {"numbers", file.numbers}, {"config", file.config}};
+    files[name] = {{"file", file.file},
+                   {"sha256", file.sha256},
+                   {"bytes", file.bytes},
+                   {"numbers", file.numbers},
+                   {"config", file.config}};
   }
-  return {{"name", manifest.name}, {"version", manifest.version}, {"files", files}, {"provenance", manifest.provenance}};
+  return {{"name", manifest.name},
+          {"version", manifest.version},
+          {"files", files},
+          {"provenance", manifest.provenance}};
 }
 
 BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view base) {
@@ -48,7 +55,8 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
   manifest.folder = assets_dir / base;
   const fs::path path = manifest.folder / "manifest.json";
   if (!fs::exists(path)) {
-    cluster::throw_environment("base model '" + std::string(base) + "' is not there: no " + path.string() + " (name the assets folder with --assets)");
+    cluster::throw_environment("base model '" + std::string(base) + "' is not there: no " +
+                               path.string() + " (name the assets folder with --assets)");
   }
   const json content = json::parse(cluster::read_file(path, kMaxManifestBytes), nullptr, false);
   if (!content.is_object()) cluster::throw_environment(path.string() + ": is no JSON object");
@@ -59,13 +67,16 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
   for (const std::string& network : kNetworks) {
     const std::string where = path.string() + ": files." + network;
     const json entry = required<json>(files, network.c_str(), path.string() + ": files");
-    WeightFile file{required<std::string>(entry, "file", where), required<std::string>(entry, "sha256", where),
-                    required<std::int64_t>(entry, "bytes", where), required<std::int64_t>(entry, "numbers", where),
-                    required<json>(entry, "config", where)};
-    if (file.file.empty() || file.file.find('/') != std::string::npos || file.file.starts_with(".")) {
+    WeightFile file{
+        required<std::string>(entry, "file", where), required<std::string>(entry, "sha256", where),
+        required<std::int64_t>(entry, "bytes", where),
+        required<std::int64_t>(entry, "numbers", where), required<json>(entry, "config", where)};
+    if (file.file.empty() || file.file.find('/') != std::string::npos ||
+        file.file.starts_with(".")) {
       cluster::throw_environment(where + ": file name '" + file.file + "' is not allowed");
     }
-    if (!is_hash(file.sha256)) cluster::throw_environment(where + ": sha256 is no hash of 64 hex digits");
+    if (!is_hash(file.sha256))
+      cluster::throw_environment(where + ": sha256 is no hash of 64 hex digits");
     manifest.files[network] = std::move(file);
   }
   return manifest;
@@ -76,35 +87,44 @@ void verify_base(const BaseManifest& manifest) {
     const fs::path path = manifest.folder / file.file;
     std::error_code error;
     const std::uintmax_t size = fs::file_size(path, error);
-    if (error) cluster::throw_environment(path.string() + ": weights of the " + network + " are missing");
+    if (error)
+      cluster::throw_environment(path.string() + ": weights of the " + network + " are missing");
     if (size != static_cast<std::uintmax_t>(file.bytes)) {
-      cluster::throw_environment(path.string() + ": is " + std::to_string(size) + " bytes, manifest.json says " + std::to_string(file.bytes) +
+      cluster::throw_environment(path.string() + ": is " + std::to_string(size) +
+                                 " bytes, manifest.json says " + std::to_string(file.bytes) +
                                  " (weights damaged; restore the file)");
     }
     if (cluster::sha256_file(path) != file.sha256) {
-      cluster::throw_environment(path.string() + ": SHA-256 differs from manifest.json (weights damaged; restore the file)");
+      cluster::throw_environment(
+          path.string() +
+          ": SHA-256 differs from manifest.json (weights damaged; restore the file)");
     }
   }
 }
 
 std::string base_hash(const BaseManifest& manifest) {
-  return cluster::sha256_hex("base\n" + manifest.files.at("tokenizer").sha256 + "\n" + manifest.files.at("transformer").sha256);
+  return cluster::sha256_hex("base\n" + manifest.files.at("tokenizer").sha256 + "\n" +
+                             manifest.files.at("transformer").sha256);
 }
 
-std::string network_hash(const BaseManifest& manifest) { return manifest.files.at("features").sha256; }
+std::string network_hash(const BaseManifest& manifest) {
+  return manifest.files.at("features").sha256;
+}
 
 fs::path find_assets_dir(const fs::path& named) {
   if (!named.empty()) return named;
   const char* variable = std::getenv("MARQUEE_ASSETS");
   if (variable != nullptr && *variable != '\0') return variable;
   const fs::path program = cluster::executable_path().parent_path();
-  const std::vector<fs::path> places{program / "../share/marquee/assets", program / "../../../assets"};
+  const std::vector<fs::path> places{program / "../share/marquee/assets",
+                                     program / "../../../assets"};
   std::vector<std::string> tried;
   for (const fs::path& place : places) {
     if (fs::is_directory(place)) return fs::canonical(place);
     tried.push_back(place.lexically_normal().string());
   }
-  cluster::throw_environment("no assets folder found (looked at " + cluster::join(tried) + "); name it with --assets or MARQUEE_ASSETS");
+  cluster::throw_environment("no assets folder found (looked at " + cluster::join(tried) +
+                             "); name it with --assets or MARQUEE_ASSETS");
 }
 
 }  // namespace marquee::experiments

@@ -1,13 +1,14 @@
-// What a base model's folder holds: assets/<base>/manifest.json names the weight files with their sizes and
-// SHA-256, the configuration of each network, and how the base was made.
+// What a base model's folder holds: assets/<base>/manifest.json names the weight files with their
+// sizes and SHA-256, the configuration of each network, and how the base was made.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 namespace marquee::experiments {
 
@@ -38,9 +39,9 @@ void verify_base(const BaseManifest& manifest);
 std::string base_hash(const BaseManifest& manifest);
 std::string network_hash(const BaseManifest& manifest);
 
-// `named` (--assets) if given, else $MARQUEE_ASSETS, else beside the program: ../share/marquee/assets of an
-// installation, or assets/ of the source tree that a build folder lies in. Throws environment listing the
-// places looked at.
+// `named` (--assets) if given, else $MARQUEE_ASSETS, else beside the program:
+// ../share/marquee/assets of an installation, or assets/ of the source tree that a build folder
+// lies in. Throws environment listing the places looked at.
 std::filesystem::path find_assets_dir(const std::filesystem::path& named = {});
 
 }  // namespace marquee::experiments

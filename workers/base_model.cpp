@@ -14,8 +14,10 @@ constexpr std::int64_t kMaxSize = 1 << 20;  // of any single extent of a network
 
 std::int64_t size_of(const json& config, const char* key, const std::string& where) {
   const auto found = config.find(key);
-  if (found == config.end() || !found->is_number_integer() || found->get<std::int64_t>() < 1 || found->get<std::int64_t>() > kMaxSize) {
-    cluster::throw_environment(where + ": '" + key + "' is missing or no whole number from 1 to " + std::to_string(kMaxSize));
+  if (found == config.end() || !found->is_number_integer() || found->get<std::int64_t>() < 1 ||
+      found->get<std::int64_t>() > kMaxSize) {
+    cluster::throw_environment(where + ": '" + key + "' is missing or no whole number from 1 to " +
+                               std::to_string(kMaxSize));
   }
   return found->get<std::int64_t>();
 }
@@ -33,39 +35,51 @@ std::vector<std::int64_t> sizes_of(const json& config, const char* key, const st
 }  // namespace
 
 json to_json(const TokenizerConfig& config) {
-  return {{"filters", config.filters},     {"multipliers", config.multipliers}, {"blocks", config.blocks},
-          {"embedding", config.embedding}, {"codebook", config.codebook},       {"image_size", config.image_size}};
+  return {{"filters", config.filters},   {"multipliers", config.multipliers},
+          {"blocks", config.blocks},     {"embedding", config.embedding},
+          {"codebook", config.codebook}, {"image_size", config.image_size}};
 }
 json to_json(const TransformerConfig& config) {
-  return {{"width", config.width},       {"layers", config.layers},   {"heads", config.heads},  {"mlp", config.mlp},
-          {"codebook", config.codebook}, {"classes", config.classes}, {"latent", config.latent}};
+  return {{"width", config.width},  {"layers", config.layers},     {"heads", config.heads},
+          {"mlp", config.mlp},      {"codebook", config.codebook}, {"classes", config.classes},
+          {"latent", config.latent}};
 }
 json to_json(const FeatureConfig& config) {
-  return {{"channels", config.channels}, {"classes", config.classes}, {"image_size", config.image_size}};
+  return {{"channels", config.channels},
+          {"classes", config.classes},
+          {"image_size", config.image_size}};
 }
 
 TokenizerConfig tokenizer_config_from(const json& config, const std::string& where) {
-  TokenizerConfig result{size_of(config, "filters", where),   sizes_of(config, "multipliers", where), size_of(config, "blocks", where),
-                         size_of(config, "embedding", where), size_of(config, "codebook", where),     size_of(config, "image_size", where)};
-  if (result.filters % 32 != 0) cluster::throw_environment(where + ": filters must be a multiple of 32 (GroupNorm has 32 groups)");
+  TokenizerConfig result{size_of(config, "filters", where),  sizes_of(config, "multipliers", where),
+                         size_of(config, "blocks", where),   size_of(config, "embedding", where),
+                         size_of(config, "codebook", where), size_of(config, "image_size", where)};
+  if (result.filters % 32 != 0)
+    cluster::throw_environment(where +
+                               ": filters must be a multiple of 32 (GroupNorm has 32 groups)");
   return result;
 }
 
 TransformerConfig transformer_config_from(const json& config, const std::string& where) {
-  TransformerConfig result{size_of(config, "width", where),    size_of(config, "layers", where),  size_of(config, "heads", where),
-                           size_of(config, "mlp", where),      size_of(config, "codebook", where), size_of(config, "classes", where),
+  TransformerConfig result{size_of(config, "width", where),    size_of(config, "layers", where),
+                           size_of(config, "heads", where),    size_of(config, "mlp", where),
+                           size_of(config, "codebook", where), size_of(config, "classes", where),
                            size_of(config, "latent", where)};
-  if (result.width % result.heads != 0) cluster::throw_environment(where + ": width must be a multiple of heads");
+  if (result.width % result.heads != 0)
+    cluster::throw_environment(where + ": width must be a multiple of heads");
   return result;
 }
 
 FeatureConfig feature_config_from(const json& config, const std::string& where) {
-  return {sizes_of(config, "channels", where), size_of(config, "classes", where), size_of(config, "image_size", where)};
+  return {sizes_of(config, "channels", where), size_of(config, "classes", where),
+          size_of(config, "image_size", where)};
 }
 
 BaseModel load_base(const experiments::BaseManifest& manifest) {
   experiments::verify_base(manifest);
-  const auto where = [&](const char* network) { return (manifest.folder / "manifest.json").string() + ": files." + network + ".config"; };
+  const auto where = [&](const char* network) {
+    return (manifest.folder / "manifest.json").string() + ": files." + network + ".config";
+  };
   const auto weights = [&](const char* network, const ShapeMap& shapes) {
     const std::filesystem::path path = manifest.folder / manifest.files.at(network).file;
     ParameterMap parameters = converted(read_safetensors(path), torch::kFloat32);
@@ -73,11 +87,16 @@ BaseModel load_base(const experiments::BaseManifest& manifest) {
     return parameters;
   };
   BaseModel base;
-  base.tokenizer_config = tokenizer_config_from(manifest.files.at("tokenizer").config, where("tokenizer"));
-  base.transformer_config = transformer_config_from(manifest.files.at("transformer").config, where("transformer"));
-  base.feature_config = feature_config_from(manifest.files.at("features").config, where("features"));
-  if (base.tokenizer_config.codebook != base.transformer_config.codebook || base.tokenizer_config.latent() != base.transformer_config.latent) {
-    cluster::throw_environment((manifest.folder / "manifest.json").string() + ": tokenizer and transformer differ in codebook or latent side");
+  base.tokenizer_config =
+      tokenizer_config_from(manifest.files.at("tokenizer").config, where("tokenizer"));
+  base.transformer_config =
+      transformer_config_from(manifest.files.at("transformer").config, where("transformer"));
+  base.feature_config =
+      feature_config_from(manifest.files.at("features").config, where("features"));
+  if (base.tokenizer_config.codebook != base.transformer_config.codebook ||
+      base.tokenizer_config.latent() != base.transformer_config.latent) {
+    cluster::throw_environment((manifest.folder / "manifest.json").string() +
+                               ": tokenizer and transformer differ in codebook or latent side");
   }
   base.tokenizer = weights("tokenizer", tokenizer_shapes(base.tokenizer_config));
   base.transformer = weights("transformer", transformer_shapes(base.transformer_config));
@@ -88,7 +107,8 @@ BaseModel load_base(const experiments::BaseManifest& manifest) {
   return base;
 }
 
-experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder, const json& provenance) {
+experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
+                                    const json& provenance) {
   cluster::create_directories_durably(folder);
   experiments::BaseManifest manifest;
   manifest.folder = folder;
@@ -107,7 +127,8 @@ experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem
   save("tokenizer", base.tokenizer, to_json(base.tokenizer_config));
   save("transformer", base.transformer, to_json(base.transformer_config));
   save("features", base.features, to_json(base.feature_config));
-  cluster::write_file_durably(folder / "manifest.json", experiments::to_json(manifest).dump(2) + "\n");
+  cluster::write_file_durably(folder / "manifest.json",
+                              experiments::to_json(manifest).dump(2) + "\n");
   return manifest;
 }
 

@@ -1,8 +1,9 @@
 // A pretrained base in memory: tokenizer, transformer and the feature network of its profile.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "experiments/base_manifest.h"
 #include "workers/models/feature_network.h"
@@ -29,11 +30,13 @@ TokenizerConfig tokenizer_config_from(const nlohmann::json& config, const std::s
 TransformerConfig transformer_config_from(const nlohmann::json& config, const std::string& where);
 FeatureConfig feature_config_from(const nlohmann::json& config, const std::string& where);
 
-// Checks sizes and hashes of the files, reads them, converts to float32 and checks names and shapes.
+// Checks sizes and hashes of the files, reads them, converts to float32 and checks names and
+// shapes.
 BaseModel load_base(const experiments::BaseManifest& manifest);
 
-// Writes the three networks as fp16 safetensors and manifest.json into `folder`, durably. Returns what was
-// written.
-experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder, const nlohmann::json& provenance);
+// Writes the three networks as fp16 safetensors and manifest.json into `folder`, durably. Returns
+// what was written.
+experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
+                                    const nlohmann::json& provenance);
 
 }  // namespace marquee::workers

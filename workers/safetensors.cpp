@@ -1,6 +1,7 @@
 #include "workers/safetensors.h"
 
 #include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "cluster/durable_file.h"
@@ -19,9 +20,10 @@ struct TypeName {
   const char* name;
   torch::ScalarType type;
 };
-constexpr TypeName kTypes[] = {{"F16", torch::kFloat16}, {"BF16", torch::kBFloat16}, {"F32", torch::kFloat32}, {"F64", torch::kFloat64},
-                               {"I64", torch::kInt64},   {"I32", torch::kInt32},     {"I16", torch::kInt16},   {"I8", torch::kInt8},
-                               {"U8", torch::kUInt8}};
+constexpr TypeName kTypes[] = {
+    {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16}, {"F32", torch::kFloat32},
+    {"F64", torch::kFloat64}, {"I64", torch::kInt64},     {"I32", torch::kInt32},
+    {"I16", torch::kInt16},   {"I8", torch::kInt8},       {"U8", torch::kUInt8}};
 
 const TypeName* type_named(const std::string& name) {
   for (const TypeName& type : kTypes) {
@@ -34,7 +36,9 @@ const TypeName* type_named(const std::string& name) {
 
 ParameterMap read_safetensors(const std::filesystem::path& path) {
   const std::string bytes = cluster::read_file(path, kMaxFileBytes);
-  const auto fail = [&](const std::string& what) { cluster::throw_environment(path.string() + ": " + what); };
+  const auto fail = [&](const std::string& what) {
+    cluster::throw_environment(path.string() + ": " + what);
+  };
   if (bytes.size() < kLengthBytes) fail("too short for a safetensors file");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
@@ -51,8 +55,9 @@ ParameterMap read_safetensors(const std::filesystem::path& path) {
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
     const auto bad = [&](const std::string& what) { fail("tensor '" + name + "': " + what); };
-    const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() && entry.contains("shape") &&
-                       entry["shape"].is_array() && entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
+    const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() &&
+                       entry.contains("shape") && entry["shape"].is_array() &&
+                       entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
                        entry["data_offsets"].size() == 2;
     if (!whole) bad("expected dtype, shape and two data_offsets");
     const TypeName* type = type_named(entry["dtype"].get<std::string>());
@@ -60,16 +65,19 @@ ParameterMap read_safetensors(const std::filesystem::path& path) {
     std::vector<std::int64_t> shape;
     std::uint64_t expected = torch::elementSize(type->type);
     for (const json& extent : entry["shape"]) {
-      if (!extent.is_number_unsigned() || shape.size() >= 8) bad("shape is no list of at most 8 sizes");
+      if (!extent.is_number_unsigned() || shape.size() >= 8)
+        bad("shape is no list of at most 8 sizes");
       const auto size = extent.get<std::uint64_t>();
       if (size != 0 && expected > data_bytes / size) bad("shape is larger than the file");
       expected *= size;
       shape.push_back(static_cast<std::int64_t>(size));
     }
     const json& offsets = entry["data_offsets"];
-    if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) bad("data_offsets are no positions");
+    if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned())
+      bad("data_offsets are no positions");
     const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
-    if (begin > end || end > data_bytes || end - begin != expected) bad("data_offsets do not match shape and file");
+    if (begin > end || end > data_bytes || end - begin != expected)
+      bad("data_offsets do not match shape and file");
     Tensor tensor = torch::empty(shape, type->type);
     if (expected > 0) std::memcpy(tensor.data_ptr(), data + begin, expected);
     tensors[name] = tensor;
@@ -82,11 +90,15 @@ void write_safetensors(const std::filesystem::path& path, const ParameterMap& te
   std::string data;
   for (const auto& [name, tensor] : tensors) {
     const Tensor values = tensor.detach().to(torch::kCPU).contiguous();
-    const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) { return t.type == values.scalar_type(); });
+    const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) {
+      return t.type == values.scalar_type();
+    });
     MARQUEE_CHECK(type != std::end(kTypes), "safetensors: type of '" + name + "'");
     const std::size_t begin = data.size();
     data.append(static_cast<const char*>(values.data_ptr()), values.nbytes());
-    header[name] = {{"dtype", type->name}, {"shape", values.sizes().vec()}, {"data_offsets", {begin, data.size()}}};
+    header[name] = {{"dtype", type->name},
+                    {"shape", values.sizes().vec()},
+                    {"data_offsets", {begin, data.size()}}};
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');

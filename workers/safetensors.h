@@ -1,5 +1,6 @@
-// The safetensors format: 8 bytes header length, a JSON header of names, types, shapes and offsets, raw
-// little-endian data. Everything the header claims is checked against the file before it is used.
+// The safetensors format: 8 bytes header length, a JSON header of names, types, shapes and offsets,
+// raw little-endian data. Everything the header claims is checked against the file before it is
+// used.
 #pragma once
 
 #include <filesystem>

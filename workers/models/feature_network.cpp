@@ -10,7 +10,9 @@ namespace {
 constexpr std::int64_t kGroups = 8;
 constexpr double kEpsilon = 1e-5;
 
-std::string stage_name(std::size_t stage) { return "Stage_" + std::to_string(stage); }
+std::string stage_name(std::size_t stage) {
+  return "Stage_" + std::to_string(stage);
+}
 
 }  // namespace
 
@@ -37,7 +39,8 @@ ShapeMap feature_shapes(const FeatureConfig& config) {
   return shapes;
 }
 
-ParameterMap init_features(const FeatureConfig& config, std::uint64_t seed, cluster::Purpose purpose) {
+ParameterMap init_features(const FeatureConfig& config, std::uint64_t seed,
+                           cluster::Purpose purpose) {
   ParameterMap parameters;
   std::uint64_t index = 0;
   for (const auto& [name, shape] : feature_shapes(config)) {
@@ -56,14 +59,17 @@ ParameterMap init_features(const FeatureConfig& config, std::uint64_t seed, clus
   return parameters;
 }
 
-Tensor image_features(const FeatureConfig& config, const ParameterMap& parameters, const Tensor& images) {
+Tensor image_features(const FeatureConfig& config, const ParameterMap& parameters,
+                      const Tensor& images) {
   const auto norm = [&](const Tensor& x, const std::string& name) {
-    return at::group_norm(x, kGroups, parameters.at(name + "/scale"), parameters.at(name + "/bias"), kEpsilon);
+    return at::group_norm(x, kGroups, parameters.at(name + "/scale"), parameters.at(name + "/bias"),
+                          kEpsilon);
   };
   Tensor x = (images - 0.5) * 4.0;
   for (std::size_t stage = 0; stage < config.channels.size(); ++stage) {
     const std::string name = stage_name(stage);
-    x = at::conv2d(x, parameters.at(name + "/Down/kernel"), std::nullopt, /*stride=*/2, /*padding=*/1);
+    x = at::conv2d(x, parameters.at(name + "/Down/kernel"), std::nullopt, /*stride=*/2,
+                   /*padding=*/1);
     Tensor y = at::silu(norm(x, name + "/Norm_0"));
     y = at::conv2d(y, parameters.at(name + "/Conv_0/kernel"), std::nullopt, 1, 1);
     y = at::silu(norm(y, name + "/Norm_1"));

@@ -1,0 +1,160 @@
+#include "workers/commands/pretrain.h"
+
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+#include <boost/program_options.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cluster/build_info.h"
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/sha256.h"
+#include "workers/base_model.h"
+#include "workers/pretrain/feature_stage.h"
+#include "workers/pretrain/image_pool.h"
+#include "workers/pretrain/tokenizer_stage.h"
+#include "workers/pretrain/transformer_stage.h"
+
+namespace marquee::workers {
+namespace {
+
+namespace options = boost::program_options;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Means over windows of 50 steps: enough to draw a curve.
+json curve_of(const std::vector<double>& losses) {
+  constexpr std::size_t kWindow = 50;
+  json steps = json::array(), values = json::array();
+  for (std::size_t first = 0; first < losses.size(); first += kWindow) {
+    const std::size_t last = std::min(losses.size(), first + kWindow);
+    double sum = 0;
+    for (std::size_t i = first; i < last; ++i) sum += losses[i];
+    steps.push_back(last);
+    values.push_back(sum / static_cast<double>(last - first));
+  }
+  return {{"steps", steps}, {"loss", values}};
+}
+
+ParameterMap as_shipped(const ParameterMap& parameters) {
+  return converted(converted(parameters, torch::kFloat16), torch::kFloat32);
+}
+
+int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path& out,
+             const fs::path& work) {
+  at::set_num_threads(recipe.threads);
+  const ProgressPrinter print = [](const std::string& line) { std::cout << line << std::endl; };
+  cluster::create_directories_durably(work);
+  const ImagePool pool(recipe.task, recipe.splits, data);
+  print("pretraining base '" + recipe.name + "' on " + std::to_string(pool.size()) + " images of " +
+        recipe.task);
+  const std::string identity = cluster::sha256_hex(recipe.sha256 + pool.content_hash());
+
+  BaseModel base;
+  base.version = recipe.version;
+  base.tokenizer_config = recipe.tokenizer;
+  base.transformer_config = recipe.transformer;
+  base.transformer_config.classes = pool.num_classes();
+  base.feature_config = recipe.features;
+  base.feature_config.classes = pool.num_classes();
+
+  json curves, measured, seconds;
+  double mark = cluster::monotonic_seconds();
+  const auto lap = [&](const char* stage) {
+    const double now = cluster::monotonic_seconds();
+    seconds[stage] = std::round(now - mark);
+    mark = now;
+  };
+  std::vector<double> losses;
+  base.tokenizer = pretrain_tokenizer(recipe, pool, work / "tokenizer.h5", identity, losses, print);
+  curves["tokenizer"] = curve_of(losses);
+  lap("tokenizer");
+  for (const std::string& task : recipe.evaluate) {
+    const TokenizerQuality quality =
+        measure_tokenizer(recipe.tokenizer, as_shipped(base.tokenizer), task, data);
+    measured["tokenizer"][task] = {
+        {"psnr_db", quality.psnr}, {"codes_used", quality.codes_used}, {"images", quality.images}};
+    char line[160];
+    std::snprintf(line, sizeof line,
+                  "tokenizer on %lld test images of %s: %.2f dB, %lld of %lld codes in use",
+                  static_cast<long long>(quality.images), task.c_str(), quality.psnr,
+                  static_cast<long long>(quality.codes_used),
+                  static_cast<long long>(recipe.tokenizer.codebook));
+    print(line);
+  }
+  mark = cluster::monotonic_seconds();
+  base.transformer = pretrain_transformer(recipe, pool, as_shipped(base.tokenizer),
+                                          work / "transformer.h5", identity, losses, print);
+  curves["transformer"] = curve_of(losses);
+  lap("transformer");
+  base.features = pretrain_features(recipe, pool, work / "features.h5", identity, losses, print);
+  curves["features"] = curve_of(losses);
+  lap("features");
+  measured["features"]["training_accuracy"] =
+      training_accuracy(base.feature_config, as_shipped(base.features), pool);
+
+  const json provenance{{"recipe_sha256", recipe.sha256},
+                        {"task", recipe.task},
+                        {"splits", recipe.splits},
+                        {"data_hash", pool.content_hash()},
+                        {"images", pool.size()},
+                        {"measured", measured},
+                        {"seconds_of_last_start", seconds},
+                        {"cpu", cluster::cpu_model()},
+                        {"threads", recipe.threads},
+                        {"commit", std::string(cluster::build_commit())},
+                        {"made", cluster::utc_now()}};
+  const experiments::BaseManifest manifest = save_base(base, out / recipe.name, provenance);
+  cluster::write_file_durably(out / recipe.name / "curves.json", curves.dump() + "\n");
+  load_base(experiments::load_base_manifest(out, recipe.name));
+  for (const auto& [network, file] : manifest.files) {
+    print(network + ": " + std::to_string(file.numbers) + " numbers, " +
+          std::to_string(file.bytes) + " bytes");
+  }
+  print("written to " + manifest.folder.string());
+  return 0;
+}
+
+}  // namespace
+
+int pretrain_command(const std::vector<std::string>& arguments) {
+  options::options_description visible("Options");
+  visible.add_options()("help,h", "this text")  //
+      ("data", options::value<std::string>()->default_value(""),
+       "TFDS folder with the images to pretrain on")  //
+      ("out", options::value<std::string>()->default_value("assets"),
+       "assets folder; the base goes into a folder of its name")  //
+      ("work", options::value<std::string>()->default_value("results-pretrain"),
+       "folder for the state; the same command again goes on from there");
+  options::options_description all;
+  all.add(visible).add_options()("recipe", options::value<std::string>());
+  options::positional_options_description positions;
+  positions.add("recipe", 1);
+  options::variables_map values;
+  try {
+    options::store(options::command_line_parser(arguments).options(all).positional(positions).run(),
+                   values);
+  } catch (const options::error& error) {
+    cluster::throw_usage(std::string("pretrain: ") + error.what());
+  }
+  if (values.count("help") != 0 || values.count("recipe") == 0) {
+    std::cout
+        << "marquee pretrain RECIPE [--data DIR] [--out DIR] [--work DIR]\n\n"
+           "Trains the tokenizer, the masked transformer and the feature network that a recipe\n"
+           "(experiments/pretrain_mini.yaml) describes, and writes them as a base model: fp16 "
+           "safetensors,\n"
+           "manifest.json with hashes and what was measured, curves.json. Interrupted, it goes on "
+           "from its\n"
+           "last state and ends with the same bits.\n\n"
+        << visible;
+    if (values.count("help") != 0) return 0;
+    cluster::throw_usage("pretrain: name a recipe");
+  }
+  return pretrain(load_recipe(values["recipe"].as<std::string>()), values["data"].as<std::string>(),
+                  values["out"].as<std::string>(), values["work"].as<std::string>());
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,47 @@
+#include "workers/image_tensor.h"
+
+#include <cstring>
+
+#include "cluster/error.h"
+
+namespace marquee::workers {
+namespace {
+
+Tensor levels_of(const Tensor& images) {
+  return images.detach().to(torch::kFloat32).clamp(0, 1).mul(255).round();
+}
+
+}  // namespace
+
+Tensor to_tensor(const std::vector<datasets::Image>& images) {
+  MARQUEE_CHECK(!images.empty(), "to_tensor: no images");
+  const std::int64_t height = images[0].height, width = images[0].width;
+  Tensor bytes =
+      torch::empty({static_cast<std::int64_t>(images.size()), height, width, 3}, torch::kUInt8);
+  auto* out = bytes.data_ptr<std::uint8_t>();
+  for (const datasets::Image& image : images) {
+    MARQUEE_CHECK(image.height == height && image.width == width, "to_tensor: images of one size");
+    std::memcpy(out, image.rgb.data(), image.rgb.size());
+    out += image.rgb.size();
+  }
+  return bytes.to(torch::kFloat32).div_(255).permute({0, 3, 1, 2});
+}
+
+std::vector<datasets::Image> to_images(const Tensor& images) {
+  const Tensor bytes = levels_of(images).to(torch::kUInt8).permute({0, 2, 3, 1}).contiguous();
+  const auto height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2));
+  std::vector<datasets::Image> result;
+  const auto* in = bytes.data_ptr<std::uint8_t>();
+  for (std::int64_t i = 0; i < bytes.size(0); ++i) {
+    const std::size_t size = static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3;
+    result.push_back({height, width, {in, in + size}});
+    in += size;
+  }
+  return result;
+}
+
+Tensor rounded_to_levels(const Tensor& images) {
+  return levels_of(images).div_(255);
+}
+
+}  // namespace marquee::workers

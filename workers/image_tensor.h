@@ -1,0 +1,21 @@
+// Images between 8-bit RGB and float tensors.
+#pragma once
+
+#include <vector>
+
+#include "datasets/image.h"
+#include "workers/torch.h"
+
+namespace marquee::workers {
+
+// Images of one size -> float32 [B, 3, H, W] in [0, 1], channels-last in memory.
+Tensor to_tensor(const std::vector<datasets::Image>& images);
+
+// float [B, 3, H, W], nominally [0, 1] -> uint8 levels as a PNG holds them: clipped, rounded to
+// nearest.
+std::vector<datasets::Image> to_images(const Tensor& images);
+
+// What the levels of a PNG are as floats again: to_tensor(to_images(x)) without the detour.
+Tensor rounded_to_levels(const Tensor& images);
+
+}  // namespace marquee::workers

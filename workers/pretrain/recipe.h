@@ -1,0 +1,55 @@
+// How a base is pretrained: a YAML file (experiments/pretrain_mini.yaml explains every key).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "workers/models/feature_network.h"
+#include "workers/models/tokenizer.h"
+#include "workers/models/transformer.h"
+
+namespace marquee::workers {
+
+struct StageOptions {
+  std::int64_t steps = 0;
+  std::int64_t batch = 32;
+  double learning_rate = 1e-3;  // peak; linear warm-up, then cosine to zero
+  std::int64_t warmup = 100;
+  double weight_decay = 0;
+  double smallest_crop = 0.5;  // side of a random square crop as a share of the short side, up to 1
+};
+
+struct PretrainRecipe {
+  std::string name;     // "mini": folder of the base
+  std::string version;  // "mini-v0"
+  std::uint64_t seed = 0;
+  std::string task;                   // data to pretrain on
+  std::vector<std::string> splits;    // of that task
+  std::vector<std::string> evaluate;  // tasks whose test images measure the tokenizer
+  bool bf16 = false;                  // convolutions and matrix products of training in bfloat16
+  int threads = 2;
+  std::int64_t checkpoint_interval = 200;
+
+  TokenizerConfig tokenizer;
+  StageOptions tokenizer_stage;
+  double commitment = 0.25;       // weight of the commitment loss
+  double codebook_decay = 0.99;   // moving average of the codes
+  double dead_code_share = 0.02;  // a code used less than this share of the mean is re-seeded
+
+  TransformerConfig transformer;
+  StageOptions transformer_stage;
+  std::int64_t views = 2;  // random crops of an image that are tokenised, each also flipped
+  double label_smoothing = 0.1;
+
+  FeatureConfig features;
+  StageOptions features_stage;
+
+  std::string sha256;  // of the file
+};
+
+// Throws usage naming file, line and key for anything unknown, missing or out of range.
+PretrainRecipe load_recipe(const std::filesystem::path& path);
+
+}  // namespace marquee::workers
