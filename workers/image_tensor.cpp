@@ -24,7 +24,9 @@ Tensor to_tensor(const std::vector<datasets::Image>& images) {
     std::memcpy(out, image.rgb.data(), image.rgb.size());
     out += image.rgb.size();
   }
-  return bytes.to(torch::kFloat32).div_(255).permute({0, 3, 1, 2});
+  return bytes.permute({0, 3, 1, 2})
+      .to(torch::kFloat32, false, false, at::MemoryFormat::Contiguous)
+      .div_(255);
 }
 
 std::vector<datasets::Image> to_images(const Tensor& images) {
