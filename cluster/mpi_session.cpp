@@ -1,0 +1,100 @@
+#include "cluster/mpi_session.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <list>
+#include <thread>
+
+#include <mpi.h>
+
+#include "cluster/error.h"
+
+namespace marquee::cluster {
+namespace {
+
+constexpr int kTag = 1;
+
+void check(int code, const char* what) {
+  MARQUEE_CHECK(code == MPI_SUCCESS, std::string("MPI: ") + what);
+}
+
+}  // namespace
+
+struct MpiSession::State {
+  struct Outgoing {
+    std::string text;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
+  MPI_Comm world = MPI_COMM_NULL;
+  std::list<Outgoing> outgoing;
+  bool finalized = false;
+};
+
+MpiSession::MpiSession(int& argc, char**& argv) : state_(std::make_unique<State>()) {
+  check(MPI_Init(&argc, &argv), "init");
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &state_->world), "duplicate of the world");
+  check(MPI_Comm_rank(state_->world, &rank_), "rank");
+  check(MPI_Comm_size(state_->world, &size_), "size");
+}
+
+MpiSession::~MpiSession() = default;
+
+void MpiSession::send(int rank, std::string message) {
+  MARQUEE_CHECK(message.size() <= kMaxMessageBytes,
+                "message of " + std::to_string(message.size()) + " bytes is too long");
+  MARQUEE_CHECK(rank >= 0 && rank < size_, "no such rank");
+  State::Outgoing& out = state_->outgoing.emplace_back();
+  out.text = std::move(message);
+  check(MPI_Isend(out.text.data(), static_cast<int>(out.text.size()), MPI_CHAR, rank, kTag,
+                  state_->world, &out.request),
+        "send");
+}
+
+std::optional<std::pair<int, std::string>> MpiSession::try_receive() {
+  int there = 0;
+  MPI_Status status;
+  check(MPI_Iprobe(MPI_ANY_SOURCE, kTag, state_->world, &there, &status), "probe");
+  if (there == 0) return std::nullopt;
+  int bytes = 0;
+  check(MPI_Get_count(&status, MPI_CHAR, &bytes), "count");
+  if (bytes < 0 || static_cast<std::size_t>(bytes) > kMaxMessageBytes) {
+    throw_environment("rank " + std::to_string(status.MPI_SOURCE) + " sent a message of " +
+                      std::to_string(bytes) + " bytes");
+  }
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Irecv(text.data(), bytes, MPI_CHAR, status.MPI_SOURCE, kTag, state_->world, &request),
+        "receive");
+  // The message has been matched; what is missing of it is on its way.
+  check(MPI_Wait(&request, MPI_STATUS_IGNORE), "wait for a matched message");
+  return std::pair{status.MPI_SOURCE, std::move(text)};
+}
+
+void MpiSession::progress() {
+  for (auto out = state_->outgoing.begin(); out != state_->outgoing.end();) {
+    int done = 0;
+    check(MPI_Test(&out->request, &done, MPI_STATUS_IGNORE), "test");
+    out = done != 0 ? state_->outgoing.erase(out) : std::next(out);
+  }
+}
+
+std::size_t MpiSession::pending() const {
+  return state_->outgoing.size();
+}
+
+void MpiSession::finalize() {
+  while (pending() > 0) {
+    progress();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  check(MPI_Comm_free(&state_->world), "free");
+  check(MPI_Finalize(), "finalize");
+  state_->finalized = true;
+}
+
+void MpiSession::abort(int code) {
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::_Exit(code);
+}
+
+}  // namespace marquee::cluster

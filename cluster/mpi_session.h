@@ -1,0 +1,47 @@
+// Small messages between ranks. After the constructor (MPI_Init and one duplicate of the world)
+// nothing here blocks and nothing is collective, so a dead peer can delay nobody. One per process;
+// not thread safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace marquee::cluster {
+
+class MpiSession {
+ public:
+  static constexpr std::size_t kMaxMessageBytes = std::size_t{16} << 20;
+
+  // Collective: every rank must construct it.
+  MpiSession(int& argc, char**& argv);
+  ~MpiSession();  // without finalize(): leaves MPI as it is, for mpirun to notice
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+
+  // Starts sending; the buffer lives until the message has left. Order is kept between two ranks.
+  void send(int rank, std::string message);
+  // Sender and text of the next message that has arrived. Throws environment for one that is too
+  // long.
+  std::optional<std::pair<int, std::string>> try_receive();
+  // Moves messages along and frees the buffers of those that have left.
+  void progress();
+  // Messages that have not left yet.
+  std::size_t pending() const;
+
+  // Collective: waits for own messages to leave, then MPI_Finalize.
+  void finalize();
+  // Ends every rank; mpirun's exit code is `code`.
+  [[noreturn]] void abort(int code);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  int rank_ = 0, size_ = 1;
+};
+
+}  // namespace marquee::cluster
