@@ -128,7 +128,9 @@ int pretrain_command(const std::vector<std::string>& arguments) {
       ("out", options::value<std::string>()->default_value("assets"),
        "assets folder; the base goes into a folder of its name")  //
       ("work", options::value<std::string>()->default_value("results-pretrain"),
-       "folder for the state; the same command again goes on from there");
+       "folder for the state; the same command again goes on from there")  //
+      ("threads", options::value<int>()->default_value(0),
+       "threads; 0: as the recipe says (recorded: they change the last bits)");
   options::options_description all;
   all.add(visible).add_options()("recipe", options::value<std::string>());
   options::positional_options_description positions;
@@ -153,8 +155,10 @@ int pretrain_command(const std::vector<std::string>& arguments) {
     if (values.count("help") != 0) return 0;
     cluster::throw_usage("pretrain: name a recipe");
   }
-  return pretrain(load_recipe(values["recipe"].as<std::string>()), values["data"].as<std::string>(),
-                  values["out"].as<std::string>(), values["work"].as<std::string>());
+  PretrainRecipe recipe = load_recipe(values["recipe"].as<std::string>());
+  if (const int threads = values["threads"].as<int>(); threads > 0) recipe.threads = threads;
+  return pretrain(recipe, values["data"].as<std::string>(), values["out"].as<std::string>(),
+                  values["work"].as<std::string>());
 }
 
 }  // namespace marquee::workers
