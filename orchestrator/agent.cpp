@@ -1,0 +1,251 @@
+#include "orchestrator/agent.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "experiments/run_folder.h"
+#include "orchestrator/stop_signal.h"
+#include "orchestrator/timing.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+constexpr const char* kArea = "agent";
+
+HostFacts facts_of_this_host() {
+  return {cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
+}
+
+// Sleeps until the trainer says something, at most `milliseconds`.
+void doze(const std::optional<TrainerProcess>& trainer, int milliseconds) {
+  pollfd waiting{trainer ? trainer->fd() : -1, POLLIN, 0};
+  poll(&waiting, 1, milliseconds);
+  // A channel at its end is always readable: never spin on it.
+  if (trainer && trainer->channel_closed()) usleep(5'000);
+}
+
+}  // namespace
+
+Agent::Agent(cluster::MpiSession& session) : session_(session), facts_(facts_of_this_host()) {}
+
+int Agent::run() {
+  say_hello();
+  const pid_t parent = getppid();
+  last_heard_ = cluster::monotonic_seconds();
+  while (!exit_code_) {
+    session_.progress();
+    while (auto received = session_.try_receive()) {
+      last_heard_ = cluster::monotonic_seconds();
+      handle(parse_coordinator_message(received->second));
+    }
+    look_after_trainer();
+    forward_signals();
+    const double now = cluster::monotonic_seconds();
+    if (now - last_alive_sent_ > kAliveIntervalSeconds) {
+      last_alive_sent_ = now;
+      send(AgentAlive{});
+    }
+    if (getppid() != parent) cluster::throw_environment("mpirun has gone");
+    if (welcome_ && now - last_heard_ > kCoordinatorSilenceSeconds) {
+      cluster::throw_environment("nothing heard from the coordinator for " +
+                                 std::to_string(static_cast<int>(kCoordinatorSilenceSeconds)) +
+                                 " s");
+    }
+    doze(trainer_, kLoopSleepMilliseconds);
+  }
+  if (trainer_) trainer_->end(kTrainerStopSeconds);
+  trainer_.reset();
+  return *exit_code_;
+}
+
+void Agent::say_hello() {
+  send(AgentHello{facts_, getpid()});
+}
+
+void Agent::send(const AgentMessage& message) {
+  session_.send(0, to_text(message));
+}
+
+void Agent::handle(const CoordinatorMessage& message) {
+  if (const auto* welcome = std::get_if<Welcome>(&message)) {
+    welcome_ = *welcome;
+  } else if (const auto* assignment = std::get_if<Assignment>(&message)) {
+    if (!welcome_ || assignment->epoch != welcome_->epoch) {
+      cluster::log_warning(kArea, "assignment of another epoch refused");
+      return;
+    }
+    MARQUEE_CHECK(!work_, "assignment while another attempt runs");
+    begin(*assignment);
+  } else if (std::holds_alternative<Interrupt>(message)) {
+    interrupt();
+  } else if (const auto* stop = std::get_if<Stop>(&message)) {
+    exit_code_ = stop->exit_code;
+  }
+}
+
+void Agent::begin(const Assignment& assignment) {
+  work_ = Work{assignment, cluster::utc_now()};
+  const int threads = assignment.run.threads;
+  try {
+    if (trainer_ && (trainer_->threads() != threads || trainer_->try_wait())) {
+      trainer_->end(kTrainerStopSeconds);
+      trainer_.reset();
+    }
+    if (!trainer_) {
+      TrainerCommand command;
+      command.program = find_trainer();
+      command.threads = threads;
+      command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
+      command.gpu = welcome_->slot.gpu;
+      command.log_file =
+          std::filesystem::path(welcome_->results) / "logs" /
+          ("trainer-" + facts_.host + "-" + std::to_string(welcome_->slot.slot) + ".log");
+      trainer_.emplace(command);
+    }
+    trainer_->send(trainer_run_request(assignment, *welcome_));
+    trainer_->expect_within(kTrainerStartSeconds, cluster::monotonic_seconds());
+  } catch (const cluster::Error& error) {
+    if (trainer_) {
+      lose_trainer("crash", error.what());
+    } else {
+      seal("failed", std::string(error.name()), error.what());
+    }
+  }
+}
+
+void Agent::interrupt() {
+  if (!work_ || work_->interrupt_sent) return;
+  work_->interrupt_sent = true;
+  work_->interrupt_due = cluster::monotonic_seconds() + kInterruptSeconds;
+  try {
+    trainer_->send(trainer_interrupt_request());
+  } catch (const cluster::Error& error) {
+    lose_trainer("crash", error.what());
+  }
+}
+
+void Agent::look_after_trainer() {
+  if (!trainer_) return;
+  try {
+    // Order matters: a trainer that is gone may have left its last words in the channel.
+    const bool gone = trainer_->try_wait().has_value();
+    while (trainer_) {
+      const std::optional<TrainerMessage> message = trainer_->try_receive();
+      if (!message) break;
+      handle(*message);
+    }
+    if (!trainer_) return;
+    if (gone || trainer_->channel_closed()) {
+      lose_trainer("crash", gone ? "the trainer ended" : "the trainer closed its control channel");
+      return;
+    }
+  } catch (const cluster::Error& error) {
+    lose_trainer("protocol", std::string("the trainer's control channel: ") + error.what());
+    return;
+  }
+  const double now = cluster::monotonic_seconds();
+  if (work_ && work_->interrupt_sent && now > work_->interrupt_due) {
+    lose_trainer("interrupted", "no checkpoint in time after the request to stop");
+  } else if (work_ && trainer_->overdue(now)) {
+    lose_trainer("deadline", "the trainer's next message is overdue; it was killed");
+  }
+}
+
+bool Agent::is_current(const std::string& run_id, int attempt) const {
+  return work_ && work_->assignment.run_id == run_id && work_->assignment.attempt == attempt;
+}
+
+void Agent::handle(const TrainerMessage& message) {
+  const double now = cluster::monotonic_seconds();
+  const auto stale = [&](const auto& m) {
+    if (is_current(m.run_id, m.attempt)) return false;
+    cluster::log_warning(kArea, "message about another attempt refused: " + m.run_id + ", " +
+                                    std::to_string(m.attempt));
+    return true;
+  };
+  if (std::holds_alternative<TrainerHello>(message)) {
+    trainer_->expect_within(kTrainerStartSeconds, now);
+  } else if (const auto* progress = std::get_if<TrainerProgress>(&message)) {
+    if (stale(*progress)) return;
+    trainer_->expect_within(progress->deadline_seconds, now);
+    send(RunProgress{welcome_->epoch, progress->run_id, progress->attempt, progress->phase,
+                     progress->step, progress->total});
+  } else if (const auto* done = std::get_if<TrainerDone>(&message)) {
+    if (!stale(*done)) seal("done", "protocol", "the trainer said done but sealed no result");
+  } else if (const auto* failed = std::get_if<TrainerFailed>(&message)) {
+    if (!stale(*failed)) seal("failed", failed->kind, failed->message);
+  } else if (const auto* interrupted = std::get_if<TrainerInterrupted>(&message)) {
+    if (stale(*interrupted)) return;
+    seal("interrupted", "interrupted",
+         "stopped on request at step " + std::to_string(interrupted->step));
+  }
+}
+
+void Agent::lose_trainer(const std::string& kind, const std::string& message) {
+  const cluster::ExitStatus exit = trainer_->kill();
+  trainer_.reset();
+  if (!work_) {
+    cluster::log_warning(kArea, "idle trainer lost: " + message + " (" + exit.describe() + ")");
+    return;
+  }
+  const bool ended_by_itself = kind == "crash";
+  // A crash that a request to stop caused is an interruption all the same: mpirun forwards signals
+  // to the rank's whole process group.
+  const bool interrupted =
+      kind == "interrupted" || work_->interrupt_sent || (ended_by_itself && stop_signal() != 0);
+  seal(interrupted ? "interrupted" : "failed", interrupted ? "interrupted" : kind,
+       ended_by_itself ? message + ": " + exit.describe() : message, exit);
+}
+
+void Agent::seal(const std::string& status, const std::string& kind, const std::string& message,
+                 const cluster::ExitStatus& exit) {
+  const Assignment assignment = work_->assignment;
+  const std::string started = work_->started;
+  work_.reset();
+
+  const std::filesystem::path folder = experiments::attempt_dir(
+      welcome_->results, experiments::RunId(assignment.run_id), assignment.attempt);
+  experiments::AttemptRecord record;
+  try {
+    record = experiments::read_attempt(folder);
+    const bool same = record.run_id == assignment.run_id && record.attempt == assignment.attempt &&
+                      record.epoch == assignment.epoch;
+    const bool final_done = record.status == "done" && record.result.has_value();
+    if (same && (final_done || (status != "done" && record.status == status))) {
+      send(AttemptEnded{welcome_->epoch, record});
+      return;
+    }
+  } catch (const cluster::Error&) {
+    // No readable record: written below.
+  }
+  record = {};
+  record.run_id = assignment.run_id;
+  record.attempt = assignment.attempt;
+  record.epoch = assignment.epoch;
+  record.status = status == "done" ? "failed" : status;
+  record.started = started;
+  record.ended = cluster::utc_now();
+  record.host = facts_.host;
+  record.cause.kind = kind;
+  record.cause.message = message;
+  record.cause.exit_code = exit.exit_code;
+  record.cause.signal = exit.signal;
+  record.cause.log_tail = log_tail(folder / "log");
+  try {
+    experiments::write_attempt(folder, record);
+  } catch (const cluster::Error& error) {
+    cluster::log_error(kArea, std::string("attempt record not written: ") + error.what());
+  }
+  send(AttemptEnded{welcome_->epoch, record});
+}
+
+void Agent::forward_signals() {
+  if (stop_signal_count() <= signals_forwarded_) return;
+  signals_forwarded_ = stop_signal_count();
+  send(StopRequest{stop_signal()});
+}
+
+}  // namespace marquee::orchestrator

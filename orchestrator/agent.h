@@ -1,0 +1,60 @@
+// An agent: the MPI rank that owns one slot and supervises one trainer process there. It passes
+// assignments on, relays progress, notices a crash, a missed deadline or nonsense on the control
+// channel, seals the attempt's record in that case, and starts a new trainer for the next run.
+// Single-threaded loop that sleeps when idle; after MPI_Init no blocking call.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cluster/mpi_session.h"
+#include "orchestrator/protocol.h"
+#include "orchestrator/trainer_process.h"
+
+namespace marquee::orchestrator {
+
+class Agent {
+ public:
+  // `session` must outlive the agent; rank 0 is the coordinator.
+  explicit Agent(cluster::MpiSession& session);
+
+  // Works until the coordinator says stop; returns the exit code that it gave. Throws environment
+  // when the coordinator has been silent for too long.
+  int run();
+
+ private:
+  struct Work {
+    Assignment assignment;
+    std::string started;  // UTC
+    bool interrupt_sent = false;
+    double interrupt_due = 0.0;  // monotonic seconds
+  };
+
+  void say_hello();
+  void send(const AgentMessage& message);
+  void handle(const CoordinatorMessage& message);
+  void begin(const Assignment& assignment);
+  void interrupt();
+  void look_after_trainer();
+  void handle(const TrainerMessage& message);
+  bool is_current(const std::string& run_id, int attempt) const;
+  // Ends the current attempt. A record that the trainer sealed with `status` wins; else one is
+  // written here from the cause.
+  void seal(const std::string& status, const std::string& kind, const std::string& message,
+            const cluster::ExitStatus& exit = {});
+  // The trainer is dead or must not be trusted: what that means for the current attempt.
+  void lose_trainer(const std::string& kind, const std::string& message);
+  void forward_signals();
+
+  cluster::MpiSession& session_;
+  HostFacts facts_;
+  std::optional<Welcome> welcome_;
+  std::optional<TrainerProcess> trainer_;
+  std::optional<Work> work_;
+  std::optional<int> exit_code_;
+  double last_alive_sent_ = 0.0;
+  double last_heard_ = 0.0;
+  int signals_forwarded_ = 0;
+};
+
+}  // namespace marquee::orchestrator

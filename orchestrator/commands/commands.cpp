@@ -1,0 +1,92 @@
+#include "orchestrator/commands/commands.h"
+
+#include <cstdio>
+#include <iostream>
+
+#include "cluster/build_info.h"
+#include "cluster/error.h"
+#include "cluster/suggest.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+void print_help() {
+  std::cout << "Usage: marquee COMMAND [options]\n\n"
+               "Adapts a pretrained generative vision transformer to tasks by prompt tuning and\n"
+               "the methods it is compared with, and measures what comes out.\n\nCommands:\n";
+  for (const Command& command : all_commands()) {
+    std::cout << "  " << command.name << std::string(12 - command.name.size(), ' ')
+              << command.summary << "\n";
+  }
+  std::cout << "\nmarquee COMMAND --help explains each; marquee --version and --build-info tell\n"
+               "what this program is.\n\n"
+               "Exit codes: 0 done, 1 some runs failed, 2 usage, 3 environment, 4 defect,\n"
+               "75 another coordinator holds the results folder, 128 + signal after a graceful "
+               "stop.\n";
+}
+
+void print_build_info() {
+  std::cout << "version   " << cluster::build_version() << "\n"
+            << "commit    " << cluster::build_commit() << "\n"
+            << "compiler  " << cluster::build_compiler() << "\n"
+            << "type      " << cluster::build_type() << "\n"
+            << "cuda      " << (cluster::built_with_cuda() ? "yes" : "no") << "\n";
+}
+
+}  // namespace
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands = {
+      {"sweep", "run a sweep file: every run, under mpirun, resumable", sweep_command},
+      {"status", "how far a results folder is", status_command},
+      {"query", "ask the results database in SQL", query_command},
+      {"report", "write report/index.html and report/table.md", report_command},
+      {"doctor", "check this machine and installation", doctor_command},
+      {"run", "one run, here, without MPI", run_command},
+      {"sample", "generate images from a finished run", sample_command},
+      {"pretrain", "make a base model from a recipe", pretrain_command},
+  };
+  return commands;
+}
+
+int dispatch(const Arguments& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
+      arguments[0] == "help") {
+    print_help();
+    return 0;
+  }
+  if (arguments[0] == "--version") {
+    std::cout << "marquee " << cluster::build_version() << " (" << cluster::build_commit() << ")\n";
+    return 0;
+  }
+  if (arguments[0] == "--build-info") {
+    print_build_info();
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : all_commands()) {
+    if (command.name == arguments[0]) {
+      return command.run(Arguments(arguments.begin() + 1, arguments.end()));
+    }
+    names.push_back(command.name);
+  }
+  cluster::throw_usage("unknown command '" + arguments[0] + "'" +
+                       cluster::did_you_mean(arguments[0], names) + "; expected one of " +
+                       cluster::join(names));
+}
+
+std::filesystem::path published_results(const std::string& out) {
+  const std::filesystem::path folder(out);
+  if (!std::filesystem::is_directory(folder)) {
+    cluster::throw_environment("no results folder at " + out +
+                               ": --out must name the folder that marquee sweep wrote");
+  }
+  const std::filesystem::path database = folder / "results.sqlite";
+  if (!std::filesystem::exists(database)) {
+    cluster::throw_environment("no results.sqlite in " + out +
+                               ": no sweep has published results there yet");
+  }
+  return database;
+}
+
+}  // namespace marquee::orchestrator

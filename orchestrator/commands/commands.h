@@ -1,0 +1,38 @@
+// The subcommands of `marquee`, one file each. A subcommand gets the words after its name and
+// returns the exit code; it reports errors by throwing cluster::Error.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "orchestrator/command_line.h"
+
+namespace marquee::orchestrator {
+
+struct Command {
+  std::string name;
+  std::string summary;  // one line for `marquee --help`
+  int (*run)(const Arguments& arguments);
+};
+
+int sweep_command(const Arguments& arguments);
+int status_command(const Arguments& arguments);
+int query_command(const Arguments& arguments);
+int report_command(const Arguments& arguments);
+int doctor_command(const Arguments& arguments);
+// run, sample and pretrain need LibTorch: they become `marquee-trainer` (execv) and do not return.
+int run_command(const Arguments& arguments);
+int sample_command(const Arguments& arguments);
+int pretrain_command(const Arguments& arguments);
+
+const std::vector<Command>& all_commands();
+
+// Looks up arguments[0] and runs it; --help, --version and --build-info are answered here. Throws
+// usage for an unknown subcommand.
+int dispatch(const Arguments& arguments);
+
+// The folder named by --out and its published database; throws environment when there is none.
+std::filesystem::path published_results(const std::string& out);
+
+}  // namespace marquee::orchestrator

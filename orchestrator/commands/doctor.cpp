@@ -1,0 +1,174 @@
+// marquee doctor: checks this machine and installation, one line a check.
+#include <cstdio>
+#include <functional>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+#include <sys/statvfs.h>
+
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "datasets/dataset.h"
+#include "datasets/task.h"
+#include "experiments/base_manifest.h"
+#include "orchestrator/commands/commands.h"
+#include "orchestrator/trainer_process.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace po = boost::program_options;
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+constexpr double kLeastDiskBytes = 2.0 * kGiB;
+constexpr double kLeastMemoryBytes = 2.0 * kGiB;
+
+struct Check {
+  std::string name;
+  bool ok = false;
+  std::string text;
+};
+
+CommandLine doctor_line() {
+  CommandLine line;
+  line.usage = "marquee doctor [--out DIR] [--data DIR] [--assets DIR] [--json]";
+  line.text =
+      "Checks what a sweep needs: the trainer program, the base model's weights, MPI, cores,\n"
+      "memory, disk, and the data folder where one is named. Exit code 3 when a check fails.";
+  line.options.add_options()                                                                     //
+      ("out,o", po::value<std::string>()->default_value("."), "folder whose disk is looked at")  //
+      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")          //
+      ("assets", po::value<std::string>()->default_value(""), "folder of base models")           //
+      ("base", po::value<std::string>()->default_value("mini"), "base model to check")           //
+      ("json", "the checks as JSON");
+  return line;
+}
+
+// A check that throws has failed for the reason given.
+Check check(const std::string& name, const std::function<std::string()>& look) {
+  try {
+    return {name, true, look()};
+  } catch (const std::exception& error) {
+    return {name, false, error.what()};
+  }
+}
+
+std::string gigabytes(double bytes) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << bytes / kGiB << " GiB";
+  return text.str();
+}
+
+std::string first_line_of(const std::string& command) {
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  char line[256] = "";
+  if (std::fgets(line, sizeof line, pipe) == nullptr) line[0] = '\0';
+  pclose(pipe);
+  std::string text(line);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string look_at_mpi() {
+  const std::string version = first_line_of("mpirun --version 2>/dev/null");
+  if (version.empty()) {
+    cluster::throw_environment("mpirun not found; install Open MPI (Debian: openmpi-bin)");
+  }
+  return version;
+}
+
+std::string look_at_base(const std::string& assets, const std::string& base) {
+  const std::filesystem::path folder = experiments::find_assets_dir(assets);
+  const experiments::BaseManifest manifest = experiments::load_base_manifest(folder, base);
+  experiments::verify_base(manifest);
+  return manifest.version + " in " + manifest.folder.string() + ", hashes as in the manifest";
+}
+
+std::string look_at_memory() {
+  const double bytes = static_cast<double>(cluster::memory_bytes());
+  if (bytes < kLeastMemoryBytes) {
+    cluster::throw_environment(gigabytes(bytes) + ": a trainer needs about " +
+                               gigabytes(kLeastMemoryBytes));
+  }
+  return gigabytes(bytes);
+}
+
+std::string look_at_disk(const std::string& folder) {
+  std::filesystem::path existing = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(existing)) existing = existing.parent_path();
+  struct statvfs facts = {};
+  if (statvfs(existing.c_str(), &facts) != 0) {
+    cluster::throw_environment("cannot look at " + existing.string());
+  }
+  const double bytes = static_cast<double>(facts.f_bavail) * static_cast<double>(facts.f_frsize);
+  if (bytes < kLeastDiskBytes) {
+    cluster::throw_environment("only " + gigabytes(bytes) + " free at " + existing.string() +
+                               "; a sweep needs about " + gigabytes(kLeastDiskBytes));
+  }
+  return gigabytes(bytes) + " free at " + existing.string();
+}
+
+std::string look_at_data(const std::string& data) {
+  if (!std::filesystem::is_directory(data)) {
+    cluster::throw_environment("no folder at " + data);
+  }
+  std::string found;
+  for (const datasets::TaskInfo& task : datasets::all_tasks()) {
+    if (task.group == datasets::TaskGroup::drawn) continue;
+    try {
+      datasets::dataset_content_hash(task, data);
+      found += (found.empty() ? "" : ", ") + task.name;
+    } catch (const cluster::Error&) {
+      // Not there or not readable: not a task that can be run from here.
+    }
+  }
+  if (found.empty()) {
+    cluster::throw_environment("no task's data set can be read in " + data);
+  }
+  return data + ": " + found;
+}
+
+}  // namespace
+
+int doctor_command(const Arguments& arguments) {
+  CommandLine line = doctor_line();
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  const auto text = [&](const char* name) { return values[name].as<std::string>(); };
+
+  std::vector<Check> checks = {
+      check("trainer", [] { return find_trainer().string(); }),
+      check("base", [&] { return look_at_base(text("assets"), text("base")); }),
+      check("mpi", look_at_mpi),
+      check("cores",
+            [] {
+              return std::to_string(cluster::available_cpus().size()) + " x " +
+                     cluster::cpu_model();
+            }),
+      check("gpus", [] { return std::to_string(cluster::gpu_count()); }),
+      check("memory", look_at_memory),
+      check("disk", [&] { return look_at_disk(text("out")); }),
+  };
+  if (!text("data").empty()) {
+    checks.push_back(check("data", [&] { return look_at_data(text("data")); }));
+  }
+
+  bool all_ok = true;
+  nlohmann::json list = nlohmann::json::array();
+  for (const Check& done : checks) {
+    all_ok = all_ok && done.ok;
+    list.push_back({{"check", done.name}, {"ok", done.ok}, {"text", done.text}});
+    if (values.count("json") == 0) {
+      std::cout << (done.ok ? "ok    " : "FAIL  ") << done.name
+                << std::string(10 - done.name.size(), ' ') << done.text << "\n";
+    }
+  }
+  if (values.count("json") > 0) {
+    std::cout << nlohmann::json{{"ok", all_ok}, {"checks", list}}.dump(2) << "\n";
+  }
+  return all_ok ? 0 : static_cast<int>(cluster::ErrorKind::environment);
+}
+
+}  // namespace marquee::orchestrator

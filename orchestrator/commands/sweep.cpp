@@ -1,0 +1,153 @@
+// marquee sweep: the main job. Started by mpirun it is a rank; else it starts itself under mpirun.
+#include <algorithm>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "cluster/mpi_session.h"
+#include "orchestrator/agent.h"
+#include "orchestrator/commands/commands.h"
+#include "orchestrator/coordinator.h"
+#include "orchestrator/launch.h"
+#include "orchestrator/stop_signal.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace po = boost::program_options;
+
+CommandLine sweep_line() {
+  CommandLine line;
+  line.usage = "marquee sweep FILE --out DIR [options]";
+  line.text =
+      "Runs every run of the sweep FILE (YAML) and keeps the results in DIR. The same command\n"
+      "started again goes on where it stopped: finished runs are kept, others resume from their\n"
+      "last checkpoint, failed ones are tried anew. One coordinator (rank 0) hands the runs to\n"
+      "agents (all other ranks), each with one trainer process.\n\n"
+      "  marquee sweep experiments/quickstart.yaml --out results/quickstart --workers 2\n"
+      "  mpirun --oversubscribe -n 9 marquee sweep FILE --out DIR --data TFDS_FOLDER\n\n"
+      "SIGTERM or SIGINT stops gracefully: checkpoints are written, exit code 128 + signal. (An\n"
+      "mpirun started by hand passes SIGUSR1 and SIGUSR2 on for them; SIGTERM to it leaves its\n"
+      "ranks one second.)";
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
+      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
+      ("assets", po::value<std::string>()->default_value(""),
+       "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
+      ("workers,n", po::value<int>()->default_value(0),
+       "agents to start when not under mpirun (default: the slots of this host)")  //
+      ("slots-per-host", po::value<int>()->default_value(0),
+       "trainers a host may run (default: its GPUs, else cores / threads); cores may be shared")  //
+      ("dry-run", "check everything, list the runs in starting order, compute nothing")           //
+      ("json", "machine-readable summary on standard output")                                     //
+      ("quiet,q", "no progress on standard error");
+  line.hidden.add_options()("file", po::value<std::string>()->required(), "sweep FILE");
+  line.positional.add("file", 1);
+  return line;
+}
+
+SweepOptions options_from(const po::variables_map& values) {
+  SweepOptions options;
+  options.file = values["file"].as<std::string>();
+  options.out = values["out"].as<std::string>();
+  options.data = values["data"].as<std::string>();
+  options.assets = values["assets"].as<std::string>();
+  options.workers = values["workers"].as<int>();
+  options.slots_per_host = values["slots-per-host"].as<int>();
+  options.json = values.count("json") > 0;
+  options.quiet = values.count("quiet") > 0;
+  if (options.workers < 0) {
+    cluster::throw_usage("--workers must be at least 1, not " + std::to_string(options.workers));
+  }
+  if (options.slots_per_host < 0) {
+    cluster::throw_usage("--slots-per-host must be at least 1, not " +
+                         std::to_string(options.slots_per_host));
+  }
+  return options;
+}
+
+int dry_run(const SweepOptions& options) {
+  if (rank_from_environment() != 0) return 0;
+  const PreparedSweep prepared = prepare_sweep(options);
+  std::map<std::string, experiments::RunConfig> runs;
+  for (const auto& run : prepared.sweep.runs) runs[experiments::run_id(run).text()] = run;
+  Scheduler scheduler(plan_runs(prepared.sweep.runs));
+  nlohmann::json list = nlohmann::json::array();
+  while (const auto next = scheduler.next()) {
+    const experiments::RunConfig& run = runs.at(*next);
+    if (options.json) {
+      list.push_back({{"run_id", *next}, {"run", experiments::to_json(run)}});
+    } else {
+      std::cout << next->substr(0, 12) << "  " << run.task << "  " << run.shots << " shots  "
+                << run.method << "  seed " << run.seed << "  " << run.steps << " steps  "
+                << run.samples << " samples\n";
+    }
+  }
+  if (options.json) {
+    std::cout << nlohmann::json{{"sweep", prepared.sweep.name}, {"runs", list}}.dump() << "\n";
+  } else {
+    std::cout << prepared.sweep.runs.size() << " runs in sweep " << prepared.sweep.name << "\n";
+  }
+  return 0;
+}
+
+int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) {
+  const experiments::SweepFile sweep = experiments::load_sweep(options.file);
+  const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
+  const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
+  const int workers = options.workers > 0
+                          ? options.workers
+                          : std::min<int>(slots, static_cast<int>(sweep.runs.size()));
+  Arguments forwarded = {"sweep"};
+  forwarded.insert(forwarded.end(), arguments.begin(), arguments.end());
+  return run_mpirun(mpirun_command(cluster::executable_path().string(), forwarded,
+                                   std::max(1, workers), geteuid() == 0));
+}
+
+int be_rank(const SweepOptions& options) {
+  int argc = 0;
+  char** argv = nullptr;
+  cluster::MpiSession session(argc, argv);
+  install_stop_signals();
+  cluster::LogOptions log;
+  log.who = cluster::host_name() + "/" + std::to_string(session.rank());
+  log.quiet = true;
+  cluster::init_log(log);
+  int code = 0;
+  try {
+    code = session.rank() == 0 ? Coordinator(session, options).run() : Agent(session).run();
+  } catch (const std::exception& error) {
+    // An agent that cannot go on takes the whole MPI world down; the ledger is the truth.
+    cluster::log_error("agent", error.what());
+    session.abort(cluster::exit_code_of(error));
+  }
+  session.finalize();
+  return code;
+}
+
+}  // namespace
+
+int sweep_command(const Arguments& arguments) {
+  CommandLine line = sweep_line();
+  SweepOptions options;
+  bool only_check = false;
+  try {
+    const po::variables_map values = parse(line, arguments);
+    if (values.count("help") > 0 && rank_from_environment() != 0) return 0;
+    if (printed_help(line, values)) return 0;
+    options = options_from(values);
+    only_check = values.count("dry-run") > 0;
+  } catch (const cluster::Error& error) {
+    // Every rank sees the same words; one of them complains.
+    if (rank_from_environment() != 0) return cluster::exit_code_of(error);
+    throw;
+  }
+  if (only_check) return dry_run(options);
+  return started_by_mpi() ? be_rank(options) : start_under_mpirun(options, arguments);
+}
+
+}  // namespace marquee::orchestrator

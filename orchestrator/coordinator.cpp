@@ -1,0 +1,355 @@
+#include "orchestrator/coordinator.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include <unistd.h>
+
+#include "analysis/report/comparison.h"
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "experiments/base_manifest.h"
+#include "experiments/recovery.h"
+#include "orchestrator/stop_signal.h"
+#include "orchestrator/timing.h"
+#include "orchestrator/trainer_process.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+constexpr const char* kArea = "coordinator";
+constexpr int kSomeRunsFailed = 1;
+
+// Share of an attempt done at this point of a phase, by a plain split of the phases.
+double share_of(const RunProgress& progress) {
+  struct Phase {
+    const char* name;
+    double start, length;
+  };
+  constexpr Phase kPhases[] = {{"load", 0.0, 0.02},   {"cache", 0.02, 0.08}, {"tune", 0.1, 0.6},
+                               {"sample", 0.7, 0.25}, {"score", 0.95, 0.03}, {"save", 0.98, 0.02}};
+  for (const Phase& phase : kPhases) {
+    if (progress.phase != phase.name) continue;
+    const double within = progress.total > 0
+                              ? std::min(1.0, static_cast<double>(progress.step) /
+                                                  static_cast<double>(progress.total))
+                              : 0.0;
+    return phase.start + phase.length * within;
+  }
+  return 0.0;
+}
+
+}  // namespace
+
+PreparedSweep prepare_sweep(const SweepOptions& options) {
+  PreparedSweep prepared;
+  prepared.sweep = experiments::load_sweep(options.file);
+  prepared.assets = experiments::find_assets_dir(options.assets);
+  if (!options.data.empty()) {
+    if (!std::filesystem::is_directory(options.data)) {
+      cluster::throw_environment("no data folder at " + options.data.string() +
+                                 ": --data must name a folder of TFDS data sets");
+    }
+    prepared.data = std::filesystem::canonical(options.data);
+  }
+  std::vector<std::string> checked;
+  for (const experiments::RunConfig& run : prepared.sweep.runs) {
+    if (std::find(checked.begin(), checked.end(), run.base) != checked.end()) continue;
+    checked.push_back(run.base);
+    experiments::verify_base(experiments::load_base_manifest(prepared.assets, run.base));
+  }
+  experiments::resolve_hashes(prepared.sweep, prepared.assets, prepared.data);
+  return prepared;
+}
+
+int threads_of(const experiments::SweepFile& sweep) {
+  int threads = 1;
+  for (const experiments::RunConfig& run : sweep.runs) threads = std::max(threads, run.threads);
+  return threads;
+}
+
+Coordinator::Coordinator(cluster::MpiSession& session, SweepOptions options)
+    : session_(session), options_(std::move(options)), progress_line_(options_.quiet) {}
+
+int Coordinator::run() {
+  int code = 4;
+  try {
+    code = run_sweep();
+  } catch (const std::exception& error) {
+    progress_line_.end();
+    std::cerr << "marquee: error: " << error.what() << std::endl;
+    code = cluster::exit_code_of(error);
+  }
+  // The lease goes last: whoever gets it next finds the ledger closed.
+  ledger_.reset();
+  try {
+    if (lease_) lease_->release();
+  } catch (const std::exception& error) {
+    cluster::log_warning(kArea, error.what());
+  }
+  stop_agents(code);
+  return code;
+}
+
+int Coordinator::run_sweep() {
+  PreparedSweep prepared = prepare_sweep(options_);
+  find_trainer();
+  gather_agents(threads_of(prepared.sweep));
+  open_ledger(prepared);
+  work();
+  return finish();
+}
+
+void Coordinator::gather_agents(int threads) {
+  const int wanted = session_.size() - 1;
+  if (wanted < 1) {
+    cluster::throw_usage(
+        "a sweep needs at least two MPI ranks, a coordinator and an agent: start "
+        "mpirun with -n 2 or more, or marquee without mpirun");
+  }
+  const double give_up = cluster::monotonic_seconds() + kHelloSeconds;
+  while (static_cast<int>(agents_.size()) < wanted) {
+    session_.progress();
+    receive();
+    if (cluster::monotonic_seconds() > give_up) {
+      cluster::throw_environment("only " + std::to_string(agents_.size()) + " of " +
+                                 std::to_string(wanted) + " agents reported within " +
+                                 std::to_string(static_cast<int>(kHelloSeconds)) + " s");
+    }
+    usleep(kLoopSleepMilliseconds * 1000);
+  }
+  std::map<int, HostFacts> facts;
+  for (const auto& [rank, agent] : agents_) facts[rank] = agent.facts;
+  for (const auto& [rank, slot] : assign_slots(facts, threads, options_.slots_per_host)) {
+    agents_[rank].slot = slot;
+  }
+}
+
+void Coordinator::open_ledger(const PreparedSweep& prepared) {
+  cluster::create_directories_durably(options_.out);
+  const std::filesystem::path results = std::filesystem::canonical(options_.out);
+  options_.out = results;
+  lease_.emplace(cluster::Lease::acquire(results, {}));
+  cluster::create_directories_durably(results / "logs");
+  ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
+  sweep_ = prepared.sweep;
+  ledger_->register_sweep(sweep_);
+  experiments::recover(*ledger_, results);
+
+  scheduler_.emplace(plan_runs(sweep_.runs));
+  for (const experiments::RunConfig& run : sweep_.runs) {
+    runs_[experiments::run_id(run).text()] = run;
+  }
+  std::size_t kept = 0;
+  for (const experiments::RunState& state : ledger_->states(sweep_.name)) {
+    if (state.status != "done" || runs_.count(state.run_id) == 0) continue;
+    scheduler_->mark_done(state.run_id);
+    ++kept;
+  }
+  if (!options_.quiet) {
+    std::cerr << "sweep " << sweep_.name << ": " << sweep_.runs.size() << " runs, " << kept
+              << " of them done before; " << agents_.size() << " workers; results in "
+              << results.string() << std::endl;
+  }
+  const std::string data = prepared.data.string();
+  const std::string assets = std::filesystem::canonical(prepared.assets).string();
+  const double now = cluster::monotonic_seconds();
+  for (auto& [rank, agent] : agents_) {
+    agent.last_heard = now;
+    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets});
+  }
+}
+
+void Coordinator::work() {
+  started_ = cluster::monotonic_seconds();
+  last_renewed_ = started_;
+  const pid_t parent = getppid();
+  while (true) {
+    session_.progress();
+    receive();
+    const double now = cluster::monotonic_seconds();
+    if (stop_signal() != 0 && stopping_ == 0) {
+      stopping_ = stop_signal();
+      begin_stop();
+    }
+    if (stopping_ == 0) assign();
+    keep_alive(now);
+    publish_when_due(now);
+    show_progress(now, false);
+    const bool nothing_left = stopping_ != 0 || scheduler_->complete();
+    if (nothing_left && !anything_running()) return;
+    if (stop_signal_count() > 1) return;  // asked again: leave what runs to the next command
+    if (getppid() != parent) cluster::throw_environment("mpirun has gone");
+    usleep(kLoopSleepMilliseconds * 1000);
+  }
+}
+
+void Coordinator::receive() {
+  while (auto received = session_.try_receive()) {
+    handle(received->first, parse_agent_message(received->second));
+  }
+}
+
+void Coordinator::handle(int rank, const AgentMessage& message) {
+  const double now = cluster::monotonic_seconds();
+  if (const auto* hello = std::get_if<AgentHello>(&message)) {
+    agents_[rank] = AgentState{hello->facts, {}, now, std::nullopt};
+    return;
+  }
+  const auto found = agents_.find(rank);
+  if (found == agents_.end()) return;  // nothing counts before hello
+  AgentState& agent = found->second;
+  agent.last_heard = now;
+  if (const auto* progress = std::get_if<RunProgress>(&message)) {
+    take_progress(agent, *progress);
+  } else if (const auto* ended = std::get_if<AttemptEnded>(&message)) {
+    take_end(rank, agent, *ended);
+  } else if (const auto* request = std::get_if<StopRequest>(&message)) {
+    if (stopping_ == 0) {
+      stopping_ = request->signal == SIGINT ? SIGINT : SIGTERM;
+      if (ledger_) begin_stop();
+    }
+  }
+}
+
+void Coordinator::take_progress(AgentState& agent, const RunProgress& progress) {
+  if (!lease_ || progress.epoch != lease_->epoch() || !agent.running ||
+      agent.running->run_id != progress.run_id || agent.running->attempt != progress.attempt) {
+    return;
+  }
+  agent.running->share = share_of(progress);
+}
+
+void Coordinator::take_end(int rank, AgentState& agent, const AttemptEnded& ended) {
+  const experiments::AttemptRecord& record = ended.record;
+  const bool current = lease_ && ended.epoch == lease_->epoch() &&
+                       record.epoch == lease_->epoch() && agent.running &&
+                       agent.running->run_id == record.run_id &&
+                       agent.running->attempt == record.attempt;
+  if (!current) {
+    cluster::log_warning(kArea, "agent " + std::to_string(rank) +
+                                    " reports an attempt that is not its own: refused");
+    return;
+  }
+  ledger_->finish_attempt(record);
+  changed_ = true;
+  agent.running.reset();
+  if (record.status == "done") {
+    scheduler_->finished(record.run_id);
+    ++fresh_done_;
+  } else {
+    const FailureKind kind =
+        record.status == "interrupted" ? FailureKind::interrupted : failure_kind(record.cause.kind);
+    const bool again = scheduler_->failed(record.run_id, kind);
+    if (kind != FailureKind::interrupted) {
+      progress_line_.end();
+      cluster::log_warning(kArea, "run " + record.run_id.substr(0, 12) + ", attempt " +
+                                      std::to_string(record.attempt) + " failed (" +
+                                      failure_name(kind) + "): " + record.cause.message +
+                                      (again ? "; it will be tried again" : "; set aside"));
+    }
+  }
+  show_progress(cluster::monotonic_seconds(), true);
+}
+
+void Coordinator::assign() {
+  for (auto& [rank, agent] : agents_) {
+    if (agent.running) continue;
+    const std::optional<std::string> next = scheduler_->next();
+    if (!next) return;
+    const experiments::RunConfig& run = runs_.at(*next);
+    const int attempt =
+        ledger_->start_attempt(experiments::RunId(*next), agent.facts.host, agent.slot.slot);
+    changed_ = true;
+    agent.running = Running{*next, attempt, 0.0};
+    tell(rank, Assignment{lease_->epoch(), *next, attempt, run});
+  }
+}
+
+void Coordinator::begin_stop() {
+  progress_line_.end();
+  cluster::log_info(kArea, "stopping: trainers write a checkpoint and the ledger is closed");
+  for (const auto& [rank, agent] : agents_) {
+    if (agent.running) tell(rank, Interrupt{lease_->epoch()});
+  }
+}
+
+void Coordinator::keep_alive(double now) {
+  if (now - last_renewed_ > kLeaseRenewSeconds) {
+    last_renewed_ = now;
+    lease_->renew();
+  }
+  if (now - last_alive_ > kAliveIntervalSeconds) {
+    last_alive_ = now;
+    for (const auto& [rank, agent] : agents_) tell(rank, CoordinatorAlive{});
+  }
+  for (const auto& [rank, agent] : agents_) {
+    if (now - agent.last_heard < kAgentSilenceSeconds) continue;
+    cluster::throw_environment("agent " + std::to_string(rank) + " on " + agent.facts.host +
+                               " has been silent for " +
+                               std::to_string(static_cast<int>(kAgentSilenceSeconds)) +
+                               " s; finished runs are kept, the same command goes on from there");
+  }
+}
+
+void Coordinator::publish_when_due(double now) {
+  if (!changed_ || now < next_publish_) return;
+  ledger_->publish();
+  const double after = cluster::monotonic_seconds();
+  next_publish_ = after + std::max(kPublishSeconds, 50.0 * (after - now));
+  changed_ = false;
+}
+
+void Coordinator::show_progress(double now, bool force) {
+  double shares = 0.0;
+  for (const auto& [rank, agent] : agents_) shares += agent.running ? agent.running->share : 0.0;
+  progress_line_.show(progress_text(scheduler_->counts(), shares, fresh_done_, now - started_), now,
+                      force);
+}
+
+int Coordinator::finish() {
+  progress_line_.end();
+  ledger_->publish();
+  const ScheduleCounts counts = scheduler_->counts();
+  const std::filesystem::path published = options_.out / "results.sqlite";
+  if (options_.json) {
+    const nlohmann::json summary = {
+        {"sweep", sweep_.name},          {"total", counts.total},
+        {"done", counts.done},           {"failed", counts.failed},
+        {"results", published.string()}, {"stopped_by_signal", stopping_}};
+    std::cout << summary.dump() << std::endl;
+  } else {
+    std::cout << analysis::comparison_text(published, sweep_.name) << std::flush;
+  }
+  if (stopping_ != 0) {
+    std::cerr << "marquee: stopped by signal " << stopping_
+              << "; the same command goes on from there" << std::endl;
+    return 128 + stopping_;
+  }
+  if (counts.failed > 0) {
+    std::cerr << "marquee: " << counts.failed << " of " << counts.total
+              << " runs failed; marquee query --out " << options_.out.string()
+              << " \"SELECT * FROM failures\" tells why" << std::endl;
+    return kSomeRunsFailed;
+  }
+  return 0;
+}
+
+void Coordinator::tell(int rank, const CoordinatorMessage& message) {
+  session_.send(rank, to_text(message));
+}
+
+void Coordinator::stop_agents(int exit_code) {
+  for (int rank = 1; rank < session_.size(); ++rank) tell(rank, Stop{exit_code});
+}
+
+bool Coordinator::anything_running() const {
+  return std::any_of(agents_.begin(), agents_.end(),
+                     [](const auto& agent) { return agent.second.running.has_value(); });
+}
+
+}  // namespace marquee::orchestrator

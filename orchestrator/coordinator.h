@@ -1,0 +1,101 @@
+// The coordinator: MPI rank 0. Checks everything before anything is computed, takes the results
+// folder's lease, takes in what earlier commands left, hands runs to agents, and is the only writer
+// of the ledger. Single-threaded loop that sleeps when idle; after MPI_Init no blocking call.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/lease.h"
+#include "cluster/mpi_session.h"
+#include "experiments/ledger.h"
+#include "experiments/sweep_file.h"
+#include "orchestrator/progress_line.h"
+#include "orchestrator/protocol.h"
+#include "orchestrator/scheduler.h"
+
+namespace marquee::orchestrator {
+
+struct SweepOptions {
+  std::filesystem::path file;
+  std::filesystem::path out;
+  std::filesystem::path data;    // empty: none
+  std::filesystem::path assets;  // empty: found (see experiments/base_manifest.h)
+  int workers = 0;               // 0: as many as slots; only when marquee starts itself
+  int slots_per_host = 0;        // 0: GPUs, else cores / threads
+  bool json = false;
+  bool quiet = false;
+};
+
+// A sweep whose file, base model and data have been checked; run ids are final.
+struct PreparedSweep {
+  experiments::SweepFile sweep;
+  std::filesystem::path assets;
+  std::filesystem::path data;  // absolute or empty
+};
+
+// Everything that can be checked without agents and without writing. Throws usage or environment.
+PreparedSweep prepare_sweep(const SweepOptions& options);
+
+// The most threads that a run of the sweep uses; slots are counted with it.
+int threads_of(const experiments::SweepFile& sweep);
+
+class Coordinator {
+ public:
+  Coordinator(cluster::MpiSession& session, SweepOptions options);
+
+  // The whole sweep. Errors are printed here, once. Returns the exit code, which every agent has
+  // been told by then; the caller finalises MPI.
+  int run();
+
+ private:
+  struct Running {
+    std::string run_id;
+    int attempt = 0;
+    double share = 0.0;  // of the attempt, 0..1
+  };
+  struct AgentState {
+    HostFacts facts;
+    SlotAssignment slot;
+    double last_heard = 0.0;
+    std::optional<Running> running;
+  };
+
+  int run_sweep();
+  void gather_agents(int threads);
+  void open_ledger(const PreparedSweep& prepared);
+  void work();
+  void receive();
+  void handle(int rank, const AgentMessage& message);
+  void take_progress(AgentState& agent, const RunProgress& progress);
+  void take_end(int rank, AgentState& agent, const AttemptEnded& ended);
+  void assign();
+  void begin_stop();
+  void keep_alive(double now);
+  void publish_when_due(double now);
+  void show_progress(double now, bool force);
+  int finish();
+  void tell(int rank, const CoordinatorMessage& message);
+  void stop_agents(int exit_code);
+  bool anything_running() const;
+
+  cluster::MpiSession& session_;
+  SweepOptions options_;
+  experiments::SweepFile sweep_;
+  std::map<std::string, experiments::RunConfig> runs_;
+  std::map<int, AgentState> agents_;
+  std::optional<cluster::Lease> lease_;
+  std::optional<experiments::Ledger> ledger_;
+  std::optional<Scheduler> scheduler_;
+  ProgressLine progress_line_;
+  int stopping_ = 0;  // the signal of a graceful stop, 0 while there is none
+  std::size_t fresh_done_ = 0;
+  bool changed_ = true;  // the ledger holds news since the last publication
+  double started_ = 0.0, last_alive_ = 0.0, last_renewed_ = 0.0;
+  double next_publish_ = 0.0;
+};
+
+}  // namespace marquee::orchestrator

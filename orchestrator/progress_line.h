@@ -1,0 +1,38 @@
+// The sweep's progress as text: counts, failures, time left. One line rewritten in place on a
+// terminal, plain lines now and then in a log file. Not thread safe.
+#pragma once
+
+#include <string>
+
+#include "orchestrator/scheduler.h"
+
+namespace marquee::orchestrator {
+
+// "1 h 02 min", "3 min 10 s", "42 s"; rounded up to whole seconds.
+std::string duration_text(double seconds);
+
+// "12/40 done, 1 failed, 2 running, about 3 min 10 s left". `running_share` is the summed share
+// (0..1 each) of the running runs; `fresh_done` counts the runs finished by this command, which
+// took `elapsed_seconds` until now: the time left is scaled from them.
+std::string progress_text(const ScheduleCounts& counts, double running_share,
+                          std::size_t fresh_done, double elapsed_seconds);
+
+class ProgressLine {
+ public:
+  // `interval_seconds`: at most one plain line in this time when standard error is no terminal.
+  explicit ProgressLine(bool quiet, double interval_seconds = 10.0);
+  // `now` in monotonic seconds; `force` prints whatever the interval says.
+  void show(const std::string& text, double now, bool force = false);
+  // Ends a line being rewritten, so that other output starts on a line of its own.
+  void end();
+
+ private:
+  bool quiet_;
+  bool terminal_;
+  bool open_ = false;
+  double interval_seconds_;
+  double last_shown_ = -1e9;
+  std::string last_text_;
+};
+
+}  // namespace marquee::orchestrator

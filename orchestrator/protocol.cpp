@@ -1,0 +1,252 @@
+#include "orchestrator/protocol.h"
+
+#include <cmath>
+#include <limits>
+
+#include "cluster/error.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kLongestDeadlineSeconds = 86400.0;
+constexpr std::size_t kLongestText = 1 << 16;
+
+[[noreturn]] void refuse(const std::string& what) {
+  cluster::throw_environment("message refused: " + what);
+}
+
+json parse_object(std::string_view text) {
+  json message = json::parse(text.begin(), text.end(), nullptr, false);
+  if (message.is_discarded() || !message.is_object()) refuse("not a JSON object");
+  return message;
+}
+
+const json& field(const json& message, const char* key) {
+  const auto found = message.find(key);
+  if (found == message.end()) refuse(std::string("field '") + key + "' is missing");
+  return *found;
+}
+
+std::string text_field(const json& message, const char* key) {
+  const json& value = field(message, key);
+  if (!value.is_string()) refuse(std::string("field '") + key + "' must be text");
+  const auto& text = value.get_ref<const std::string&>();
+  if (text.size() > kLongestText) refuse(std::string("field '") + key + "' is too long");
+  return text;
+}
+
+std::int64_t whole_field(const json& message, const char* key, std::int64_t low,
+                         std::int64_t high) {
+  const json& value = field(message, key);
+  if (!value.is_number_integer()) {
+    refuse(std::string("field '") + key + "' must be a whole number");
+  }
+  const bool beyond_signed =
+      value.is_number_unsigned() &&
+      value.get<std::uint64_t>() >
+          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  const std::int64_t number = beyond_signed ? high : value.get<std::int64_t>();
+  if (beyond_signed || number < low || number > high) {
+    refuse(std::string("field '") + key + "' must lie in " + std::to_string(low) + ".." +
+           std::to_string(high) + ", not " + value.dump());
+  }
+  return number;
+}
+
+constexpr std::int64_t kMany = std::numeric_limits<std::int64_t>::max();
+
+std::uint64_t epoch_field(const json& message) {
+  return static_cast<std::uint64_t>(whole_field(message, "epoch", 0, kMany));
+}
+
+int attempt_field(const json& message) {
+  return static_cast<int>(whole_field(message, "attempt", 1, 1'000'000));
+}
+
+std::vector<int> cpus_field(const json& message) {
+  const json& values = field(message, "cpus");
+  if (!values.is_array() || values.size() > 65536) refuse("field 'cpus' must be a short list");
+  std::vector<int> cpus;
+  for (const json& value : values) {
+    if (!value.is_number_integer()) refuse("field 'cpus' must hold whole numbers");
+    cpus.push_back(value.get<int>());
+  }
+  return cpus;
+}
+
+// Runs a parser of another part and turns whatever it throws into a refusal.
+template <typename Parse>
+auto guarded(const char* what, Parse parse) {
+  try {
+    return parse();
+  } catch (const std::exception& error) {
+    refuse(std::string(what) + ": " + error.what());
+  }
+}
+
+json body(const AgentHello& m) {
+  return {{"type", "hello"},
+          {"host", m.facts.host},
+          {"cpus", m.facts.cpus},
+          {"gpus", m.facts.gpus},
+          {"pid", m.pid}};
+}
+json body(const AgentAlive&) {
+  return {{"type", "alive"}};
+}
+json body(const RunProgress& m) {
+  return {{"type", "progress"}, {"epoch", m.epoch}, {"run_id", m.run_id}, {"attempt", m.attempt},
+          {"phase", m.phase},   {"step", m.step},   {"total", m.total}};
+}
+json body(const AttemptEnded& m) {
+  return {{"type", "ended"}, {"epoch", m.epoch}, {"record", experiments::to_json(m.record)}};
+}
+json body(const StopRequest& m) {
+  return {{"type", "stop_request"}, {"signal", m.signal}};
+}
+json body(const Welcome& m) {
+  return {{"type", "welcome"}, {"epoch", m.epoch},     {"slot", m.slot.slot}, {"cpus", m.slot.cpus},
+          {"gpu", m.slot.gpu}, {"results", m.results}, {"data", m.data},      {"assets", m.assets}};
+}
+json body(const Assignment& m) {
+  return {{"type", "assignment"},
+          {"epoch", m.epoch},
+          {"run_id", m.run_id},
+          {"attempt", m.attempt},
+          {"run", experiments::to_json(m.run)}};
+}
+json body(const CoordinatorAlive&) {
+  return {{"type", "alive"}};
+}
+json body(const Interrupt& m) {
+  return {{"type", "interrupt"}, {"epoch", m.epoch}};
+}
+json body(const Stop& m) {
+  return {{"type", "stop"}, {"exit_code", m.exit_code}};
+}
+
+// Text that may hold anything (log lines, paths): invalid UTF-8 is replaced, never thrown on.
+std::string dump(const json& message) {
+  return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string to_text(const AgentMessage& message) {
+  return dump(std::visit([](const auto& m) { return body(m); }, message));
+}
+
+std::string to_text(const CoordinatorMessage& message) {
+  return dump(std::visit([](const auto& m) { return body(m); }, message));
+}
+
+AgentMessage parse_agent_message(std::string_view text) {
+  const json m = parse_object(text);
+  const std::string type = text_field(m, "type");
+  if (type == "hello") {
+    AgentHello hello;
+    hello.facts.host = text_field(m, "host");
+    hello.facts.cpus = cpus_field(m);
+    hello.facts.gpus = static_cast<int>(whole_field(m, "gpus", 0, 1024));
+    hello.pid = whole_field(m, "pid", 1, kMany);
+    return hello;
+  }
+  if (type == "alive") return AgentAlive{};
+  if (type == "progress") {
+    return RunProgress{epoch_field(m),
+                       text_field(m, "run_id"),
+                       attempt_field(m),
+                       text_field(m, "phase"),
+                       whole_field(m, "step", 0, kMany),
+                       whole_field(m, "total", 0, kMany)};
+  }
+  if (type == "ended") {
+    return AttemptEnded{epoch_field(m), guarded("attempt record", [&] {
+                          return experiments::attempt_from_json(field(m, "record"));
+                        })};
+  }
+  if (type == "stop_request") {
+    return StopRequest{static_cast<int>(whole_field(m, "signal", 1, 64))};
+  }
+  refuse("unknown type '" + type + "' from an agent");
+}
+
+CoordinatorMessage parse_coordinator_message(std::string_view text) {
+  const json m = parse_object(text);
+  const std::string type = text_field(m, "type");
+  if (type == "welcome") {
+    Welcome welcome;
+    welcome.epoch = epoch_field(m);
+    welcome.slot.slot = static_cast<int>(whole_field(m, "slot", 0, 1'000'000));
+    welcome.slot.cpus = cpus_field(m);
+    welcome.slot.gpu = static_cast<int>(whole_field(m, "gpu", -1, 1024));
+    welcome.results = text_field(m, "results");
+    welcome.data = text_field(m, "data");
+    welcome.assets = text_field(m, "assets");
+    return welcome;
+  }
+  if (type == "assignment") {
+    return Assignment{
+        epoch_field(m), text_field(m, "run_id"), attempt_field(m),
+        guarded("run", [&] { return experiments::run_config_from_json(field(m, "run")); })};
+  }
+  if (type == "alive") return CoordinatorAlive{};
+  if (type == "interrupt") return Interrupt{epoch_field(m)};
+  if (type == "stop") return Stop{static_cast<int>(whole_field(m, "exit_code", 0, 255))};
+  refuse("unknown type '" + type + "' from the coordinator");
+}
+
+TrainerMessage parse_trainer_message(std::string_view text) {
+  const json m = parse_object(text);
+  const std::string type = text_field(m, "type");
+  if (type == "hello") return TrainerHello{whole_field(m, "pid", 1, kMany)};
+  if (type == "progress") {
+    const json& deadline = field(m, "deadline_s");
+    if (!deadline.is_number()) refuse("field 'deadline_s' must be a number");
+    const double seconds = deadline.get<double>();
+    if (!(seconds > 0.0) || seconds > kLongestDeadlineSeconds) {
+      refuse("field 'deadline_s' must lie above 0 and at most one day");
+    }
+    return TrainerProgress{text_field(m, "run_id"),
+                           attempt_field(m),
+                           text_field(m, "phase"),
+                           whole_field(m, "step", 0, kMany),
+                           whole_field(m, "total", 0, kMany),
+                           seconds};
+  }
+  if (type == "done") return TrainerDone{text_field(m, "run_id"), attempt_field(m)};
+  if (type == "failed") {
+    const std::string kind = text_field(m, "kind");
+    if (kind != "usage" && kind != "environment" && kind != "defect") {
+      refuse("field 'kind' must be usage, environment or defect, not '" + kind + "'");
+    }
+    return TrainerFailed{text_field(m, "run_id"), attempt_field(m), kind, text_field(m, "message")};
+  }
+  if (type == "interrupted") {
+    return TrainerInterrupted{text_field(m, "run_id"), attempt_field(m),
+                              whole_field(m, "step", 0, kMany)};
+  }
+  refuse("unknown type '" + type + "' from a trainer");
+}
+
+std::string trainer_run_request(const Assignment& assignment, const Welcome& welcome) {
+  return dump({{"type", "run"},
+               {"run", experiments::to_json(assignment.run)},
+               {"run_id", assignment.run_id},
+               {"attempt", assignment.attempt},
+               {"epoch", assignment.epoch},
+               {"results", welcome.results},
+               {"data", welcome.data},
+               {"assets", welcome.assets}});
+}
+
+std::string trainer_interrupt_request() {
+  return dump({{"type", "interrupt"}});
+}
+std::string trainer_stop_request() {
+  return dump({{"type", "stop"}});
+}
+
+}  // namespace marquee::orchestrator

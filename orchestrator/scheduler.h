@@ -1,0 +1,76 @@
+// Decides which run starts next and whether a failed one is tried again. Pure logic: no MPI, no
+// files, no clock. Deterministic: oracle runs first (they fill the caches that others use), then
+// the longest, ties in the order of the sweep file. Not thread safe.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiments/run_config.h"
+
+namespace marquee::orchestrator {
+
+// A run's place in the queue.
+struct PlannedRun {
+  std::string run_id;
+  bool oracle = false;
+  double cost = 0.0;  // relative expected duration
+};
+
+// Why an attempt ended without a result. `interrupted` is no failure: the run goes back into the
+// queue and the attempt is not counted.
+enum class FailureKind { crash, deadline, protocol, environment, defect, usage, interrupted };
+
+std::string failure_name(FailureKind kind);
+// The kind named in an attempt's cause; an unknown name counts as a defect.
+FailureKind failure_kind(const std::string& name);
+
+// Attempts of one run allowed in one sweep command when they end with this kind of failure:
+// 1 for usage, 2 for environment and defect, 3 for crash, deadline and protocol.
+int attempts_allowed(FailureKind kind);
+
+struct ScheduleCounts {
+  std::size_t total = 0, done = 0, failed = 0, running = 0, waiting = 0;
+  bool operator==(const ScheduleCounts&) const = default;
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(std::vector<PlannedRun> runs);
+
+  // A run that needs no attempt: its result is in the ledger already.
+  void mark_done(const std::string& run_id);
+
+  // The next run to start, now counted as running; nullopt when none waits.
+  std::optional<std::string> next();
+
+  void finished(const std::string& run_id);
+  // True when the run will be tried again; false when it is set aside for good.
+  bool failed(const std::string& run_id, FailureKind kind);
+
+  ScheduleCounts counts() const;
+  // No run waits or runs.
+  bool complete() const;
+
+ private:
+  enum class State { waiting, running, done, failed };
+  struct Entry {
+    PlannedRun run;
+    State state = State::waiting;
+    int failures = 0;
+  };
+  Entry& entry(const std::string& run_id);
+
+  std::vector<Entry> entries_;  // in starting order
+  std::map<std::string, std::size_t> index_;
+};
+
+// Relative expected duration: tuning images plus generated images times decoding steps.
+double expected_cost(const experiments::RunConfig& run);
+
+std::vector<PlannedRun> plan_runs(const std::vector<experiments::RunConfig>& runs);
+
+}  // namespace marquee::orchestrator

@@ -1,0 +1,17 @@
+// Intervals and deadlines of coordinator and agents, in seconds unless named otherwise.
+#pragma once
+
+namespace marquee::orchestrator {
+
+inline constexpr int kLoopSleepMilliseconds = 10;            // idle loops: well under 2 % of a core
+inline constexpr double kAliveIntervalSeconds = 5.0;         // signs of life, both ways
+inline constexpr double kAgentSilenceSeconds = 120.0;        // an agent is lost after this
+inline constexpr double kCoordinatorSilenceSeconds = 900.0;  // covers slow publishing
+inline constexpr double kHelloSeconds = 120.0;               // all agents must have spoken
+inline constexpr double kTrainerStartSeconds = 300.0;        // start, load the base, first progress
+inline constexpr double kTrainerStopSeconds = 5.0;           // an idle trainer told to go
+inline constexpr double kInterruptSeconds = 60.0;            // a checkpoint on request
+inline constexpr double kLeaseRenewSeconds = 3.0;
+inline constexpr double kPublishSeconds = 2.0;  // or 50 times the last copy's duration
+
+}  // namespace marquee::orchestrator

@@ -1,0 +1,198 @@
+"""What the fault tests share: folders, small sweeps, `marquee` under a fake or the real trainer, and a look
+at the processes that are left. Standard library only."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(os.environ.get("MARQUEE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BIN = pathlib.Path(os.environ.get("MARQUEE_BIN", ROOT / "build" / "release" / "bin"))
+SHARED = pathlib.Path(os.environ.get("MARQUEE_SHARED", ROOT.parent / "shared"))
+MARQUEE = BIN / "marquee"
+FAKE_TRAINER = pathlib.Path(__file__).resolve().parent / "fake_trainer.py"
+MARK = "MARQUEE_FAULT_TEST_MARK"  # in the environment of every process that a test starts
+
+USAGE, ENVIRONMENT, DEFECT, BUSY, SOME_FAILED = 2, 3, 4, 75, 1
+
+FAKE_SWEEP = """\
+name: small
+base: mini
+defaults:
+  steps: 4
+  samples: 8
+  batch: 4
+  micro_batches: 1
+  learning_rate: 0.01
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [5]
+  method: [prompt, none]
+  seed: [0, 1]
+"""
+
+
+def real_trainer():
+    """The real trainer program, or None where this build has none."""
+    named = os.environ.get("MARQUEE_TRAINER")
+    path = pathlib.Path(named) if named else BIN / "marquee-trainer"
+    return path if os.access(path, os.X_OK) else None
+
+
+def real_assets():
+    """The folder with the shipped base model, or None."""
+    for folder in (os.environ.get("MARQUEE_ASSETS"), ROOT / "assets"):
+        if folder and (pathlib.Path(folder) / "mini" / "manifest.json").exists():
+            return pathlib.Path(folder)
+    return None
+
+
+def make_fake_assets(folder):
+    """A base model that hashes right and that only the fake trainer accepts."""
+    base = folder / "mini"
+    base.mkdir(parents=True)
+    files = {}
+    for name in ("tokenizer", "transformer", "features"):
+        content = f"weights of the {name}".encode()
+        (base / f"{name}.safetensors").write_bytes(content)
+        files[name] = {"file": f"{name}.safetensors", "sha256": hashlib.sha256(content).hexdigest(),
+                       "bytes": len(content), "numbers": 1, "config": {}}
+    (base / "manifest.json").write_text(json.dumps({"name": "mini", "version": "mini-v0", "files": files}))
+    return folder
+
+
+class FaultTest(unittest.TestCase):
+    """A temporary folder, and after each test the proof that no process is left."""
+
+    longMessage = True
+
+    def setUp(self):
+        if not os.access(MARQUEE, os.X_OK):
+            self.skipTest(f"{MARQUEE} is not built")
+        if shutil.which("mpirun") is None:
+            self.skipTest("mpirun is not installed")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="marquee-fault-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.addCleanup(self.kill_what_is_left)
+        self.sweep_file = self.folder / "small.yaml"
+        self.sweep_file.write_text(FAKE_SWEEP)
+        self.assets = make_fake_assets(self.folder / "assets")
+        self.out = self.folder / "results"
+
+    # -- processes ---------------------------------------------------------------------------------------
+
+    def environment(self, **extra):
+        environment = {**os.environ, MARK: str(self.folder), "MARQUEE_TRAINER": str(FAKE_TRAINER),
+                       "OMP_NUM_THREADS": "1"}
+        environment.update({key: str(value) for key, value in extra.items()})
+        return environment
+
+    def command(self, *options, out=None, sweep_file=None, assets=None, workers=2):
+        return [str(MARQUEE), "sweep", str(sweep_file or self.sweep_file), "--out", str(out or self.out),
+                "--assets", str(assets or self.assets), "--workers", str(workers),
+                "--slots-per-host", "2", *map(str, options)]
+
+    def sweep(self, *options, timeout=120, environment=None, **where):
+        return subprocess.run(self.command(*options, **where), env=environment or self.environment(),
+                              capture_output=True, text=True, timeout=timeout)
+
+    def start_sweep(self, *options, environment=None, **where):
+        log = open(self.folder / "background.log", "ab")
+        self.addCleanup(log.close)
+        process = subprocess.Popen(self.command(*options, **where), env=environment or self.environment(),
+                                   stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def background_log(self):
+        return (self.folder / "background.log").read_text(errors="replace")
+
+    def processes(self, *words):
+        """Process ids of this test whose command line holds all `words`; zombies do not count."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                marked = f"{MARK}={self.folder}".encode() in (entry / "environ").read_bytes().split(b"\0")
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                zombie = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+            except OSError:
+                continue
+            if marked and not zombie and all(word in line for word in words):
+                found.append(int(entry.name))
+        return sorted(found)
+
+    def trainers(self):
+        return self.processes("serve", "--control-fd")
+
+    def mpirun(self):
+        return [pid for pid in self.processes("mpirun", "--oversubscribe")]
+
+    def coordinator(self):
+        """Process id of rank 0, as the environment that mpirun gave it tells."""
+        for pid in self.processes("sweep", "--out"):
+            try:
+                variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"OMPI_COMM_WORLD_RANK=0" in variables:
+                return pid
+        return None
+
+    def wait_for(self, condition, what, timeout=60):
+        give_up = time.monotonic() + timeout
+        while True:
+            value = condition()
+            if value:
+                return value
+            self.assertLess(time.monotonic(), give_up, f"waited {timeout} s for {what}\n"
+                            + (self.background_log() if (self.folder / "background.log").exists() else ""))
+            time.sleep(0.05)
+
+    def assert_no_process_left(self, timeout=20):
+        self.wait_for(lambda: not self.processes(), f"the processes {self.processes()} to go", timeout)
+
+    def kill_what_is_left(self):
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+
+    # -- results -----------------------------------------------------------------------------------------
+
+    def rows(self, sql, out=None):
+        database = sqlite3.connect(f"file:{(out or self.out) / 'results.sqlite'}?mode=ro&immutable=1", uri=True)
+        try:
+            return database.execute(sql).fetchall()
+        finally:
+            database.close()
+
+    def metric_rows(self, out=None):
+        return self.rows("SELECT run_id, metric, value, standard_error, n_generated, n_reference, protocol, "
+                         "network_hash FROM metrics ORDER BY run_id, metric", out)
+
+    def statuses(self, out=None):
+        return dict(self.rows("SELECT status, count(*) FROM results GROUP BY status", out))
+
+    def attempts(self, out=None):
+        """attempt.json of every attempt, by (run id, attempt)."""
+        found = {}
+        for path in sorted((out or self.out).glob("runs/*/attempt-*/attempt.json")):
+            record = json.loads(path.read_text())
+            found[record["run_id"], record["attempt"]] = record
+        return found
+
+    # -- expectations ------------------------------------------------------------------------------------
+
+    def assert_exit(self, code, done):
+        self.assertEqual(code, done.returncode, f"stdout:\n{done.stdout}\nstderr:\n{done.stderr}")

@@ -1,0 +1,147 @@
+#include "orchestrator/protocol.h"
+
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "cluster/error.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+using nlohmann::json;
+
+template <typename Message, typename Variant>
+Message as(const Variant& message) {
+  return std::get<Message>(message);
+}
+
+// The error text of a refused message; fails the test when it is accepted.
+template <typename Parse>
+std::string refusal(Parse parse, const json& message) {
+  try {
+    parse(message.dump());
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::environment);
+    return error.what();
+  }
+  ADD_FAILURE() << "accepted: " << message.dump();
+  return "";
+}
+
+TEST(Protocol, CarriesAHello) {
+  const AgentHello sent{{"node1", {0, 2}, 1}, 42};
+  const auto got = as<AgentHello>(parse_agent_message(to_text(AgentMessage(sent))));
+  EXPECT_EQ(got.facts, sent.facts);
+  EXPECT_EQ(got.pid, 42);
+}
+
+TEST(Protocol, CarriesProgress) {
+  const RunProgress sent{3, "abc", 2, "tune", 10, 100};
+  const auto got = as<RunProgress>(parse_agent_message(to_text(AgentMessage(sent))));
+  EXPECT_EQ(got.epoch, 3u);
+  EXPECT_EQ(got.run_id, "abc");
+  EXPECT_EQ(got.attempt, 2);
+  EXPECT_EQ(got.phase, "tune");
+  EXPECT_EQ(got.step, 10);
+  EXPECT_EQ(got.total, 100);
+}
+
+TEST(Protocol, CarriesAWelcome) {
+  const Welcome sent{5, {1, {2, 3}, 0}, "/r", "/d", "/a"};
+  const auto got = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
+  EXPECT_EQ(got.epoch, 5u);
+  EXPECT_EQ(got.slot, sent.slot);
+  EXPECT_EQ(got.results, "/r");
+  EXPECT_EQ(got.data, "/d");
+  EXPECT_EQ(got.assets, "/a");
+}
+
+TEST(Protocol, CarriesAnAssignmentWithItsRun) {
+  Assignment sent{7, "id", 3, {}};
+  sent.run.task = "eurosat";
+  sent.run.method = "prompt";
+  sent.run.seed = 11;
+  sent.run.learning_rate = 0.125;
+  const auto got = as<Assignment>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
+  EXPECT_EQ(got.epoch, 7u);
+  EXPECT_EQ(got.attempt, 3);
+  EXPECT_EQ(experiments::to_json(got.run), experiments::to_json(sent.run));
+}
+
+TEST(Protocol, CarriesAnEndedAttemptWhateverItsLogHolds) {
+  AttemptEnded sent;
+  sent.epoch = 2;
+  sent.record.run_id = std::string(64, 'a');
+  sent.record.attempt = 1;
+  sent.record.epoch = 2;
+  sent.record.status = "failed";
+  sent.record.cause.kind = "crash";
+  sent.record.cause.signal = 9;
+  sent.record.cause.log_tail = "bad bytes \xff\xfe";
+  const auto got = as<AttemptEnded>(parse_agent_message(to_text(AgentMessage(sent))));
+  EXPECT_EQ(got.record.status, "failed");
+  EXPECT_EQ(got.record.cause.signal, 9);
+}
+
+TEST(Protocol, CarriesStop) {
+  const auto got = as<Stop>(parse_coordinator_message(to_text(CoordinatorMessage(Stop{75}))));
+  EXPECT_EQ(got.exit_code, 75);
+}
+
+TEST(Protocol, RefusesWhatIsNoObject) {
+  for (const char* text : {"", "rats", "[]", "\"x\"", "{\"type\":"}) {
+    EXPECT_THROW(parse_agent_message(text), cluster::Error) << text;
+    EXPECT_THROW(parse_coordinator_message(text), cluster::Error) << text;
+    EXPECT_THROW(parse_trainer_message(text), cluster::Error) << text;
+  }
+}
+
+TEST(Protocol, RefusesAnUnknownType) {
+  EXPECT_NE(refusal(parse_trainer_message, {{"type", "dance"}}).find("dance"), std::string::npos);
+}
+
+TEST(Protocol, NamesAMissingField) {
+  const std::string text = refusal(parse_trainer_message, {{"type", "done"}, {"run_id", "a"}});
+  EXPECT_NE(text.find("attempt"), std::string::npos);
+}
+
+TEST(Protocol, RefusesNumbersOutOfRange) {
+  const json progress = {{"type", "progress"}, {"run_id", "a"}, {"attempt", 1},
+                         {"phase", "tune"},    {"step", 0},     {"total", 1},
+                         {"deadline_s", 5.0}};
+  parse_trainer_message(progress.dump());
+  for (const auto& [key, value] :
+       std::multimap<std::string, json>{{"deadline_s", -1},
+                                        {"deadline_s", 1e12},
+                                        {"attempt", 0},
+                                        {"step", -1},
+                                        {"total", 1.5},
+                                        {"phase", 3},
+                                        {"step", 18446744073709551615ull}}) {
+    json broken = progress;
+    broken[key] = value;
+    EXPECT_NE(refusal(parse_trainer_message, broken).find(key), std::string::npos);
+  }
+}
+
+TEST(Protocol, RefusesAnUnknownKindOfFailure) {
+  refusal(
+      parse_trainer_message,
+      {{"type", "failed"}, {"run_id", "a"}, {"attempt", 1}, {"kind", "mood"}, {"message", "m"}});
+}
+
+TEST(Protocol, AsksTheTrainerWithEveryFolder) {
+  Assignment assignment{7, "id", 3, {}};
+  const Welcome welcome{7, {}, "/r", "/d", "/a"};
+  const json request = json::parse(trainer_run_request(assignment, welcome));
+  EXPECT_EQ(request.at("type"), "run");
+  EXPECT_EQ(request.at("results"), "/r");
+  EXPECT_EQ(request.at("data"), "/d");
+  EXPECT_EQ(request.at("assets"), "/a");
+  EXPECT_EQ(request.at("attempt"), 3);
+  EXPECT_EQ(request.at("epoch"), 7);
+}
+
+}  // namespace
+}  // namespace marquee::orchestrator

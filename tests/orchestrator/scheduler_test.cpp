@@ -1,0 +1,103 @@
+#include "orchestrator/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include "cluster/error.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+std::vector<std::string> order_of(Scheduler& scheduler) {
+  std::vector<std::string> order;
+  while (auto next = scheduler.next()) order.push_back(*next);
+  return order;
+}
+
+TEST(Scheduler, StartsOraclesThenLongestThenInFileOrder) {
+  Scheduler scheduler({{"short", false, 1.0},
+                       {"long_a", false, 9.0},
+                       {"long_b", false, 9.0},
+                       {"oracle", true, 0.0}});
+  EXPECT_EQ(order_of(scheduler), (std::vector<std::string>{"oracle", "long_a", "long_b", "short"}));
+}
+
+TEST(Scheduler, LeavesOutWhatIsDone) {
+  Scheduler scheduler({{"a", false, 1.0}, {"b", false, 1.0}});
+  scheduler.mark_done("a");
+  EXPECT_EQ(order_of(scheduler), std::vector<std::string>{"b"});
+  scheduler.finished("b");
+  EXPECT_TRUE(scheduler.complete());
+}
+
+TEST(Scheduler, TriesACrashedRunThreeTimes) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  for (const bool again : {true, true, false}) {
+    ASSERT_EQ(scheduler.next(), "a");
+    EXPECT_EQ(scheduler.failed("a", FailureKind::crash), again);
+  }
+  EXPECT_EQ(scheduler.next(), std::nullopt);
+  EXPECT_TRUE(scheduler.complete());
+  EXPECT_EQ(scheduler.counts(), (ScheduleCounts{1, 0, 1, 0, 0}));
+}
+
+TEST(Scheduler, NeverRepeatsAUsageFailure) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  scheduler.next();
+  EXPECT_FALSE(scheduler.failed("a", FailureKind::usage));
+}
+
+TEST(Scheduler, RepeatsEnvironmentAndDefectOnce) {
+  for (const FailureKind kind : {FailureKind::environment, FailureKind::defect}) {
+    Scheduler scheduler({{"a", false, 1.0}});
+    scheduler.next();
+    EXPECT_TRUE(scheduler.failed("a", kind));
+    scheduler.next();
+    EXPECT_FALSE(scheduler.failed("a", kind));
+  }
+}
+
+TEST(Scheduler, DoesNotCountInterruptions) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(scheduler.next(), "a");
+    EXPECT_TRUE(scheduler.failed("a", FailureKind::interrupted));
+  }
+  EXPECT_FALSE(scheduler.complete());
+}
+
+TEST(Scheduler, GoesOnWithOthersAfterSettingOneAside) {
+  Scheduler scheduler({{"bad", false, 2.0}, {"good", false, 1.0}});
+  scheduler.next();
+  scheduler.failed("bad", FailureKind::usage);
+  EXPECT_EQ(scheduler.next(), "good");
+}
+
+TEST(Scheduler, RefusesAnEndWithoutAStart) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  EXPECT_THROW(scheduler.finished("a"), cluster::Error);
+  EXPECT_THROW(scheduler.finished("unheard-of"), cluster::Error);
+}
+
+TEST(FailureKind, SurvivesItsName) {
+  for (const FailureKind kind :
+       {FailureKind::crash, FailureKind::deadline, FailureKind::protocol, FailureKind::environment,
+        FailureKind::defect, FailureKind::usage, FailureKind::interrupted}) {
+    EXPECT_EQ(failure_kind(failure_name(kind)), kind);
+  }
+  EXPECT_EQ(failure_kind("something new"), FailureKind::defect);
+}
+
+TEST(ExpectedCost, GrowsWithStepsOnlyWhereTheMethodTunes) {
+  experiments::RunConfig run;
+  run.method = "none";
+  run.samples = 10;
+  run.steps = 5;
+  const double untuned = expected_cost(run);
+  run.steps = 5000;
+  EXPECT_EQ(expected_cost(run), untuned);
+  run.method = "prompt";
+  EXPECT_GT(expected_cost(run), untuned);
+}
+
+}  // namespace
+}  // namespace marquee::orchestrator
