@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
@@ -235,6 +236,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.cause.signal = exit.signal;
   record.cause.log_tail = log_tail(folder / "log");
   try {
+    cluster::create_directories_durably(folder);
     experiments::write_attempt(folder, record);
   } catch (const cluster::Error& error) {
     cluster::log_error(kArea, std::string("attempt record not written: ") + error.what());

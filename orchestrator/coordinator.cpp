@@ -272,7 +272,10 @@ void Coordinator::assign() {
 
 void Coordinator::begin_stop() {
   progress_line_.end();
-  cluster::log_info(kArea, "stopping: trainers write a checkpoint and the ledger is closed");
+  if (!options_.quiet) {
+    std::cerr << "marquee: stopping: trainers write a checkpoint, then the ledger is closed"
+              << std::endl;
+  }
   for (const auto& [rank, agent] : agents_) {
     if (agent.running) tell(rank, Interrupt{lease_->epoch()});
   }

@@ -32,7 +32,9 @@ CommandLine sweep_line() {
       "  mpirun --oversubscribe -n 9 marquee sweep FILE --out DIR --data TFDS_FOLDER\n\n"
       "SIGTERM or SIGINT stops gracefully: checkpoints are written, exit code 128 + signal. (An\n"
       "mpirun started by hand passes SIGUSR1 and SIGUSR2 on for them; SIGTERM to it leaves its\n"
-      "ranks one second.)";
+      "ranks one second.)\n\n"
+      "The environment variable MARQUEE_TRAINER names another trainer program than the\n"
+      "marquee-trainer beside this one.";
   line.options.add_options()                                                                //
       ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
       ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
