@@ -1,0 +1,39 @@
+#include "experiments/recovery.h"
+
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "experiments/run_folder.h"
+
+namespace marquee::experiments {
+
+RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results) {
+  RecoveryReport report;
+  for (const RunState& state : ledger.states("")) {
+    for (const AttemptRecord& record : scan_attempts(run_dir(results, RunId(state.run_id)))) {
+      if (record.status == "running" || ledger.attempt_ended(record.run_id, record.attempt))
+        continue;
+      ledger.finish_attempt(record);
+      ++report.taken_in;
+    }
+  }
+  for (const auto& [run, attempt] : ledger.stale_attempts()) {
+    AttemptRecord record;
+    record.run_id = run;
+    record.attempt = attempt;
+    record.status = "interrupted";
+    record.started = record.ended = cluster::utc_now();
+    record.cause.kind = "interrupted";
+    record.cause.message = "cut off with the coordinator that had started it";
+    ledger.finish_attempt(record);
+    ++report.interrupted;
+  }
+  if (report.taken_in + report.interrupted > 0) {
+    ledger.add_event("recovery", "",
+                     std::to_string(report.taken_in) + " sealed attempts taken in, " +
+                         std::to_string(report.interrupted) + " cut off");
+  }
+  return report;
+}
+
+}  // namespace marquee::experiments

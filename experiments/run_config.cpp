@@ -1,0 +1,237 @@
+#include "experiments/run_config.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+
+#include "cluster/error.h"
+#include "cluster/sha256.h"
+#include "cluster/suggest.h"
+#include "datasets/few_shot.h"
+#include "datasets/task.h"
+
+namespace marquee::experiments {
+namespace {
+
+using nlohmann::json;
+
+// Who reads a key: decides whether it counts in the id of a method.
+enum class Reader { every, prompt, training, generating, bookkeeping };
+
+bool reads(Reader reader, const RunConfig& run) {
+  switch (reader) {
+    case Reader::every:
+      return true;
+    case Reader::prompt:
+      return run.method == "prompt";
+    case Reader::training:
+      return trains(run);
+    case Reader::generating:
+      return !is_oracle(run);
+    case Reader::bookkeeping:
+      break;
+  }
+  return false;
+}
+
+// Calls `visit(key, member, reader)` for every key, in one place for reading, writing and hashing.
+template <typename Run, typename Visit>
+void visit_keys(Run& run, Visit visit) {
+  visit("task", run.task, Reader::every);
+  visit("shots", run.shots, Reader::every);
+  visit("method", run.method, Reader::every);
+  visit("seed", run.seed, Reader::every);
+  visit("base", run.base, Reader::bookkeeping);  // its content hash counts
+  visit("profile", run.profile, Reader::every);
+  visit("protocol", run.protocol, Reader::every);
+  visit("prompt_kind", run.prompt_kind, Reader::prompt);
+  visit("prompt_length", run.prompt_length, Reader::prompt);
+  visit("factors", run.factors, Reader::prompt);
+  visit("conditions", run.conditions, Reader::prompt);
+  visit("marquee", run.marquee, Reader::prompt);
+  visit("steps", run.steps, Reader::training);
+  visit("learning_rate", run.learning_rate, Reader::training);
+  visit("batch", run.batch, Reader::training);
+  visit("micro_batches", run.micro_batches, Reader::training);
+  visit("weight_decay", run.weight_decay, Reader::training);
+  visit("label_smoothing", run.label_smoothing, Reader::training);
+  visit("dropout", run.dropout, Reader::prompt);
+  visit("masking", run.masking, Reader::training);
+  visit("mask_schedule", run.mask_schedule, Reader::training);
+  visit("flip", run.flip, Reader::training);
+  visit("decode_steps", run.decode_steps, Reader::generating);
+  visit("choice_temperature", run.choice_temperature, Reader::generating);
+  visit("decode_batch", run.decode_batch, Reader::generating);
+  visit("samples", run.samples, Reader::every);
+  visit("threads", run.threads, Reader::every);
+  visit("compute", run.compute, Reader::every);
+  visit("numerics_version", run.numerics_version, Reader::every);
+  visit("base_hash", run.base_hash, Reader::every);
+  visit("network_hash", run.network_hash, Reader::every);
+  visit("data_hash", run.data_hash, Reader::every);
+  visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
+}
+
+void read_value(const json& value, std::string& out) {
+  out = value.get_ref<const std::string&>();
+}
+void read_value(const json& value, bool& out) {
+  out = value.get_ref<const bool&>();
+}
+void read_value(const json& value, int& out) {
+  if (!value.is_number_integer()) throw std::domain_error("expected a whole number");
+  const auto wide = value.get<std::int64_t>();
+  if (wide < INT32_MIN || wide > INT32_MAX) throw std::domain_error("number too large");
+  out = static_cast<int>(wide);
+}
+void read_value(const json& value, std::uint64_t& out) {
+  if (!value.is_number_unsigned()) throw std::domain_error("expected a number from 0 up");
+  out = value.get<std::uint64_t>();
+}
+void read_value(const json& value, double& out) {
+  if (!value.is_number()) throw std::domain_error("expected a number");
+  out = value.get<double>();
+}
+
+std::vector<std::string> key_names() {
+  std::vector<std::string> names;
+  RunConfig run;
+  visit_keys(run, [&](const char* key, auto&, Reader) { names.emplace_back(key); });
+  return names;
+}
+
+}  // namespace
+
+RunId::RunId(std::string text) : text_(std::move(text)) {
+  if (text_.size() != 64 || text_.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    cluster::throw_usage("'" + text_ + "' is no run id (64 hex digits)");
+  }
+}
+
+const std::vector<std::string>& method_names() {
+  static const std::vector<std::string> names{"prompt", "finetune",    "scratch",
+                                              "none",   "oracle_real", "oracle_reconstruction"};
+  return names;
+}
+
+bool is_oracle(const RunConfig& run) {
+  return run.method.starts_with("oracle_");
+}
+bool trains(const RunConfig& run) {
+  return !is_oracle(run) && run.method != "none";
+}
+
+json to_json(const RunConfig& run) {
+  json content;
+  visit_keys(run, [&](const char* key, const auto& value, Reader) { content[key] = value; });
+  return content;
+}
+
+RunConfig run_config_from_json(const json& content) {
+  if (!content.is_object()) cluster::throw_usage("a run must be an object of keys and values");
+  RunConfig run;
+  std::size_t known = 0;
+  visit_keys(run, [&](const char* key, auto& value, Reader) {
+    const auto found = content.find(key);
+    if (found == content.end()) return;
+    ++known;
+    try {
+      read_value(*found, value);
+    } catch (const std::exception&) {
+      cluster::throw_usage("run key '" + std::string(key) + "' has the value " + found->dump() +
+                           " of the wrong type");
+    }
+  });
+  if (known != content.size()) {
+    const std::vector<std::string> names = key_names();
+    for (const auto& [key, value] : content.items()) {
+      if (std::find(names.begin(), names.end(), key) == names.end()) {
+        cluster::throw_usage("unknown run key '" + key + "'" + cluster::did_you_mean(key, names));
+      }
+    }
+  }
+  return run;
+}
+
+void check_run(const RunConfig& run) {
+  const auto fail = [](const std::string& key, const std::string& value,
+                       const std::string& expected) {
+    cluster::throw_usage("'" + key + "' is " + value + "; expected " + expected);
+  };
+  const auto one_of = [&](const char* key, const std::string& value,
+                          const std::vector<std::string>& valid) {
+    if (std::find(valid.begin(), valid.end(), value) == valid.end()) {
+      fail(key, "'" + value + "'" + cluster::did_you_mean(value, valid),
+           "one of " + cluster::join(valid));
+    }
+  };
+  const auto within = [&](const char* key, double value, double low, double high) {
+    if (!(value >= low && value <= high)) {
+      fail(key, json(value).dump(),
+           "a number from " + json(low).dump() + " to " + json(high).dump());
+    }
+  };
+  datasets::find_task(run.task);
+  datasets::check_shots(run.shots);
+  one_of("method", run.method, method_names());
+  one_of("profile", run.profile, {"mini"});
+  one_of("protocol", run.protocol, {"mini-v0"});
+  one_of("prompt_kind", run.prompt_kind, {"additive"});
+  one_of("conditions", run.conditions, {"class"});
+  one_of("marquee", run.marquee, {"none"});
+  one_of("masking", run.masking, {"released", "per_sample"});
+  one_of("mask_schedule", run.mask_schedule,
+         {"cosine", "uniform", "pow2", "pow2.5", "pow3", "log", "exp"});
+  one_of("compute", run.compute, {"fp32"});
+  within("prompt_length", run.prompt_length, 1, 4096);
+  within("factors", run.factors, 0, 0);
+  within("steps", run.steps, 1, 100'000'000);
+  within("learning_rate", run.learning_rate, 0, 10);
+  within("batch", run.batch, 1, 65536);
+  within("micro_batches", run.micro_batches, 1, 4096);
+  if (!std::has_single_bit(static_cast<unsigned>(run.micro_batches)) ||
+      run.batch % run.micro_batches != 0) {
+    fail("micro_batches", std::to_string(run.micro_batches),
+         "a power of two that divides batch (" + std::to_string(run.batch) + ")");
+  }
+  within("weight_decay", run.weight_decay, 0, 1);
+  within("label_smoothing", run.label_smoothing, 0, 0.99);
+  within("dropout", run.dropout, 0, 0.99);
+  within("decode_steps", run.decode_steps, 1, 1024);
+  within("choice_temperature", run.choice_temperature, 0, 1000);
+  within("decode_batch", run.decode_batch, 1, 4096);
+  within("samples", run.samples, 8, 1'000'000);
+  within("threads", run.threads, 1, 1024);
+  within("checkpoint_interval", run.checkpoint_interval, 1, 1'000'000);
+  if (run.profile == "mini" && run.task == "caltech101") {
+    cluster::throw_usage(
+        "task 'caltech101' with profile mini: the mini base is pretrained on those images, so the "
+        "result would mean nothing");
+  }
+}
+
+std::string canonical_form(const RunConfig& run) {
+  json content = json::object();
+  const json defaults = to_json(RunConfig{});
+  visit_keys(run, [&](const char* key, const auto& value, Reader reader) {
+    const json entry = value;
+    if (reads(reader, run) && entry != defaults.at(key)) content[key] = entry;
+  });
+  return content.dump();
+}
+
+RunId run_id(const RunConfig& run) {
+  return RunId(cluster::sha256_hex("marquee run\n" + canonical_form(run)));
+}
+
+std::string to_yaml(const RunConfig& run) {
+  // JSON scalars are YAML scalars.
+  std::string text = "# run " + run_id(run).text() + "\n";
+  visit_keys(run, [&](const char* key, const auto& value, Reader) {
+    text += std::string(key) + ": " + json(value).dump() + "\n";
+  });
+  return text;
+}
+
+}  // namespace marquee::experiments

@@ -1,0 +1,94 @@
+// One fully resolved run, and its id: the SHA-256 of the configuration in canonical form.
+//
+// Canonical form: JSON with sorted keys; keys at their frozen default and keys that the method does
+// not read are left out; data and base appear as content hashes. A default here is never changed: a
+// new value gets a new key or a raised numerics_version. Pinned by
+// tests/experiments/run_config_test.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace marquee::experiments {
+
+struct RunConfig {
+  // What is compared.
+  std::string task;    // datasets::find_task
+  std::string shots;   // "5", "vtab1k", "full"
+  std::string method;  // see method_names()
+  std::uint64_t seed = 0;
+  std::string base = "mini";
+  std::string profile = "mini";
+  std::string protocol = "mini-v0";  // how metrics are computed
+
+  // Prompt generator (method prompt).
+  std::string prompt_kind = "additive";
+  int prompt_length = 8;  // S
+  int factors = 0;
+  std::string conditions = "class";
+  std::string marquee = "none";
+
+  // Tuning.
+  int steps = 300;
+  double learning_rate = 1e-3;  // peak; cosine to zero
+  int batch = 32;
+  int micro_batches = 2;  // gradients are added by a tree over these; a power of two
+  double weight_decay = 0.0;
+  double label_smoothing = 0.1;
+  double dropout = 0.1;              // of prompts
+  std::string masking = "released";  // one mask rate a step; per_sample: one a sample
+  std::string mask_schedule = "cosine";
+  bool flip = true;  // where the task's labels allow it
+
+  // Generation and scoring.
+  int decode_steps = 8;
+  double choice_temperature = 4.5;
+  int decode_batch = 50;
+  int samples = 1000;
+
+  // How it is computed.
+  int threads = 1;
+  std::string compute = "fp32";
+  int numerics_version = 1;
+
+  // Filled by resolve_hashes.
+  std::string base_hash, network_hash, data_hash;
+
+  // Not in the id.
+  int checkpoint_interval = 50;
+
+  bool operator==(const RunConfig&) const = default;
+};
+
+// 64 hex digits.
+class RunId {
+ public:
+  explicit RunId(std::string text);  // throws usage for anything else
+  const std::string& text() const { return text_; }
+  std::string short_text() const { return text_.substr(0, 12); }
+  auto operator<=>(const RunId&) const = default;
+
+ private:
+  std::string text_;
+};
+
+// prompt, finetune, scratch, none, and the oracle rows oracle_real and oracle_reconstruction.
+const std::vector<std::string>& method_names();
+bool is_oracle(const RunConfig& run);
+bool trains(const RunConfig& run);  // takes tuning steps
+
+nlohmann::json to_json(const RunConfig& run);  // every key
+// Throws usage naming the key for an unknown or ill-typed one; missing keys keep their defaults.
+RunConfig run_config_from_json(const nlohmann::json& content);
+// Throws usage naming key, value and what was expected for values that no run can have.
+void check_run(const RunConfig& run);
+
+std::string canonical_form(const RunConfig& run);
+RunId run_id(const RunConfig& run);
+std::string to_yaml(const RunConfig& run);
+
+}  // namespace marquee::experiments
