@@ -1,0 +1,38 @@
+// Precision and recall (Kynkäänniemi et al. 2019) and density and coverage (Naeem et al. 2020): how
+// the two sets lie in each other's k-nearest-neighbour balls. Distances in float64 by direct
+// differences; a ball's radius is the distance to the k-th neighbour within its own set, itself not
+// counted.
+//
+// Precision and recall count distances <= radius, density and coverage < radius, as the field's
+// tools do. Proven by tests/metrics/features_golden_test.cpp (`pr/exact_k*`, `pr/exact_strict_k*`).
+#pragma once
+
+#include "analysis/metrics/frechet.h"
+
+namespace marquee::analysis {
+
+struct PrecisionRecall {
+  Estimate precision;  // share of generated rows in a ball of the reference
+  Estimate recall;     // share of reference rows in a ball of the generated
+};
+struct DensityCoverage {
+  Estimate density;   // mean number of reference balls around a generated row, over k
+  Estimate coverage;  // share of reference balls with a generated row inside
+};
+
+// features: float [n, d]; both sets need more than k rows (usage error otherwise). Standard errors:
+// binomial for shares, of the mean for density. `strict`: < instead of <=.
+PrecisionRecall precision_recall(const Tensor& generated, const Tensor& reference, int k = 3,
+                                 bool strict = false);
+DensityCoverage density_coverage(const Tensor& generated, const Tensor& reference, int k = 5,
+                                 bool strict = true);
+
+// Both from one pass over the distances, with k_pr for precision and recall, k_dc for the others.
+struct ManifoldMetrics {
+  PrecisionRecall precision_recall;
+  DensityCoverage density_coverage;
+};
+ManifoldMetrics manifold_metrics(const Tensor& generated, const Tensor& reference, int k_pr = 3,
+                                 int k_dc = 5);
+
+}  // namespace marquee::analysis
