@@ -1,0 +1,102 @@
+#include "workers/runs/result_file.h"
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/sha256.h"
+#include "workers/hdf5_file.h"
+
+namespace marquee::workers {
+namespace {
+
+using nlohmann::json;
+
+// uint8 [n, H, W, 3].
+Tensor bytes_of(const std::vector<datasets::Image>& images) {
+  if (images.empty()) return torch::empty({0, 0, 0, 3}, torch::kUInt8);
+  Tensor bytes =
+      torch::empty({static_cast<std::int64_t>(images.size()), images[0].height, images[0].width, 3},
+                   torch::kUInt8);
+  auto* out = bytes.data_ptr<std::uint8_t>();
+  for (const datasets::Image& image : images)
+    out = std::copy(image.rgb.begin(), image.rgb.end(), out);
+  return bytes;
+}
+
+// Parameter names of an HDF5 group, with the slashes of nested groups.
+void list_tensors(const Hdf5File& file, const std::string& group, const std::string& prefix,
+                  ParameterMap& tensors) {
+  for (const std::string& name : file.children(group)) {
+    const std::string path = group + "/" + name;
+    if (file.is_group(path)) {
+      list_tensors(file, path, prefix + name + "/", tensors);
+    } else {
+      tensors[prefix + name] = file.read_tensor(path);
+    }
+  }
+}
+
+}  // namespace
+
+std::string hash_tensors(const ParameterMap& tensors) {
+  if (tensors.empty()) return "";
+  cluster::Sha256 hash;
+  for (const auto& [name, tensor] : tensors) {
+    const Tensor values = tensor.detach().contiguous();
+    hash.update(name + " " + json(values.sizes().vec()).dump() + "\n");
+    hash.update(std::string_view(static_cast<const char*>(values.data_ptr()), values.nbytes()));
+  }
+  return hash.hex();
+}
+
+std::string write_result(const std::filesystem::path& path, const ResultContent& content) {
+  cluster::StagedFile staged(path);
+  Hdf5File file = Hdf5File::create(staged.staging_path());
+  file.set_attribute("", "description",
+                     "result of one run: metrics/<name> with standard error and counts as "
+                     "attributes, curves/loss per step, "
+                     "samples/{tokens,labels,images}, trained/<tensor>; config, fingerprint, "
+                     "provenance, class_prior as JSON text");
+  file.set_attribute("", "run_id", experiments::run_id(content.run).text());
+  file.write_string("config", experiments::to_json(content.run).dump(2));
+  file.write_string("fingerprint", content.record.fingerprint.dump(2));
+  file.write_string("provenance", content.record.provenance.dump(2));
+  file.write_string("class_prior", content.record.class_prior.dump());
+  for (const experiments::MetricValue& metric : content.record.metrics) {
+    const std::string name = "metrics/" + metric.metric;
+    file.write_tensor(name, torch::tensor(metric.value, torch::kFloat64));
+    if (metric.standard_error) file.set_attribute(name, "standard_error", *metric.standard_error);
+    file.set_attribute(name, "n_generated", metric.n_generated);
+    file.set_attribute(name, "n_reference", metric.n_reference);
+    file.set_attribute(name, "protocol", metric.protocol);
+    file.set_attribute(name, "network_hash", metric.network_hash);
+  }
+  if (!content.losses.empty())
+    file.write_tensor("curves/loss",
+                      torch::tensor(at::ArrayRef<double>(content.losses), torch::kFloat64), true);
+  if (content.tokens.defined())
+    file.write_tensor("samples/tokens", content.tokens.to(torch::kInt32), true);
+  if (content.labels.defined())
+    file.write_tensor("samples/labels", content.labels.to(torch::kInt32), true);
+  file.write_tensor("samples/images", bytes_of(content.images), true);
+  for (const auto& [name, tensor] : content.trained) file.write_tensor("trained/" + name, tensor);
+  file.close();
+  const std::string seal = seal_hdf5(staged.staging_path());
+  check_hdf5(staged.staging_path());
+  const Tensor first = Hdf5File::open_read(staged.staging_path())
+                           .read_tensor("metrics/" + content.record.metrics.at(0).metric);
+  MARQUEE_CHECK(first.item<double>() == content.record.metrics[0].value,
+                path.string() + ": reads back another value than was written");
+  staged.commit();
+  return seal;
+}
+
+StoredResult read_result(const std::filesystem::path& path) {
+  check_hdf5(path);
+  const Hdf5File file = Hdf5File::open_read(path);
+  const json config = json::parse(file.read_string("config"), nullptr, /*allow_exceptions=*/false);
+  StoredResult result{experiments::run_config_from_json(config), {}};
+  if (file.has("trained")) list_tensors(file, "trained", "", result.trained);
+  return result;
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,263 @@
+#include "workers/runs/run_executor.h"
+
+#include <cmath>
+
+#include "analysis/metrics/frechet.h"
+#include "analysis/metrics/kernel.h"
+#include "analysis/metrics/manifold.h"
+#include "cluster/build_info.h"
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "datasets/encode_png.h"
+#include "datasets/task.h"
+#include "experiments/run_folder.h"
+#include "workers/runs/fingerprint.h"
+#include "workers/runs/reference_images.h"
+#include "workers/runs/result_file.h"
+#include "workers/runs/sampling.h"
+#include "workers/tuning/checkpoint.h"
+#include "workers/tuning/tuning_step.h"
+
+namespace marquee::workers {
+namespace {
+
+using experiments::RunConfig;
+using nlohmann::json;
+
+constexpr std::int64_t kShownImages = 64;
+constexpr int kGridColumns = 10;
+
+// Thrown through counted work to leave it; never crosses execute().
+struct Interrupted {};
+
+// Deadlines from the pace of a phase so far: generous, since a machine may be shared, but finite.
+class Pace {
+ public:
+  Pace(ProgressSink& sink, std::string phase)
+      : sink_(sink), phase_(std::move(phase)), last_(cluster::monotonic_seconds()) {}
+
+  void report(std::int64_t step, std::int64_t total) {
+    constexpr double kShortest = 120, kFactor = 50;
+    const double now = cluster::monotonic_seconds();
+    if (reported_) slowest_ = std::max(slowest_, now - last_);
+    last_ = now;
+    reported_ = true;
+    sink_.progress(phase_, step, total, std::max(kShortest, kFactor * slowest_));
+    if (sink_.interrupted()) throw Interrupted{};
+  }
+  CountProgress counter() {
+    return [this](std::int64_t done, std::int64_t total) { report(done, total); };
+  }
+
+ private:
+  ProgressSink& sink_;
+  std::string phase_;
+  double last_, slowest_ = 0;
+  bool reported_ = false;
+};
+
+std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseModel& base,
+                                            const Tensor& generated, const Tensor& reference) {
+  const auto n = generated.size(0), m = reference.size(0);
+  std::vector<experiments::MetricValue> metrics;
+  const auto add = [&](const char* name, const analysis::Estimate& estimate) {
+    metrics.push_back(
+        {name, estimate.value, estimate.standard_error, n, m, run.protocol, base.network_hash});
+  };
+  add("fid_mini", analysis::frechet_estimate(generated, reference, run.seed));
+  add("kid_mini", analysis::kernel_estimate(generated, reference));
+  const analysis::ManifoldMetrics manifold = analysis::manifold_metrics(generated, reference);
+  add("precision", manifold.precision_recall.precision);
+  add("recall", manifold.precision_recall.recall);
+  add("density", manifold.density_coverage.density);
+  add("coverage", manifold.density_coverage.coverage);
+  for (const experiments::MetricValue& metric : metrics) {
+    if (!std::isfinite(metric.value))
+      cluster::throw_environment("metric " + metric.metric +
+                                 " is not finite; the generated images may all be alike");
+  }
+  return metrics;
+}
+
+json shares(const Tensor& labels, int classes) {
+  json prior = json::array();
+  for (int label = 0; label < classes; ++label)
+    prior.push_back((labels == label).to(torch::kFloat64).mean().item<double>());
+  return prior;
+}
+
+json curve_of(const std::vector<double>& losses) {
+  json steps = json::array();
+  for (std::size_t i = 0; i < losses.size(); ++i) steps.push_back(i + 1);
+  return {{"steps", steps}, {"loss", losses}};
+}
+
+}  // namespace
+
+const BaseModel& RunExecutor::base_for(const RunRequest& request) {
+  const RunConfig& run = request.run;
+  const std::filesystem::path folder = request.assets / run.base;
+  if (!base_ || base_folder_ != folder || base_->base_hash != run.base_hash) {
+    base_.reset();
+    base_ = load_base(experiments::load_base_manifest(request.assets, run.base));
+    base_folder_ = folder;
+  }
+  if (base_->base_hash != run.base_hash || base_->network_hash != run.network_hash) {
+    cluster::throw_environment(
+        folder.string() +
+        ": holds other weights than the run was planned with; start the sweep again");
+  }
+  return *base_;
+}
+
+RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, ProgressSink& sink) {
+  const experiments::RunId id = experiments::run_id(request.run);
+  const std::filesystem::path folder =
+      experiments::attempt_dir(request.results, id, request.attempt);
+  const std::string started = cluster::utc_now();
+  const auto record = [&](const std::string& status, const std::string& kind,
+                          const std::string& message) {
+    experiments::AttemptRecord failed;
+    failed.run_id = id.text();
+    failed.attempt = request.attempt;
+    failed.epoch = request.epoch;
+    failed.status = status;
+    failed.started = started;
+    failed.ended = cluster::utc_now();
+    failed.host = cluster::host_name();
+    failed.cause.kind = kind;
+    failed.cause.message = message;
+    failed.run = experiments::to_json(request.run);
+    try {
+      experiments::write_attempt(folder, failed);
+    } catch (const cluster::Error& error) {
+      cluster::log_error("run", error.what());
+    }
+  };
+  try {
+    cluster::create_directories_durably(folder);
+    cluster::write_file_durably(folder / "run.yaml", experiments::to_yaml(request.run));
+    RunOutcome outcome = attempt(request, folder, started, gang, sink);
+    if (!outcome.result)
+      record("interrupted", "interrupted",
+             "on request, after tuning step " + std::to_string(outcome.step));
+    return outcome;
+  } catch (const cluster::Error& error) {
+    record("failed", std::string(error.name()), error.what());
+    throw;
+  } catch (const std::exception& error) {
+    record("failed", "defect", error.what());
+    throw cluster::Error(cluster::ErrorKind::defect, error.what());
+  }
+}
+
+RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem::path& folder,
+                                const std::string& started, Communicator& gang,
+                                ProgressSink& sink) {
+  const RunConfig& run = request.run;
+  const experiments::RunId id = experiments::run_id(run);
+  const datasets::TaskInfo& task = datasets::find_task(run.task);
+  const std::filesystem::path cache = request.results / "cache";
+  const double clock = cluster::monotonic_seconds();
+
+  Pace(sink, "load").report(0, 1);
+  const BaseModel& base = base_for(request);
+  experiments::ResultRecord result;
+  ResultContent content{run, result, {}, {}, {}, {}, {}};
+  Tensor features;
+  TuningState state;
+  std::optional<std::filesystem::path> resumed;
+  try {
+    if (experiments::is_oracle(run)) {
+      OracleImages oracle =
+          oracle_images(run, base, request.data, kShownImages, Pace(sink, "sample").counter());
+      features = oracle.features;
+      content.labels = oracle.labels;
+      content.images = std::move(oracle.images);
+      result.provenance["class_rule"] = "real images";
+    } else {
+      const std::unique_ptr<Adapter> adapter = make_adapter(run, base, task.num_classes);
+      ParameterMap& trained = adapter->trained();
+      if (experiments::trains(run)) {
+        Pace caching(sink, "cache");
+        const TokenSet tokens = load_tokens(run, base, request.data, cache, caching.counter());
+        state.adam = init_adamw(trained);
+        resumed = resume(experiments::run_dir(request.results, id), id, trained, state);
+        if (resumed) cluster::log_info("run", "continues from " + resumed->string());
+        Pace tuning(sink, "tune");
+        try {
+          while (state.step < run.steps) {
+            tuning.report(state.step, run.steps);
+            tuning_step(run, tokens, *adapter, gang, state);
+            if (state.step % run.checkpoint_interval == 0 || state.step == run.steps)
+              write_checkpoint(folder, id, trained, state);
+          }
+        } catch (const Interrupted&) {
+          write_checkpoint(folder, id, trained, state);
+          throw;
+        }
+        result.provenance["training_images"] = tokens.size();
+      }
+      Pace sampling(sink, "sample");
+      Samples samples =
+          generate(run, base, *adapter, task.num_classes, kShownImages, sampling.counter());
+      features = samples.features;
+      content.labels = samples.labels;
+      content.tokens = samples.tokens;
+      content.images = std::move(samples.images);
+      content.trained = trained;
+      content.losses = state.losses;
+      result.trainable_parameters = count_parameters(trained);
+      result.prompt_sha256 = hash_tensors(trained);
+      result.tokens_sha256 = hash_tensors({{"tokens", samples.tokens.to(torch::kInt32)}});
+      result.provenance["class_rule"] = adapter->class_rule();
+    }
+    Pace scoring(sink, "score");
+    const Tensor reference = test_features(run, base, request.data, cache, scoring.counter());
+    scoring.report(0, 1);
+    result.metrics = score(run, base, features, reference);
+    scoring.report(1, 1);
+  } catch (const Interrupted&) {
+    return {std::nullopt, state.step};
+  }
+
+  result.class_prior = shares(content.labels, task.num_classes);
+  result.fingerprint = fingerprint(threads_);
+  result.provenance.update(
+      {{"commit", std::string(cluster::build_commit())},
+       {"base_version", base.version},
+       {"base_hash", base.base_hash},
+       {"feature_network", "mini, d = " + std::to_string(base.feature_config.dimension())},
+       {"network_hash", base.network_hash},
+       {"reference_split", "test"},
+       {"resize_rule",
+        "center crop, antialiased bilinear to " + std::to_string(base.tokenizer_config.image_size)},
+       {"data_hash", run.data_hash},
+       {"drawn_by_code", task.group == datasets::TaskGroup::drawn},
+       {"resumed_from_step", resumed ? json(resumed->filename().string()) : json()}});
+  Pace(sink, "save").report(0, 1);
+  datasets::write_png(
+      folder / "samples.png",
+      datasets::make_grid(content.images, std::min<int>(kGridColumns, task.num_classes)));
+  if (!state.losses.empty())
+    cluster::write_file_durably(folder / "curves.json", curve_of(state.losses).dump() + "\n");
+  result.seconds = cluster::monotonic_seconds() - clock;
+  result.result_sha256 = write_result(folder / "result.h5", content);
+
+  experiments::AttemptRecord sealed;
+  sealed.run_id = id.text();
+  sealed.attempt = request.attempt;
+  sealed.epoch = request.epoch;
+  sealed.status = "done";
+  sealed.started = started;
+  sealed.ended = cluster::utc_now();
+  sealed.host = cluster::host_name();
+  sealed.result = result;
+  sealed.run = experiments::to_json(run);
+  experiments::write_attempt(folder, sealed);
+  return {result, state.step};
+}
+
+}  // namespace marquee::workers

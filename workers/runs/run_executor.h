@@ -1,0 +1,57 @@
+// One attempt at one run, from tokens to the sealed folder.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "experiments/result_record.h"
+#include "experiments/run_config.h"
+#include "workers/base_model.h"
+#include "workers/tuning/communicator.h"
+
+namespace marquee::workers {
+
+struct RunRequest {
+  experiments::RunConfig run;
+  int attempt = 1;
+  std::uint64_t epoch = 0;
+  std::filesystem::path results, data, assets;
+};
+
+// Where progress goes and requests to stop come from.
+class ProgressSink {
+ public:
+  virtual ~ProgressSink() = default;
+  // phase: load, cache, tune, sample, score, save. The next call is due within `deadline_seconds`.
+  virtual void progress(const std::string& phase, std::int64_t step, std::int64_t total,
+                        double deadline_seconds) = 0;
+  // Asked between steps: leave at the next good place.
+  virtual bool interrupted() = 0;
+};
+
+struct RunOutcome {
+  std::optional<experiments::ResultRecord> result;  // absent: interrupted
+  std::int64_t step = 0;                            // tuning steps taken
+};
+
+// Keeps the last base in memory from run to run. Not thread safe.
+class RunExecutor {
+ public:
+  explicit RunExecutor(int threads) : threads_(threads) {}
+
+  // Writes run.yaml, checkpoints, result.h5, samples.png, curves.json and, last, attempt.json into
+  // the attempt's folder. Throws cluster::Error on failure, attempt.json then says so.
+  RunOutcome execute(const RunRequest& request, Communicator& gang, ProgressSink& sink);
+
+ private:
+  const BaseModel& base_for(const RunRequest& request);
+  RunOutcome attempt(const RunRequest& request, const std::filesystem::path& folder,
+                     const std::string& started, Communicator& gang, ProgressSink& sink);
+
+  int threads_;
+  std::filesystem::path base_folder_;
+  std::optional<BaseModel> base_;
+};
+
+}  // namespace marquee::workers

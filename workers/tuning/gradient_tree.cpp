@@ -1,0 +1,22 @@
+#include "workers/tuning/gradient_tree.h"
+
+#include <bit>
+
+#include "cluster/error.h"
+
+namespace marquee::workers {
+
+Tensor tree_sum(std::vector<Tensor> parts) {
+  MARQUEE_CHECK(std::has_single_bit(parts.size()), "tree_sum: number of parts is no power of two");
+  while (parts.size() > 1) {
+    for (std::size_t i = 0; i < parts.size() / 2; ++i) parts[i] = parts[2 * i] + parts[2 * i + 1];
+    parts.resize(parts.size() / 2);
+  }
+  return parts[0];
+}
+
+Tensor gang_tree_sum(std::vector<Tensor> mine, Communicator& gang) {
+  return tree_sum(gang.all_gather(tree_sum(std::move(mine))));
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,115 @@
+#include "workers/tuning/tuning_step.h"
+
+#include <cmath>
+#include <map>
+
+#include "cluster/error.h"
+#include "workers/models/masking.h"
+#include "workers/random.h"
+#include "workers/tuning/gradient_tree.h"
+
+namespace marquee::workers {
+namespace {
+
+using cluster::Purpose;
+using experiments::RunConfig;
+
+PhiloxStream stream_of(const RunConfig& run, Purpose purpose, std::int64_t step, std::int64_t row) {
+  return {run.seed, purpose, static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(row)};
+}
+
+// Image at a place of the endless sequence of shuffled epochs.
+std::size_t image_at(const RunConfig& run, std::int64_t size, std::int64_t place) {
+  PhiloxStream stream = stream_of(run, Purpose::batch_order, place / size, 0);
+  return cluster::permutation(
+      stream, static_cast<std::size_t>(size))[static_cast<std::size_t>(place % size)];
+}
+
+// Gradients of the trained tensors and the loss behind them, in one flat tensor.
+Tensor flat_gradient(const ParameterMap& trained, const Tensor& loss) {
+  std::vector<Tensor> parts;
+  for (const auto& [name, leaf] : trained)
+    parts.push_back(leaf.grad().defined() ? leaf.grad().reshape({-1})
+                                          : torch::zeros({leaf.numel()}));
+  parts.push_back(loss.detach().reshape({1}));
+  return at::cat(parts);
+}
+
+}  // namespace
+
+TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapter& adapter,
+                       std::int64_t step, std::int64_t first, std::int64_t count) {
+  const std::int64_t positions = tokens.ids.size(1);
+  const MaskSchedule schedule = parse_mask_schedule(run.mask_schedule);
+  const auto [length, width] = adapter.dropout_shape();
+  const auto keep = static_cast<float>(1.0 - run.dropout);
+  TuningBatch batch;
+  Tensor scores = torch::empty({count, positions});
+  if (length > 0 && run.dropout > 0) batch.dropout = torch::empty({count, length, width});
+  std::vector<Tensor> targets;
+  std::vector<std::int64_t> labels, counts;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t row = first + i;
+    const auto image =
+        static_cast<std::int64_t>(image_at(run, tokens.size(), step * run.batch + row));
+    const bool mirrored =
+        tokens.flipped.defined() && stream_of(run, Purpose::flip, step, row).below(2) == 1;
+    targets.push_back((mirrored ? tokens.flipped : tokens.ids)[image]);
+    labels.push_back(tokens.labels[image].item<std::int64_t>());
+    // The released code draws one mask rate a step for the whole batch.
+    const std::int64_t rate_row = run.masking == "released" ? 0 : row + 1;
+    counts.push_back(
+        mask_count(mask_rate(schedule, stream_of(run, Purpose::mask_rate, step, rate_row).uniform(),
+                             positions),
+                   positions));
+    PhiloxStream score_stream = stream_of(run, Purpose::mask_scores, step, row);
+    scores[i] = uniform_tensor(score_stream, {positions});
+    if (batch.dropout.defined()) {
+      PhiloxStream dropout_stream = stream_of(run, Purpose::dropout, step, row);
+      batch.dropout[i] =
+          (uniform_tensor(dropout_stream, {length, width}) < keep).to(torch::kFloat32) / keep;
+    }
+  }
+  batch.targets = at::stack(targets);
+  batch.labels = torch::tensor(at::ArrayRef<std::int64_t>(labels), torch::kInt64);
+  MaskedTokens masked = apply_mask(batch.targets, scores, counts);
+  batch.ids = masked.ids;
+  batch.weights = masked.weights;
+  return batch;
+}
+
+void tuning_step(const RunConfig& run, const TokenSet& tokens, Adapter& adapter, Communicator& gang,
+                 TuningState& state) {
+  MARQUEE_CHECK(run.micro_batches % gang.size() == 0, "the gang's size must divide micro_batches");
+  const std::int64_t rows = run.batch / run.micro_batches, mine = run.micro_batches / gang.size();
+  ParameterMap& trained = adapter.trained();
+  std::vector<Tensor> parts;
+  for (std::int64_t micro = gang.rank() * mine; micro < (gang.rank() + 1) * mine; ++micro) {
+    for (auto& [name, leaf] : trained) leaf.mutable_grad() = Tensor();
+    const TuningBatch batch = make_batch(run, tokens, adapter, state.step, micro * rows, rows);
+    const Tensor loss =
+        adapter.sample_losses(batch, run.label_smoothing).sum() / static_cast<double>(run.batch);
+    loss.backward();
+    parts.push_back(flat_gradient(trained, loss));
+  }
+  const Tensor sum = gang_tree_sum(std::move(parts), gang);
+  ParameterMap gradients;
+  std::int64_t at = 0;
+  for (auto& [name, leaf] : trained) {
+    gradients[name] = sum.narrow(0, at, leaf.numel()).reshape(leaf.sizes());
+    at += leaf.numel();
+    leaf.mutable_grad() = Tensor();
+  }
+  const double loss = sum[at].item<double>();
+  if (!std::isfinite(loss)) {
+    cluster::throw_environment("tuning diverged at step " + std::to_string(state.step) +
+                               ": the loss is not finite; lower learning_rate");
+  }
+  const AdamWOptions options{0.9, 0.96, 1e-8, run.weight_decay};
+  adamw_step(trained, gradients, state.adam, cosine_rate(run.learning_rate, state.step, run.steps),
+             options);
+  state.losses.push_back(loss);
+  ++state.step;
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,28 @@
+// One step of tuning. Everything random comes from streams keyed by (seed, purpose, step, row of
+// the batch), so a step is the same whoever computes which micro-batch, and after a resume.
+#pragma once
+
+#include "experiments/run_config.h"
+#include "workers/models/adamw.h"
+#include "workers/tuning/adapter.h"
+#include "workers/tuning/communicator.h"
+#include "workers/tuning/token_set.h"
+
+namespace marquee::workers {
+
+struct TuningState {
+  std::int64_t step = 0;  // steps taken
+  AdamWState adam;
+  std::vector<double> losses;  // of each step, before its update
+};
+
+// Rows [first, first + count) of the batch of `step`.
+TuningBatch make_batch(const experiments::RunConfig& run, const TokenSet& tokens,
+                       const Adapter& adapter, std::int64_t step, std::int64_t first,
+                       std::int64_t count);
+
+// Collective over the gang. Throws environment when the loss is not finite.
+void tuning_step(const experiments::RunConfig& run, const TokenSet& tokens, Adapter& adapter,
+                 Communicator& gang, TuningState& state);
+
+}  // namespace marquee::workers
