@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
@@ -230,13 +229,13 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.started = started;
   record.ended = cluster::utc_now();
   record.host = facts_.host;
+  record.run = experiments::to_json(assignment.run);
   record.cause.kind = kind;
   record.cause.message = message;
   record.cause.exit_code = exit.exit_code;
   record.cause.signal = exit.signal;
   record.cause.log_tail = log_tail(folder / "log");
   try {
-    cluster::create_directories_durably(folder);
     experiments::write_attempt(folder, record);
   } catch (const cluster::Error& error) {
     cluster::log_error(kArea, std::string("attempt record not written: ") + error.what());

@@ -23,10 +23,6 @@ constexpr NamedKind kKinds[] = {
     {FailureKind::interrupted, "interrupted", 0},
 };
 
-bool is_oracle(const experiments::RunConfig& run) {
-  return run.method.rfind("oracle", 0) == 0;
-}
-
 }  // namespace
 
 std::string failure_name(FailureKind kind) {
@@ -128,17 +124,17 @@ bool Scheduler::complete() const {
 }
 
 double expected_cost(const experiments::RunConfig& run) {
-  const bool tunes = run.method == "prompt" || run.method == "finetune" || run.method == "scratch";
   // A tuning step runs forward and backward: about three forward passes an image.
-  const double tuning = tunes ? 3.0 * run.steps * run.batch : 0.0;
-  const double sampling = is_oracle(run) ? 0.0 : 1.0 * run.samples * run.decode_steps;
+  const double tuning = experiments::trains(run) ? 3.0 * run.steps * run.batch : 0.0;
+  const double sampling = experiments::is_oracle(run) ? 0.0 : 1.0 * run.samples * run.decode_steps;
   return tuning + sampling;
 }
 
 std::vector<PlannedRun> plan_runs(const std::vector<experiments::RunConfig>& runs) {
   std::vector<PlannedRun> planned;
   for (const experiments::RunConfig& run : runs) {
-    planned.push_back({experiments::run_id(run).text(), is_oracle(run), expected_cost(run)});
+    planned.push_back(
+        {experiments::run_id(run).text(), experiments::is_oracle(run), expected_cost(run)});
   }
   return planned;
 }

@@ -64,7 +64,7 @@ def result_of(request):
     """Numbers that depend on the run alone, so that equal runs give equal rows."""
     run_id = request["run_id"]
     metrics = [{"metric": name, "value": int(digest(run_id, name)[:8], 16) / 2**32, "standard_error": 0.5,
-                "n_generated": 8, "n_reference": 100, "protocol": "fake", "network_hash": digest("network")}
+                "n_generated": 8, "n_reference": 100, "protocol": request["run"]["protocol"], "network_hash": digest("network")}
                for name in ("fid_mini", "kid_mini", "precision", "recall", "density", "coverage")]
     return {"metrics": metrics, "trainable_parameters": 7, "seconds": 0.1, "result_sha256": digest(run_id),
             "prompt_sha256": digest(run_id, "prompt"), "tokens_sha256": digest(run_id, "tokens"),
@@ -76,7 +76,8 @@ def result_of(request):
 
 def seal(folder, request, status, **more):
     record = {"run_id": request["run_id"], "attempt": request["attempt"], "epoch": request["epoch"],
-              "status": status, "started": now(), "ended": now(), "host": socket.gethostname(), **more}
+              "status": status, "started": now(), "ended": now(), "host": socket.gethostname(), "run": request["run"],
+              **more}
     aside = folder / ".attempt.json"
     aside.write_text(json.dumps(record))
     aside.rename(folder / "attempt.json")

@@ -25,6 +25,7 @@ USAGE, ENVIRONMENT, DEFECT, BUSY, SOME_FAILED = 2, 3, 4, 75, 1
 FAKE_SWEEP = """\
 name: small
 base: mini
+oracles: false
 defaults:
   steps: 4
   samples: 8

@@ -11,6 +11,7 @@ from harness import SHARED, SOME_FAILED, FaultTest, real_assets, real_trainer
 SMALL_SWEEP = """\
 name: small_real
 base: mini
+oracles: false
 defaults:
   steps: 20
   samples: 32
