@@ -86,7 +86,8 @@ json scalar(const Source& source, const std::string& key, const YAML::Node& node
 // Keys of RunConfig that a file may set, without what only the program fills in.
 std::vector<std::string> settable_keys() {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : to_json(RunConfig{}).items()) {
+  const json defaults = to_json(RunConfig{});
+  for (const auto& [key, value] : defaults.items()) {
     if (!key.ends_with("_hash") && key != "numerics_version") keys.push_back(key);
   }
   return keys;
@@ -207,7 +208,8 @@ RunConfig load_run(const std::filesystem::path& path) {
   const Source source(path);
   const YAML::Node root = source.parse();
   std::vector<std::string> keys;
-  for (const auto& [key, value] : to_json(RunConfig{}).items()) keys.push_back(key);
+  const json defaults = to_json(RunConfig{});
+  for (const auto& [key, value] : defaults.items()) keys.push_back(key);
   const Values values = values_of(source, root, "run", keys);
   json content = json::object();
   for (const auto& [key, value] : values) content[key] = value.first;

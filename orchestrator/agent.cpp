@@ -6,8 +6,8 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
+#include "cluster/stop_signal.h"
 #include "experiments/run_folder.h"
-#include "orchestrator/stop_signal.h"
 #include "orchestrator/timing.h"
 
 namespace marquee::orchestrator {
@@ -194,8 +194,8 @@ void Agent::lose_trainer(const std::string& kind, const std::string& message) {
   const bool ended_by_itself = kind == "crash";
   // A crash that a request to stop caused is an interruption all the same: mpirun forwards signals
   // to the rank's whole process group.
-  const bool interrupted =
-      kind == "interrupted" || work_->interrupt_sent || (ended_by_itself && stop_signal() != 0);
+  const bool interrupted = kind == "interrupted" || work_->interrupt_sent ||
+                           (ended_by_itself && cluster::stop_signal() != 0);
   seal(interrupted ? "interrupted" : "failed", interrupted ? "interrupted" : kind,
        ended_by_itself ? message + ": " + exit.describe() : message, exit);
 }
@@ -244,9 +244,9 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
 }
 
 void Agent::forward_signals() {
-  if (stop_signal_count() <= signals_forwarded_) return;
-  signals_forwarded_ = stop_signal_count();
-  send(StopRequest{stop_signal()});
+  if (cluster::stop_signal_count() <= signals_forwarded_) return;
+  signals_forwarded_ = cluster::stop_signal_count();
+  send(StopRequest{cluster::stop_signal()});
 }
 
 }  // namespace marquee::orchestrator

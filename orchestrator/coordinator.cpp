@@ -12,9 +12,9 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
+#include "cluster/stop_signal.h"
 #include "experiments/base_manifest.h"
 #include "experiments/recovery.h"
-#include "orchestrator/stop_signal.h"
 #include "orchestrator/timing.h"
 #include "orchestrator/trainer_process.h"
 
@@ -172,8 +172,8 @@ void Coordinator::work() {
     session_.progress();
     receive();
     const double now = cluster::monotonic_seconds();
-    if (stop_signal() != 0 && stopping_ == 0) {
-      stopping_ = stop_signal();
+    if (cluster::stop_signal() != 0 && stopping_ == 0) {
+      stopping_ = cluster::stop_signal();
       begin_stop();
     }
     if (stopping_ == 0) assign();
@@ -182,7 +182,8 @@ void Coordinator::work() {
     show_progress(now, false);
     const bool nothing_left = stopping_ != 0 || scheduler_->complete();
     if (nothing_left && !anything_running()) return;
-    if (stop_signal_count() > 1) return;  // asked again: leave what runs to the next command
+    if (cluster::stop_signal_count() > 1)
+      return;  // asked again: leave what runs to the next command
     if (getppid() != parent) cluster::throw_environment("mpirun has gone");
     usleep(kLoopSleepMilliseconds * 1000);
   }

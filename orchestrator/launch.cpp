@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cluster/error.h"
-#include "orchestrator/stop_signal.h"
+#include "cluster/stop_signal.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -42,9 +42,9 @@ int wait_forwarding(pid_t child) {
     if (ended < 0 && errno != EINTR) {
       cluster::throw_defect("waitpid: " + cluster::errno_text(errno));
     }
-    if (stop_signal_count() > forwarded) {
+    if (cluster::stop_signal_count() > forwarded) {
       ++forwarded;
-      kill(child, stop_signal() == SIGINT ? SIGUSR2 : SIGUSR1);
+      kill(child, cluster::stop_signal() == SIGINT ? SIGUSR2 : SIGUSR1);
     }
     usleep(20'000);
   }
@@ -75,7 +75,7 @@ std::vector<std::string> mpirun_command(const std::string& program,
 }
 
 int run_mpirun(const std::vector<std::string>& command) {
-  install_stop_signals();
+  cluster::install_stop_signals();
   int error_pipe[2];
   if (pipe2(error_pipe, O_CLOEXEC) != 0) {
     cluster::throw_environment("pipe: " + cluster::errno_text(errno));

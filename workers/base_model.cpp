@@ -37,7 +37,8 @@ std::vector<std::int64_t> sizes_of(const json& config, const char* key, const st
 json to_json(const TokenizerConfig& config) {
   return {{"filters", config.filters},   {"multipliers", config.multipliers},
           {"blocks", config.blocks},     {"embedding", config.embedding},
-          {"codebook", config.codebook}, {"image_size", config.image_size}};
+          {"codebook", config.codebook}, {"image_size", config.image_size},
+          {"groups", config.groups}};
 }
 json to_json(const TransformerConfig& config) {
   return {{"width", config.width},  {"layers", config.layers},     {"heads", config.heads},
@@ -53,10 +54,10 @@ json to_json(const FeatureConfig& config) {
 TokenizerConfig tokenizer_config_from(const json& config, const std::string& where) {
   TokenizerConfig result{size_of(config, "filters", where),  sizes_of(config, "multipliers", where),
                          size_of(config, "blocks", where),   size_of(config, "embedding", where),
-                         size_of(config, "codebook", where), size_of(config, "image_size", where)};
-  if (result.filters % 32 != 0)
-    cluster::throw_environment(where +
-                               ": filters must be a multiple of 32 (GroupNorm has 32 groups)");
+                         size_of(config, "codebook", where), size_of(config, "image_size", where),
+                         size_of(config, "groups", where)};
+  if (result.filters % result.groups != 0)
+    cluster::throw_environment(where + ": filters must be a multiple of groups");
   return result;
 }
 

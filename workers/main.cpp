@@ -1,20 +1,41 @@
 // marquee-trainer: everything that needs LibTorch. `marquee` starts it; it runs alone just as well.
 #include <iostream>
-#include <string>
-#include <vector>
 
 #include "cluster/error.h"
-#include "workers/commands/pretrain.h"
+#include "cluster/suggest.h"
+#include "workers/commands/commands.h"
+
+namespace {
+
+struct Command {
+  const char* name;
+  int (*run)(const marquee::cluster::Arguments&);
+};
+
+constexpr Command kCommands[] = {{"serve", marquee::workers::serve_command},
+                                 {"run", marquee::workers::run_command},
+                                 {"sample", marquee::workers::sample_command},
+                                 {"pretrain", marquee::workers::pretrain_command}};
+
+int dispatch(const marquee::cluster::Arguments& arguments) {
+  const std::string name = arguments.empty() ? "" : arguments[0];
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (name == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+    names.emplace_back(command.name);
+  }
+  marquee::cluster::throw_usage("unknown command '" + name + "'" +
+                                marquee::cluster::did_you_mean(name, names) + "; expected one of " +
+                                marquee::cluster::join(names));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
   try {
-    if (arguments.empty()) marquee::cluster::throw_usage("name a command: pretrain");
-    const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-    if (arguments[0] == "pretrain") return marquee::workers::pretrain_command(rest);
-    marquee::cluster::throw_usage("unknown command '" + arguments[0] + "'");
+    return dispatch({argv + 1, argv + argc});
   } catch (const std::exception& error) {
-    std::cerr << "marquee-trainer: " << error.what() << "\n";
+    std::cerr << "marquee: error: " << error.what() << std::endl;
     return marquee::cluster::exit_code_of(error);
   }
 }

@@ -6,9 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/command_line.h"
+#include "cluster/command_line.h"
 
 namespace marquee::orchestrator {
+
+using cluster::Arguments;
+using cluster::CommandLine;
+using cluster::parse;
+using cluster::printed_help;
 
 struct Command {
   std::string name;

@@ -22,10 +22,11 @@ int status_command(const Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const std::filesystem::path database = published_results(values["out"].as<std::string>());
-  const nlohmann::json rows = nlohmann::json::parse(analysis::query_text(
-      database,
-      "SELECT sweep, status, count(*) AS n FROM results GROUP BY sweep, status ORDER BY 1, 2",
-      "json"));
+  const nlohmann::json rows = nlohmann::json::parse(
+      analysis::query_text(database,
+                           "SELECT coalesce(sweep, '(single runs)') AS sweep, status, count(*) AS "
+                           "n FROM results GROUP BY sweep, status ORDER BY 1, 2",
+                           "json"));
   nlohmann::json sweeps = nlohmann::json::object();
   for (const nlohmann::json& row : rows) {
     nlohmann::json& sweep = sweeps[row.at("sweep").get<std::string>()];

@@ -9,11 +9,11 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/mpi_session.h"
+#include "cluster/stop_signal.h"
 #include "orchestrator/agent.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/launch.h"
-#include "orchestrator/stop_signal.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -114,7 +114,7 @@ int be_rank(const SweepOptions& options) {
   int argc = 0;
   char** argv = nullptr;
   cluster::MpiSession session(argc, argv);
-  install_stop_signals();
+  cluster::install_stop_signals();
   cluster::LogOptions log;
   log.who = cluster::host_name() + "/" + std::to_string(session.rank());
   log.quiet = true;

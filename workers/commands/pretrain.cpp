@@ -1,10 +1,8 @@
-#include "workers/commands/pretrain.h"
-
+// marquee pretrain: makes a base model from a recipe.
 #include <cmath>
 #include <cstdio>
 #include <iostream>
 
-#include <boost/program_options.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cluster/build_info.h"
@@ -13,6 +11,7 @@
 #include "cluster/host.h"
 #include "cluster/sha256.h"
 #include "workers/base_model.h"
+#include "workers/commands/commands.h"
 #include "workers/pretrain/feature_stage.h"
 #include "workers/pretrain/image_pool.h"
 #include "workers/pretrain/tokenizer_stage.h"
@@ -21,7 +20,7 @@
 namespace marquee::workers {
 namespace {
 
-namespace options = boost::program_options;
+namespace po = boost::program_options;
 namespace fs = std::filesystem;
 using nlohmann::json;
 
@@ -120,41 +119,27 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
 
 }  // namespace
 
-int pretrain_command(const std::vector<std::string>& arguments) {
-  options::options_description visible("Options");
-  visible.add_options()("help,h", "this text")  //
-      ("data", options::value<std::string>()->default_value(""),
+int pretrain_command(const cluster::Arguments& arguments) {
+  cluster::CommandLine line;
+  line.usage = "marquee pretrain RECIPE [--data DIR] [--out DIR] [--work DIR]";
+  line.text =
+      "Trains the tokenizer, the masked transformer and the feature network that RECIPE\n"
+      "(experiments/pretrain_mini.yaml) describes, and writes them as a base model: fp16\n"
+      "safetensors, manifest.json with hashes and what was measured, curves.json. Interrupted, it\n"
+      "goes on from its last state and ends with the same bits.";
+  line.options.add_options()  //
+      ("data", po::value<std::string>()->default_value(""),
        "TFDS folder with the images to pretrain on")  //
-      ("out", options::value<std::string>()->default_value("assets"),
+      ("out", po::value<std::string>()->default_value("assets"),
        "assets folder; the base goes into a folder of its name")  //
-      ("work", options::value<std::string>()->default_value("results-pretrain"),
+      ("work", po::value<std::string>()->default_value("results-pretrain"),
        "folder for the state; the same command again goes on from there")  //
-      ("threads", options::value<int>()->default_value(0),
+      ("threads", po::value<int>()->default_value(0),
        "threads; 0: as the recipe says (recorded: they change the last bits)");
-  options::options_description all;
-  all.add(visible).add_options()("recipe", options::value<std::string>());
-  options::positional_options_description positions;
-  positions.add("recipe", 1);
-  options::variables_map values;
-  try {
-    options::store(options::command_line_parser(arguments).options(all).positional(positions).run(),
-                   values);
-  } catch (const options::error& error) {
-    cluster::throw_usage(std::string("pretrain: ") + error.what());
-  }
-  if (values.count("help") != 0 || values.count("recipe") == 0) {
-    std::cout
-        << "marquee pretrain RECIPE [--data DIR] [--out DIR] [--work DIR]\n\n"
-           "Trains the tokenizer, the masked transformer and the feature network that a recipe\n"
-           "(experiments/pretrain_mini.yaml) describes, and writes them as a base model: fp16 "
-           "safetensors,\n"
-           "manifest.json with hashes and what was measured, curves.json. Interrupted, it goes on "
-           "from its\n"
-           "last state and ends with the same bits.\n\n"
-        << visible;
-    if (values.count("help") != 0) return 0;
-    cluster::throw_usage("pretrain: name a recipe");
-  }
+  line.hidden.add_options()("recipe", po::value<std::string>()->required(), "RECIPE");
+  line.positional.add("recipe", 1);
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
   PretrainRecipe recipe = load_recipe(values["recipe"].as<std::string>());
   if (const int threads = values["threads"].as<int>(); threads > 0) recipe.threads = threads;
   return pretrain(recipe, values["data"].as<std::string>(), values["out"].as<std::string>(),

@@ -8,7 +8,6 @@
 namespace marquee::workers {
 namespace {
 
-constexpr std::int64_t kGroups = 32;
 constexpr double kGroupNormEpsilon = 1e-6;
 
 // Walks the module tree of one half of the tokenizer, numbering blocks, convolutions and norms as
@@ -71,8 +70,9 @@ class Walk {
 
 class Forward {
  public:
-  Forward(const ParameterMap& parameters, const StageObserver& observe, Tensor input)
-      : parameters_(parameters), observe_(observe), x_(std::move(input)) {}
+  Forward(const TokenizerConfig& config, const ParameterMap& parameters,
+          const StageObserver& observe, Tensor input)
+      : groups_(config.groups), parameters_(parameters), observe_(observe), x_(std::move(input)) {}
 
   void conv(const std::string& name, std::int64_t, std::int64_t, std::int64_t kernel, bool bias) {
     x_ = convolve(x_, name, kernel, bias);
@@ -106,13 +106,14 @@ class Forward {
                       /*stride=*/1, /*padding=*/(kernel - 1) / 2);
   }
   Tensor normalise(const Tensor& x, const std::string& name) const {
-    return at::group_norm(x, kGroups, parameters_.at(name + "/scale"),
+    return at::group_norm(x, groups_, parameters_.at(name + "/scale"),
                           parameters_.at(name + "/bias"), kGroupNormEpsilon);
   }
   void report(const std::string& name) const {
     if (observe_) observe_(name, x_);
   }
 
+  std::int64_t groups_;
   const ParameterMap& parameters_;
   const StageObserver& observe_;
   Tensor x_;
@@ -180,7 +181,7 @@ ParameterMap init_tokenizer(const TokenizerConfig& config, std::uint64_t seed,
 Tensor encode(const TokenizerConfig& config, const ParameterMap& parameters, const Tensor& images,
               const StageObserver& observe) {
   MARQUEE_CHECK(images.dim() == 4 && images.size(1) == 3, "encode: images must be [B, 3, H, W]");
-  Forward forward(parameters, observe, images);
+  Forward forward(config, parameters, observe, images);
   Walk<Forward>(config, forward).encoder();
   return forward.result();
 }
@@ -200,7 +201,7 @@ Tensor decode_vectors(const TokenizerConfig& config, const ParameterMap& paramet
                       const Tensor& vectors, const StageObserver& observe) {
   MARQUEE_CHECK(vectors.dim() == 4 && vectors.size(1) == config.embedding,
                 "decode_vectors: vectors must be [B, embedding, h, w]");
-  Forward forward(parameters, observe, vectors);
+  Forward forward(config, parameters, observe, vectors);
   Walk<Forward>(config, forward).decoder();
   return forward.result();
 }

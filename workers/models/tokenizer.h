@@ -22,6 +22,7 @@ struct TokenizerConfig {
   std::int64_t embedding = 256;                          // channels of a code
   std::int64_t codebook = 1024;                          // number of codes
   std::int64_t image_size = 256;                         // pixels a side
+  std::int64_t groups = 32;                              // of every GroupNorm
 
   std::int64_t latent() const { return image_size >> (multipliers.size() - 1); }  // grid side
   bool operator==(const TokenizerConfig&) const = default;

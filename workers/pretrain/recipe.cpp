@@ -129,7 +129,8 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   Section tokenizer = top.section("tokenizer");
   TokenizerConfig& sizes = recipe.tokenizer;
   sizes.image_size = tokenizer.get<std::int64_t>("image_size", 8, 4096);
-  sizes.filters = tokenizer.get<std::int64_t>("filters", 32, kMaxSize);
+  sizes.filters = tokenizer.get<std::int64_t>("filters", 1, kMaxSize);
+  sizes.groups = tokenizer.get<std::int64_t>("groups", 1, kMaxSize);
   sizes.multipliers = tokenizer.list<std::int64_t>("multipliers");
   sizes.blocks = tokenizer.get<std::int64_t>("blocks", 1, 64);
   sizes.embedding = tokenizer.get<std::int64_t>("embedding", 1, kMaxSize);
@@ -139,10 +140,10 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   recipe.dead_code_share = tokenizer.get<double>("dead_code_share", 0, 1);
   recipe.tokenizer_stage = stage_of(tokenizer);
   tokenizer.finish();
-  if (sizes.filters % 32 != 0 || sizes.multipliers.empty() || sizes.multipliers.size() > 10 ||
+  if (sizes.filters % sizes.groups != 0 || sizes.multipliers.empty() || sizes.multipliers.size() > 10 ||
       sizes.image_size % (std::int64_t{1} << (sizes.multipliers.size() - 1)) != 0) {
     cluster::throw_usage(path.string() +
-                         ": tokenizer: filters must be a multiple of 32, and image_size of 2 to "
+                         ": tokenizer: filters must be a multiple of groups, and image_size of 2 to "
                          "the number of halvings");
   }
 

@@ -7,7 +7,7 @@
 
 #include <boost/program_options.hpp>
 
-namespace marquee::orchestrator {
+namespace marquee::cluster {
 
 using Arguments = std::vector<std::string>;
 
@@ -29,4 +29,4 @@ boost::program_options::variables_map parse(CommandLine& line, const Arguments& 
 // True after printing the help text to standard output, when --help was given.
 bool printed_help(const CommandLine& line, const boost::program_options::variables_map& values);
 
-}  // namespace marquee::orchestrator
+}  // namespace marquee::cluster

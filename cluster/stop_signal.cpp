@@ -1,9 +1,9 @@
-#include "orchestrator/stop_signal.h"
+#include "cluster/stop_signal.h"
 
 #include <csignal>
 #include <initializer_list>
 
-namespace marquee::orchestrator {
+namespace marquee::cluster {
 namespace {
 
 volatile std::sig_atomic_t first_signal = 0;
@@ -33,4 +33,4 @@ int stop_signal_count() {
   return signal_count;
 }
 
-}  // namespace marquee::orchestrator
+}  // namespace marquee::cluster

@@ -1,4 +1,4 @@
-#include "orchestrator/command_line.h"
+#include "cluster/command_line.h"
 
 #include <iostream>
 #include <sstream>
@@ -6,7 +6,7 @@
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 
-namespace marquee::orchestrator {
+namespace marquee::cluster {
 namespace po = boost::program_options;
 
 namespace {
@@ -44,12 +44,12 @@ po::variables_map parse(CommandLine& line, const Arguments& arguments) {
     if (values.count("help") == 0) po::notify(values);
   } catch (const po::unknown_option& error) {
     const std::string name = error.get_option_name();
-    cluster::throw_usage("unknown option '" + name + "'" +
-                         cluster::did_you_mean(name, long_names(line.options)) + hint);
+    throw_usage("unknown option '" + name + "'" + did_you_mean(name, long_names(line.options)) +
+                hint);
   } catch (const po::too_many_positional_options_error&) {
-    cluster::throw_usage("too many arguments" + hint);
+    throw_usage("too many arguments" + hint);
   } catch (const po::error& error) {
-    cluster::throw_usage(error.what() + hint);
+    throw_usage(error.what() + hint);
   }
   return values;
 }
@@ -60,4 +60,4 @@ bool printed_help(const CommandLine& line, const po::variables_map& values) {
   return true;
 }
 
-}  // namespace marquee::orchestrator
+}  // namespace marquee::cluster

@@ -1,11 +1,10 @@
-#include "orchestrator/command_line.h"
+#include "cluster/command_line.h"
 
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
-#include "orchestrator/commands/commands.h"
 
-namespace marquee::orchestrator {
+namespace marquee::cluster {
 namespace {
 
 namespace po = boost::program_options;
@@ -23,8 +22,8 @@ std::string usage_error(const Arguments& arguments) {
   CommandLine line = sample_line();
   try {
     parse(line, arguments);
-  } catch (const cluster::Error& error) {
-    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
     return error.what();
   }
   return "";
@@ -60,21 +59,5 @@ TEST(CommandLine, AnswersHelpWithoutRequiredArguments) {
   EXPECT_NE(line.help().find("--workers"), std::string::npos);
 }
 
-TEST(Dispatch, SuggestsTheNearestCommand) {
-  try {
-    dispatch({"sweeep"});
-    FAIL() << "accepted";
-  } catch (const cluster::Error& error) {
-    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage);
-    EXPECT_NE(std::string(error.what()).find("'sweep'"), std::string::npos);
-  }
-}
-
-TEST(Dispatch, EveryCommandHasASummary) {
-  for (const Command& command : all_commands()) {
-    EXPECT_FALSE(command.summary.empty()) << command.name;
-  }
-}
-
 }  // namespace
-}  // namespace marquee::orchestrator
+}  // namespace marquee::cluster

@@ -3,7 +3,7 @@
 // and gives the ranks time, where SIGTERM to mpirun means SIGKILL to the ranks one second later.
 #pragma once
 
-namespace marquee::orchestrator {
+namespace marquee::cluster {
 
 // Call once, from the main thread. Also ignores SIGPIPE: a closed channel is an error return.
 void install_stop_signals();
@@ -14,4 +14,4 @@ int stop_signal();
 // How many stop signals came in all; a second one means "now".
 int stop_signal_count();
 
-}  // namespace marquee::orchestrator
+}  // namespace marquee::cluster

@@ -1,0 +1,18 @@
+// The subcommands of marquee-trainer, one file each. Each gets the words after its name and returns
+// the exit code; it reports errors by throwing cluster::Error.
+#pragma once
+
+#include "cluster/command_line.h"
+
+namespace marquee::workers {
+
+// Trains the networks of a base by a recipe.
+int pretrain_command(const cluster::Arguments& arguments);
+// Works on runs that an agent sends over a channel, until it closes.
+int serve_command(const cluster::Arguments& arguments);
+// One run, here, without MPI.
+int run_command(const cluster::Arguments& arguments);
+// Images of a finished run.
+int sample_command(const cluster::Arguments& arguments);
+
+}  // namespace marquee::workers

@@ -1,0 +1,235 @@
+// marquee run: one run, here, without MPI. It holds the results folder's lease like a coordinator
+// and goes through the same ledger, so a single ablation stands beside the runs of a sweep.
+#include <cstdio>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/lease.h"
+#include "cluster/log.h"
+#include "cluster/stop_signal.h"
+#include "datasets/task.h"
+#include "experiments/base_manifest.h"
+#include "experiments/ledger.h"
+#include "experiments/recovery.h"
+#include "experiments/sweep_file.h"
+#include "workers/commands/commands.h"
+#include "workers/runs/run_executor.h"
+
+namespace marquee::workers {
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+using experiments::RunConfig;
+using nlohmann::json;
+
+// Filled from the base and the data, not by a person.
+bool is_content_hash(const std::string& key) {
+  return key.ends_with("_hash");
+}
+
+std::string option_name(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
+
+// The configuration: a file's, else the defaults, with every option that was given on top.
+RunConfig configuration(const po::variables_map& values) {
+  const std::string file = values["config"].as<std::string>();
+  json content = experiments::to_json(file.empty() ? RunConfig{} : experiments::load_run(file));
+  for (auto& [key, value] : content.items()) {
+    const auto given = values.find(option_name(key));
+    if (is_content_hash(key) || given == values.end()) continue;
+    const std::string text = given->second.as<std::string>();
+    if (value.is_string()) {
+      value = text;
+      continue;
+    }
+    json parsed = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const bool fits = value.is_boolean()        ? parsed.is_boolean()
+                      : value.is_number_float() ? parsed.is_number()
+                                                : parsed.is_number_integer();
+    if (!fits) {
+      cluster::throw_usage("--" + option_name(key) + " is '" + text + "'; expected " +
+                           (value.is_boolean()        ? "true or false"
+                            : value.is_number_float() ? "a number"
+                                                      : "a whole number"));
+    }
+    value = std::move(parsed);
+  }
+  const RunConfig run = experiments::run_config_from_json(content);
+  if (run.task.empty() || run.shots.empty() || run.method.empty())
+    cluster::throw_usage("name a --task, --shots and --method, or a --config file with them");
+  experiments::check_run(run);
+  datasets::find_task(run.task);
+  return run;
+}
+
+// Hashes of what is there; a file that was written for other weights or data is refused.
+void resolve(RunConfig& run, const fs::path& assets, const fs::path& data) {
+  const RunConfig planned = run;
+  experiments::resolve_hashes(run, assets, data);
+  const auto check = [](const char* key, const std::string& wanted, const std::string& found) {
+    if (wanted.empty() || wanted == found) return;
+    cluster::throw_environment(std::string(key) + " of the configuration is " + wanted +
+                               ", here it is " + found +
+                               ": other weights or data; leave the key out to run with these");
+  };
+  check("base_hash", planned.base_hash, run.base_hash);
+  check("network_hash", planned.network_hash, run.network_hash);
+  check("data_hash", planned.data_hash, run.data_hash);
+}
+
+class Terminal : public ProgressSink {
+ public:
+  Terminal(cluster::Lease& lease, bool quiet) : lease_(lease), show_(!quiet) {}
+
+  void progress(const std::string& phase, std::int64_t step, std::int64_t total, double) override {
+    lease_.renew();
+    const double now = cluster::monotonic_seconds();
+    if (!show_ || (phase == phase_ && now - shown_ < 1 && step < total)) return;
+    phase_ = phase;
+    shown_ = now;
+    const bool live = isatty(STDERR_FILENO) == 1;
+    std::fprintf(stderr, "%s%-6s %lld/%lld%s", live ? "\r\033[K" : "", phase.c_str(),
+                 static_cast<long long>(step), static_cast<long long>(total), live ? "" : "\n");
+  }
+  bool interrupted() override { return cluster::stop_signal() != 0; }
+  void end() {
+    if (show_ && isatty(STDERR_FILENO) == 1) std::fputs("\r\033[K", stderr);
+  }
+
+ private:
+  cluster::Lease& lease_;
+  bool show_;
+  std::string phase_;
+  double shown_ = 0;
+};
+
+std::optional<experiments::AttemptRecord> finished_before(const fs::path& results,
+                                                          const experiments::RunId& id) {
+  for (const auto& record : experiments::scan_attempts(experiments::run_dir(results, id)))
+    if (record.status == "done" && record.result) return record;
+  return std::nullopt;
+}
+
+void print(const experiments::RunId& id, const experiments::ResultRecord& result,
+           const fs::path& folder, bool as_json) {
+  if (as_json) {
+    std::cout << json{{"run_id", id.text()},
+                      {"folder", folder.string()},
+                      {"result", experiments::to_json(result)}}
+                     .dump()
+              << "\n";
+    return;
+  }
+  std::cout << "run " << id.text() << "\n";
+  for (const experiments::MetricValue& metric : result.metrics) {
+    char text[160];
+    std::snprintf(text, sizeof text, "  %-10s %12.6f", metric.metric.c_str(), metric.value);
+    std::cout << text;
+    if (metric.standard_error) {
+      std::snprintf(text, sizeof text, "  +- %.6f", *metric.standard_error);
+      std::cout << text;
+    }
+    std::cout << "   (" << metric.n_generated << " against " << metric.n_reference << ", "
+              << metric.protocol << ")\n";
+  }
+  std::cout << folder.string() << "\n";
+}
+
+int run(RunConfig config, const po::variables_map& values) {
+  const fs::path assets = experiments::find_assets_dir(values["assets"].as<std::string>());
+  fs::path data = values["data"].as<std::string>();
+  if (!data.empty() && !fs::is_directory(data))
+    cluster::throw_environment("no data folder at " + data.string());
+  if (!data.empty()) data = fs::canonical(data);
+  resolve(config, assets, data);
+  const experiments::RunId id = experiments::run_id(config);
+
+  cluster::create_directories_durably(values["out"].as<std::string>());
+  const fs::path results = fs::canonical(values["out"].as<std::string>());
+  cluster::Lease lease = cluster::Lease::acquire(results, {});
+  experiments::Ledger ledger = experiments::Ledger::open(results, lease.epoch());
+  ledger.register_run(config);
+  experiments::recover(ledger, results);
+  const bool as_json = values.count("json") != 0;
+  if (const auto record = finished_before(results, id)) {
+    ledger.publish();
+    print(id, *record->result, experiments::attempt_dir(results, id, record->attempt), as_json);
+    return 0;
+  }
+
+  const RunRequest request{config,        ledger.start_attempt(id, cluster::host_name(), 0),
+                           lease.epoch(), results,
+                           data,          fs::canonical(assets)};
+  const fs::path folder = experiments::attempt_dir(results, id, request.attempt);
+  Terminal terminal(lease, values.count("quiet") != 0);
+  LocalCommunicator alone;
+  RunOutcome outcome;
+  try {
+    outcome = RunExecutor(config.threads).execute(request, alone, terminal);
+  } catch (const std::exception&) {
+    terminal.end();
+    ledger.finish_attempt(experiments::read_attempt(folder));
+    ledger.publish();
+    throw;
+  }
+  terminal.end();
+  ledger.finish_attempt(experiments::read_attempt(folder));
+  ledger.publish();
+  if (!outcome.result) {
+    std::cerr << "marquee: stopped after tuning step " << outcome.step
+              << "; the same command goes on from there" << std::endl;
+    return 128 + cluster::stop_signal();
+  }
+  print(id, *outcome.result, folder, as_json);
+  return 0;
+}
+
+}  // namespace
+
+int run_command(const cluster::Arguments& arguments) {
+  cluster::CommandLine line;
+  line.usage = "marquee run --task TASK --shots N --method METHOD --out DIR [options]";
+  line.text =
+      "One run, here, without MPI: tunes, samples, scores, and enters the result into DIR beside\n"
+      "those of sweeps. A run that DIR holds already is only shown; one that was cut off goes on\n"
+      "from its last checkpoint.\n\n"
+      "  marquee run --task drawn/shapes_count --shots 5 --method prompt --learning-rate 0.01 \\\n"
+      "              --steps 100 --samples 256 --out results\n"
+      "  marquee run --config results/runs/ID/attempt-1/run.yaml --seed 3 --out results";
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
+      ("config", po::value<std::string>()->default_value(""),
+       "YAML file of run keys, such as the run.yaml of an attempt; options override it")  //
+      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")   //
+      ("assets", po::value<std::string>()->default_value(""),
+       "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
+      ("json", "the result as JSON on standard output")                             //
+      ("quiet,q", "no progress on standard error");
+  const json defaults = experiments::to_json(RunConfig{});
+  for (const auto& [key, value] : defaults.items()) {
+    if (is_content_hash(key) || key == "numerics_version") continue;
+    line.options.add_options()(option_name(key).c_str(), po::value<std::string>(),
+                               ("run key (default " + value.dump() + ")").c_str());
+  }
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  const RunConfig config = configuration(values);
+  cluster::LogOptions log;
+  log.who = cluster::host_name();
+  log.quiet = true;
+  cluster::init_log(log);
+  cluster::install_stop_signals();
+  at::set_num_threads(config.threads);
+  at::set_num_interop_threads(1);
+  return run(config, values);
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,193 @@
+// marquee-trainer serve: the trainer's life under an agent. It works on one run at a time, sends
+// progress with a deadline for the next message, and ends with its agent.
+#include <cerrno>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <unistd.h>
+
+#include "cluster/die_with_parent.h"
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/frame_channel.h"
+#include "cluster/log.h"
+#include "experiments/run_folder.h"
+#include "workers/commands/commands.h"
+#include "workers/runs/run_executor.h"
+
+namespace marquee::workers {
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+
+std::string text_of(const json& message) {
+  return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// Standard output and error go to `file` while it lives, then back.
+class OutputTo {
+ public:
+  explicit OutputTo(const std::filesystem::path& file) {
+    const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0)
+      cluster::throw_environment(file.string() + ": cannot write: " + cluster::errno_text(errno));
+    for (std::size_t i = 0; i < 2; ++i) {
+      saved_[i] = fcntl(kStandard[i], F_DUPFD_CLOEXEC, 3);
+      dup2(fd, kStandard[i]);
+    }
+    close(fd);
+  }
+  OutputTo(const OutputTo&) = delete;
+  OutputTo& operator=(const OutputTo&) = delete;
+  ~OutputTo() {
+    for (std::size_t i = 0; i < 2; ++i) {
+      dup2(saved_[i], kStandard[i]);
+      close(saved_[i]);
+    }
+  }
+
+ private:
+  static constexpr int kStandard[2] = {STDOUT_FILENO, STDERR_FILENO};
+  int saved_[2] = {-1, -1};
+};
+
+class Server : public ProgressSink {
+ public:
+  Server(int control_fd, int threads) : channel_(control_fd), executor_(threads) {}
+
+  void serve() {
+    channel_.send(text_of({{"type", "hello"}, {"pid", getpid()}}));
+    while (!stop_) {
+      const std::optional<std::string> frame = channel_.try_receive();
+      if (!frame) {
+        if (channel_.closed()) return;
+        pollfd waiting{channel_.fd(), POLLIN, 0};
+        poll(&waiting, 1, -1);
+        continue;
+      }
+      take(*frame);
+      if (request_) work();
+    }
+  }
+
+  void progress(const std::string& phase, std::int64_t step, std::int64_t total,
+                double deadline_seconds) override {
+    json message = about_run("progress");
+    message.update(
+        {{"phase", phase}, {"step", step}, {"total", total}, {"deadline_s", deadline_seconds}});
+    channel_.send(text_of(message));
+  }
+
+  bool interrupted() override {
+    while (const std::optional<std::string> frame = channel_.try_receive()) take(*frame);
+    // Without an agent nobody takes the result in; what is checkpointed is not lost.
+    return interrupt_ || stop_ || channel_.closed();
+  }
+
+ private:
+  json about_run(const char* type) const {
+    return {{"type", type},
+            {"run_id", experiments::run_id(request_->run).text()},
+            {"attempt", request_->attempt}};
+  }
+
+  void take(const std::string& frame) {
+    const json message = json::parse(frame, nullptr, /*allow_exceptions=*/false);
+    const std::string type = message.is_object() ? message.value("type", "") : "";
+    if (type == "interrupt") {
+      interrupt_ = true;
+    } else if (type == "stop") {
+      stop_ = true;
+    } else if (type == "run") {
+      MARQUEE_CHECK(!request_, "an agent sent a second run while one is being worked on");
+      try {
+        request_ = RunRequest{experiments::run_config_from_json(message.at("run")),
+                              message.at("attempt").get<int>(),
+                              message.at("epoch").get<std::uint64_t>(),
+                              message.at("results").get<std::string>(),
+                              message.at("data").get<std::string>(),
+                              message.at("assets").get<std::string>()};
+      } catch (const json::exception& error) {
+        cluster::throw_environment(std::string("run request refused: ") + error.what());
+      }
+      interrupt_ = false;
+    } else {
+      cluster::throw_environment("message of unknown type '" + type + "' from the agent");
+    }
+  }
+
+  void work() {
+    const experiments::RunId id = experiments::run_id(request_->run);
+    const std::filesystem::path folder =
+        experiments::attempt_dir(request_->results, id, request_->attempt);
+    json answer;
+    try {
+      cluster::create_directories_durably(folder);
+      const OutputTo log(folder / "log");
+      cluster::set_log_run(id.short_text());
+      cluster::log_info("run", request_->run.method + " on " + request_->run.task + ", " +
+                                   request_->run.shots + " shots, seed " +
+                                   std::to_string(request_->run.seed) + ", attempt " +
+                                   std::to_string(request_->attempt));
+      try {
+        const RunOutcome outcome = executor_.execute(*request_, gang_, *this);
+        answer = about_run(outcome.result ? "done" : "interrupted");
+        if (outcome.result) {
+          answer["result"] = experiments::to_json(*outcome.result);
+        } else {
+          answer["step"] = outcome.step;
+        }
+        cluster::log_info("run", outcome.result ? "done" : "interrupted");
+      } catch (const std::exception& error) {
+        cluster::log_error("run", error.what());
+        throw;
+      }
+    } catch (const std::exception& error) {
+      const auto* known = dynamic_cast<const cluster::Error*>(&error);
+      const bool listed = known != nullptr && known->kind() != cluster::ErrorKind::busy;
+      answer = about_run("failed");
+      answer["kind"] = listed ? std::string(known->name()) : "environment";
+      answer["message"] = error.what();
+    }
+    cluster::set_log_run("");
+    request_.reset();
+    channel_.send(text_of(answer));
+  }
+
+  cluster::FrameChannel channel_;
+  RunExecutor executor_;
+  LocalCommunicator gang_;
+  std::optional<RunRequest> request_;
+  bool interrupt_ = false;
+  bool stop_ = false;
+};
+
+}  // namespace
+
+int serve_command(const cluster::Arguments& arguments) {
+  cluster::CommandLine line;
+  line.usage = "marquee-trainer serve --control-fd N --parent-pid PID [--threads T]";
+  line.text =
+      "Started by an agent of marquee sweep. Works on the runs that come over the channel and\n"
+      "ends with the process that started it.";
+  line.options.add_options()                                                          //
+      ("control-fd", po::value<int>()->required(), "descriptor of the channel")       //
+      ("parent-pid", po::value<int>()->required(), "the agent; its death ends this")  //
+      ("threads", po::value<int>()->default_value(1), "threads of one operation of LibTorch");
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  cluster::die_with_parent(values["parent-pid"].as<int>());
+  const int threads = values["threads"].as<int>();
+  if (threads < 1) cluster::throw_usage("--threads must be at least 1");
+  cluster::LogOptions log;
+  log.who = "trainer";
+  cluster::init_log(log);
+  at::set_num_threads(threads);
+  at::set_num_interop_threads(1);
+  Server(values["control-fd"].as<int>(), threads).serve();
+  return 0;
+}
+
+}  // namespace marquee::workers
