@@ -1,0 +1,280 @@
+#include "analysis/report/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "analysis/report/database.h"
+#include "cluster/error.h"
+#include "cluster/suggest.h"
+#include "datasets/task.h"
+#include "experiments/run_config.h"
+
+namespace marquee::analysis {
+namespace {
+
+using experiments::RunConfig;
+using nlohmann::json;
+
+// One run as the database has it.
+struct Run {
+  std::string id, status;
+  RunConfig config;
+  int attempt = 0;
+  std::int64_t trainable_parameters = 0;
+  double seconds = 0;
+  std::map<std::string, std::pair<double, double>> metrics;  // value, standard error
+  std::int64_t n_generated = 0, n_reference = 0;
+};
+
+// What runs of one row share: the configuration as the id sees it, without the seed.
+std::string row_key(RunConfig run) {
+  run.seed = 0;
+  return experiments::canonical_form(run);
+}
+
+std::map<std::string, Run> load_runs(SQLite::Database& database, const std::string& sweep) {
+  const std::string chosen =
+      sweep.empty() ? "" : " WHERE r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep = ?1)";
+  const auto bind = [&](SQLite::Statement& statement) {
+    if (!sweep.empty()) statement.bind(1, sweep);
+  };
+  std::map<std::string, Run> runs;
+  SQLite::Statement rows(database,
+                         "SELECT r.run_id, v.status, r.config, coalesce(v.attempt, 0), "
+                         "coalesce(v.trainable_parameters, 0), coalesce(v.seconds, 0) "
+                         "FROM runs r JOIN results v ON v.run_id = r.run_id" +
+                             chosen);
+  bind(rows);
+  while (rows.executeStep()) {
+    Run run;
+    run.id = rows.getColumn(0).getString();
+    run.status = rows.getColumn(1).getString();
+    run.config = experiments::run_config_from_json(json::parse(rows.getColumn(2).getString()));
+    run.attempt = rows.getColumn(3).getInt();
+    run.trainable_parameters = rows.getColumn(4).getInt64();
+    run.seconds = rows.getColumn(5).getDouble();
+    runs[run.id] = std::move(run);
+  }
+  SQLite::Statement metrics(database,
+                            "SELECT r.run_id, metric, value, coalesce(standard_error, 0), "
+                            "n_generated, n_reference FROM metrics r" +
+                                chosen);
+  bind(metrics);
+  while (metrics.executeStep()) {
+    const auto run = runs.find(metrics.getColumn(0).getString());
+    if (run == runs.end()) continue;
+    run->second.metrics[metrics.getColumn(1).getString()] = {metrics.getColumn(2).getDouble(),
+                                                             metrics.getColumn(3).getDouble()};
+    run->second.n_generated = metrics.getColumn(4).getInt64();
+    run->second.n_reference = metrics.getColumn(5).getInt64();
+  }
+  return runs;
+}
+
+MetricSummary summarise(const std::vector<const Run*>& runs, const std::string& metric) {
+  MetricSummary summary;
+  std::vector<double> values;
+  for (const Run* run : runs) {
+    const auto found = run->metrics.find(metric);
+    if (found == run->metrics.end()) continue;
+    values.push_back(found->second.first);
+    summary.spread = found->second.second;
+  }
+  summary.seeds = static_cast<int>(values.size());
+  for (const double value : values) summary.mean += value / summary.seeds;
+  if (values.size() > 1) {
+    double squares = 0;
+    for (const double value : values) squares += (value - summary.mean) * (value - summary.mean);
+    summary.spread = std::sqrt(squares / (summary.seeds - 1));
+  }
+  return summary;
+}
+
+ComparisonRow make_row(const std::vector<const Run*>& runs) {
+  const RunConfig& config = runs.front()->config;
+  ComparisonRow row;
+  row.task = config.task;
+  row.shots = config.shots;
+  row.method = config.method;
+  row.protocol = config.protocol;
+  std::vector<const Run*> finished;
+  for (const Run* run : runs) {
+    if (run->status == "done") {
+      finished.push_back(run);
+    } else {
+      ++row.unfinished;
+    }
+  }
+  std::sort(finished.begin(), finished.end(),
+            [](const Run* a, const Run* b) { return a->config.seed < b->config.seed; });
+  for (const Run* run : finished) {
+    row.finished.push_back({run->id, run->attempt, run->config.seed});
+    row.seconds += run->seconds / static_cast<double>(finished.size());
+    row.trainable_parameters = run->trainable_parameters;
+    row.n_generated = run->n_generated;
+    row.n_reference = run->n_reference;
+  }
+  for (const std::string& metric : metric_names()) {
+    const MetricSummary summary = summarise(finished, metric);
+    if (summary.seeds > 0) row.metrics[metric] = summary;
+  }
+  return row;
+}
+
+// Keys in which configurations of the same task, shots and method differ, and each one's values.
+std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
+  std::vector<json> contents;
+  for (const RunConfig& config : configs) contents.push_back(experiments::to_json(config));
+  std::vector<std::string> texts(configs.size());
+  for (const auto& [key, value] : contents.front().items()) {
+    if (key == "seed" || key == "checkpoint_interval") continue;
+    const bool differs = std::any_of(contents.begin(), contents.end(), [&, k = key](const json& c) {
+      return c.at(k) != contents[0].at(k);
+    });
+    if (!differs) continue;
+    for (std::size_t i = 0; i < contents.size(); ++i) {
+      const json& entry = contents[i].at(key);
+      std::string text = entry.is_string() ? entry.get<std::string>() : entry.dump();
+      if (key.ends_with("_hash")) text.resize(std::min<std::size_t>(text.size(), 8));
+      texts[i] += (texts[i].empty() ? "" : ", ") + key + "=" + text;
+    }
+  }
+  return texts;
+}
+
+std::size_t place_of(const std::vector<std::string>& order, const std::string& word) {
+  return static_cast<std::size_t>(std::find(order.begin(), order.end(), word) - order.begin());
+}
+
+// Numbers first, then vtab1k, then full; the oracle rows of a task stand below all.
+auto sort_key(const ComparisonRow& row) {
+  const bool number = row.shots.find_first_not_of("0123456789") == std::string::npos;
+  const long shots = number                ? std::atol(row.shots.c_str())
+                     : row.shots == "full" ? 2000000000L
+                                           : 1000000000L;
+  return std::make_tuple(place_of(datasets::task_names(), row.task), row.is_oracle(), shots,
+                         place_of(experiments::method_names(), row.method), row.variant);
+}
+
+std::string number_text(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+}  // namespace
+
+const std::vector<std::string>& metric_names() {
+  static const std::vector<std::string> names{"fid_mini", "kid_mini", "precision",
+                                              "recall",   "density",  "coverage"};
+  return names;
+}
+
+std::string summary_text(const ComparisonRow& row, const std::string& metric) {
+  const auto found = row.metrics.find(metric);
+  if (found == row.metrics.end()) return "";
+  const MetricSummary& summary = found->second;
+  // Two digits of the spread, at least as many as tell the value apart from its neighbours.
+  const double scale = summary.spread > 0 ? summary.spread : std::abs(summary.mean) * 1e-3;
+  int digits = 3;
+  if (scale > 0) digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(scale))), 0, 6);
+  char text[80];
+  std::snprintf(text, sizeof text, "%.*f ± %.*f", digits, summary.mean, digits, summary.spread);
+  return text;
+}
+
+Comparison load_comparison(const std::filesystem::path& path, const std::string& sweep) {
+  try {
+    SQLite::Database database = open_published(path);
+    const std::map<std::string, Run> runs = load_runs(database, sweep);
+    Comparison comparison;
+    std::map<std::string, std::vector<const Run*>> groups;
+    for (const auto& [id, run] : runs) {
+      ++comparison.statuses[run.status];
+      groups[row_key(run.config)].push_back(&run);
+    }
+    std::map<std::tuple<std::string, std::string, std::string>, std::vector<std::size_t>> alike;
+    std::vector<RunConfig> configs;
+    for (const auto& [key, members] : groups) {
+      const RunConfig& config = members.front()->config;
+      alike[{config.task, config.shots, config.method}].push_back(comparison.rows.size());
+      comparison.rows.push_back(make_row(members));
+      configs.push_back(config);
+    }
+    for (const auto& [place, indices] : alike) {
+      if (indices.size() < 2) continue;
+      std::vector<RunConfig> chosen;
+      for (const std::size_t index : indices) chosen.push_back(configs[index]);
+      const std::vector<std::string> texts = variants_of(chosen);
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        comparison.rows[indices[i]].variant = texts[i];
+    }
+    std::sort(comparison.rows.begin(), comparison.rows.end(),
+              [](const auto& a, const auto& b) { return sort_key(a) < sort_key(b); });
+    return comparison;
+  } catch (const SQLite::Exception& error) {
+    cluster::throw_environment(path.string() + ": " + error.what());
+  } catch (const json::exception& error) {
+    cluster::throw_environment(path.string() +
+                               ": configuration of a run is damaged: " + error.what());
+  }
+}
+
+std::vector<std::string> tasks_of(const Comparison& comparison) {
+  std::vector<std::string> tasks;
+  for (const ComparisonRow& row : comparison.rows)
+    if (tasks.empty() || tasks.back() != row.task) tasks.push_back(row.task);
+  return tasks;
+}
+
+Table task_table(const Comparison& comparison, const std::string& task) {
+  Table table{{"shots", "method", "seeds"}, {}, {false, false, true}};
+  for (const std::string& metric : metric_names()) table.header.push_back(metric);
+  for (const char* name : {"parameters", "seconds"}) table.header.emplace_back(name);
+  table.numeric.resize(table.header.size(), true);
+  for (const ComparisonRow& row : comparison.rows) {
+    if (row.task != task) continue;
+    std::string seeds = std::to_string(row.finished.size());
+    if (row.unfinished > 0) {
+      seeds += " of ";
+      seeds += std::to_string(row.finished.size() + static_cast<std::size_t>(row.unfinished));
+    }
+    std::vector<std::string> cells{row.is_oracle() ? "" : row.shots, row.name(), seeds};
+    for (const std::string& metric : metric_names()) cells.push_back(summary_text(row, metric));
+    cells.push_back(row.is_oracle() ? "" : std::to_string(row.trainable_parameters));
+    cells.push_back(row.finished.empty() ? "" : number_text("%.1f", row.seconds));
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+std::string counting_text(const Comparison& comparison) {
+  std::set<std::string> generated, reference, protocols;
+  for (const ComparisonRow& row : comparison.rows) {
+    if (row.finished.empty()) continue;
+    if (!row.is_oracle()) generated.insert(std::to_string(row.n_generated));
+    reference.insert(std::to_string(row.n_reference));
+    protocols.insert(row.protocol);
+  }
+  const auto words = [](const std::set<std::string>& values) {
+    return cluster::join({values.begin(), values.end()});
+  };
+  return words(generated) + " generated images a run against " + words(reference) +
+         " test images of its task, protocol " + words(protocols) +
+         "; ±: standard error of one seed, standard deviation over several";
+}
+
+std::string comparison_text(const std::filesystem::path& path, const std::string& sweep) {
+  const Comparison comparison = load_comparison(path, sweep);
+  std::string text;
+  for (const std::string& task : tasks_of(comparison))
+    text += "\n" + task + "\n" + aligned_text(task_table(comparison, task));
+  text += "\nsweep " + sweep + ":";
+  for (const auto& [status, count] : comparison.statuses)
+    text += " " + std::to_string(count) + " " + status;
+  return text + "; " + counting_text(comparison) + "\n";
+}
+
+}  // namespace marquee::analysis

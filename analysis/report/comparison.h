@@ -1,0 +1,68 @@
+// Methods side by side, by task and shots: what a sweep is run for.
+//
+// Runs that differ only in their seed are one row. Where a task, shots and method have several
+// configurations, the row's name says in which keys they differ.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analysis/report/table.h"
+
+namespace marquee::analysis {
+
+struct MetricSummary {
+  double mean = 0;  // over seeds
+  double spread =
+      0;  // one seed: standard error of the metric; several: standard deviation over them
+  int seeds = 0;
+};
+
+// One finished run of a row.
+struct RunEntry {
+  std::string run_id;
+  int attempt = 0;
+  std::uint64_t seed = 0;
+};
+
+struct ComparisonRow {
+  std::string task, shots, method;
+  std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart
+  std::string protocol;
+  std::map<std::string, MetricSummary> metrics;
+  std::int64_t trainable_parameters = 0;
+  double seconds = 0;  // mean over seeds
+  std::int64_t n_generated = 0, n_reference = 0;
+  std::vector<RunEntry> finished;  // by seed
+  int unfinished = 0;              // runs without a result (yet)
+
+  std::string name() const { return variant.empty() ? method : method + " (" + variant + ")"; }
+  bool is_oracle() const { return method.rfind("oracle", 0) == 0; }
+};
+
+struct Comparison {
+  std::map<std::string, int> statuses;  // runs by status
+  std::vector<ComparisonRow> rows;      // tasks as in the registry, shots ascending, oracles last
+};
+
+// "fid_mini", "kid_mini", "precision", ...: in the order of a report.
+const std::vector<std::string>& metric_names();
+// "2.31 ± 0.04", digits by the size of the spread; "" for a metric that the row lacks.
+std::string summary_text(const ComparisonRow& row, const std::string& metric);
+
+// `sweep` "": every run. Throws environment for a damaged database.
+Comparison load_comparison(const std::filesystem::path& database, const std::string& sweep = "");
+
+// All rows of one task, a column for each metric.
+Table task_table(const Comparison& comparison, const std::string& task);
+std::vector<std::string> tasks_of(const Comparison& comparison);
+// How the numbers were made, in one line: counts and protocols.
+std::string counting_text(const Comparison& comparison);
+
+// What `marquee sweep` prints at its end.
+std::string comparison_text(const std::filesystem::path& database, const std::string& sweep);
+
+}  // namespace marquee::analysis

@@ -1,0 +1,149 @@
+#include "analysis/report/plot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <tuple>
+
+namespace marquee::analysis {
+namespace {
+
+constexpr double kWidth = 460, kHeight = 260;
+constexpr double kLeft = 62, kRight = 14, kTop = 30, kBottom = 66;
+// Told apart with colour blindness too (Okabe and Ito).
+constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73",
+                                    "#cc79a7", "#e69f00", "#56b4e9"};
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+std::string coordinate(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", value);
+  return text;
+}
+
+struct Axis {
+  double low = 0, high = 1, from = 0, to = 1;
+  bool log = false;
+  double position(double value) const {
+    const double share = log ? (std::log(value) - std::log(low)) / (std::log(high) - std::log(low))
+                             : (value - low) / (high - low);
+    return from + share * (to - from);
+  }
+};
+
+// 1, 2 or 5 times a power of ten, about four to the axis.
+std::vector<double> round_ticks(double low, double high) {
+  const double rough = (high - low) / 4;
+  const double power = std::pow(10.0, std::floor(std::log10(rough)));
+  double step = power * 10;
+  for (const double factor : {5.0, 2.0, 1.0})
+    if (power * factor >= rough) step = power * factor;
+  std::vector<double> ticks;
+  for (double tick = std::ceil(low / step) * step; tick <= high + step * 1e-9; tick += step)
+    ticks.push_back(std::abs(tick) < step * 1e-9 ? 0.0 : tick);
+  return ticks;
+}
+
+std::string text_at(double x, double y, const std::string& anchor, const std::string& text,
+                    const std::string& more = "") {
+  return "<text x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" text-anchor=\"" + anchor +
+         "\"" + more + ">" + escaped(text) + "</text>";
+}
+
+std::string line_from(double x1, double y1, double x2, double y2, const std::string& style) {
+  return "<line x1=\"" + coordinate(x1) + "\" y1=\"" + coordinate(y1) + "\" x2=\"" +
+         coordinate(x2) + "\" y2=\"" + coordinate(y2) + "\" " + style + "/>";
+}
+
+}  // namespace
+
+std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options) {
+  std::vector<double> xs, ys;
+  for (const PlotLine& line : lines) {
+    for (const auto& [x, y] : line.points) {
+      xs.push_back(x);
+      ys.push_back(y);
+    }
+  }
+  if (xs.empty()) return "";
+  const auto range = [](const std::vector<double>& values) {
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    return std::make_pair(*low, *high);
+  };
+  Axis x{0, 1, kLeft, kWidth - kRight, options.log_x}, y{0, 1, kHeight - kBottom, kTop, false};
+  std::tie(x.low, x.high) = range(xs);
+  std::tie(y.low, y.high) = range(ys);
+  if (x.high <= x.low) x.high = options.log_x ? x.low * 2 : x.low + 1;
+  const double margin =
+      y.high > y.low ? 0.05 * (y.high - y.low) : std::max(1e-6, std::abs(y.low) * 0.1);
+  y.low -= margin;
+  y.high += margin;
+
+  std::string svg = "<svg viewBox=\"0 0 " + number(kWidth) + " " + number(kHeight) +
+                    "\" role=\"img\" aria-label=\"" + escaped(options.title) + "\">";
+  svg += text_at(kLeft, 16, "start", options.title, " class=\"title\"");
+  for (const double tick : round_ticks(y.low, y.high)) {
+    svg += line_from(kLeft, y.position(tick), kWidth - kRight, y.position(tick), "class=\"grid\"");
+    svg += text_at(kLeft - 6, y.position(tick) + 4, "end", number(tick));
+  }
+  std::vector<double> x_ticks;
+  if (options.log_x) {
+    std::sort(xs.begin(), xs.end());
+    xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
+    x_ticks = xs;
+  } else {
+    x_ticks = round_ticks(x.low, x.high);
+  }
+  const double floor = kHeight - kBottom;
+  for (const double tick : x_ticks) {
+    svg += line_from(x.position(tick), floor, x.position(tick), floor + 4, "class=\"axis\"");
+    svg += text_at(x.position(tick), floor + 17, "middle", number(tick));
+  }
+  svg += line_from(kLeft, floor, kWidth - kRight, floor, "class=\"axis\"");
+  svg += text_at((kLeft + kWidth - kRight) / 2, floor + 33, "middle", options.x_label);
+  svg += text_at(14, (kTop + floor) / 2, "middle", options.y_label,
+                 " transform=\"rotate(-90 14 " + coordinate((kTop + floor) / 2) + ")\"");
+
+  double legend = kLeft;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string colour = kColours[i % std::size(kColours)];
+    std::string points;
+    for (const auto& [px, py] : lines[i].points) {
+      points += coordinate(x.position(px)) + "," + coordinate(y.position(py)) + " ";
+      if (options.markers) {
+        svg += "<circle cx=\"" + coordinate(x.position(px)) + "\" cy=\"" +
+               coordinate(y.position(py)) + "\" r=\"3\" fill=\"" + colour + "\"/>";
+      }
+    }
+    svg += "<polyline points=\"" + points + "\" fill=\"none\" stroke=\"" + colour +
+           "\" stroke-width=\"1.6\"/>";
+    svg += line_from(legend, kHeight - 12, legend + 16, kHeight - 12,
+                     "stroke=\"" + colour + "\" stroke-width=\"3\"");
+    svg += text_at(legend + 20, kHeight - 8, "start", lines[i].name);
+    legend += 32 + 6.6 * static_cast<double>(lines[i].name.size());
+  }
+  return svg + "</svg>";
+}
+
+}  // namespace marquee::analysis

@@ -1,0 +1,256 @@
+#include "analysis/report/report.h"
+
+#include <cmath>
+#include <set>
+
+#include <kainjow/mustache.hpp>
+#include <nlohmann/json.hpp>
+
+#include "analysis/report/comparison.h"
+#include "analysis/report/database.h"
+#include "analysis/report/page.h"
+#include "analysis/report/plot.h"
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/log.h"
+#include "experiments/run_folder.h"
+
+namespace marquee::analysis {
+namespace {
+
+namespace fs = std::filesystem;
+namespace ms = kainjow::mustache;
+using nlohmann::json;
+
+constexpr std::uintmax_t kMaxPictureBytes = std::uintmax_t{64} << 20;
+constexpr std::uintmax_t kMaxCurveBytes = std::uintmax_t{16} << 20;
+
+fs::path attempt_folder(const fs::path& results, const RunEntry& run) {
+  return experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt);
+}
+
+// Copies the picture of an attempt into the report; returns its link, "" where there is none.
+std::string copy_samples(const fs::path& results, const RunEntry& run) {
+  const fs::path source = attempt_folder(results, run) / "samples.png";
+  if (!fs::exists(source)) return "";
+  const std::string link = "images/" + run.run_id.substr(0, 12) + ".png";
+  cluster::write_file_durably(results / "report" / link,
+                              cluster::read_file(source, kMaxPictureBytes));
+  return link;
+}
+
+// The loss curve of an attempt; no points where nothing was trained or the file is damaged.
+PlotLine loss_curve(const fs::path& results, const RunEntry& run, const std::string& name) {
+  PlotLine line{name, {}};
+  const fs::path file = attempt_folder(results, run) / "curves.json";
+  if (!fs::exists(file)) return line;
+  try {
+    const json curve = json::parse(cluster::read_file(file, kMaxCurveBytes));
+    const json &steps = curve.at("steps"), &losses = curve.at("loss");
+    // Means over up to 100 windows: single steps are noise.
+    const std::size_t window = std::max<std::size_t>(1, losses.size() / 100);
+    for (std::size_t first = 0; first + window <= losses.size(); first += window) {
+      double sum = 0;
+      for (std::size_t i = first; i < first + window; ++i) sum += losses.at(i).get<double>();
+      line.points.emplace_back(steps.at(first + window - 1).get<double>(),
+                               sum / static_cast<double>(window));
+    }
+  } catch (const std::exception& error) {
+    cluster::log_warning("report", file.string() + ": " + error.what());
+    line.points.clear();
+  }
+  return line;
+}
+
+std::string few_shot_plot(const std::vector<const ComparisonRow*>& rows) {
+  std::map<std::string, PlotLine> lines;
+  std::set<double> shots;
+  for (const ComparisonRow* row : rows) {
+    const auto metric = row->metrics.find("fid_mini");
+    if (row->is_oracle() || metric == row->metrics.end() || !row->variant.empty() ||
+        row->shots.find_first_not_of("0123456789") != std::string::npos)
+      continue;
+    const double x = std::stod(row->shots);
+    shots.insert(x);
+    lines[row->method].name = row->method;
+    lines[row->method].points.emplace_back(x, metric->second.mean);
+  }
+  if (shots.size() < 2) return "";
+  std::vector<PlotLine> list;
+  for (const auto& [method, line] : lines) list.push_back(line);
+  return line_plot(list, {"fid_mini by shots", "images per class", "fid_mini", true, true});
+}
+
+ms::data cells_of(const std::vector<std::string>& texts, const std::vector<bool>& numeric) {
+  ms::data cells{ms::data::type::list};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    ms::data cell;
+    cell.set("text", texts[i]);
+    cell.set("number", bool{numeric[i]});
+    cells << cell;
+  }
+  return cells;
+}
+
+// The row with the lowest fid_mini among those with the same shots.
+bool is_best(const ComparisonRow& row, const std::vector<const ComparisonRow*>& rows) {
+  const auto own = row.metrics.find("fid_mini");
+  if (row.is_oracle() || own == row.metrics.end()) return false;
+  return std::none_of(rows.begin(), rows.end(), [&](const ComparisonRow* other) {
+    const auto metric = other->metrics.find("fid_mini");
+    return !other->is_oracle() && other->shots == row.shots && metric != other->metrics.end() &&
+           metric->second.mean < own->second.mean;
+  });
+}
+
+ms::data task_section(const fs::path& results, const Comparison& comparison,
+                      const std::string& task) {
+  std::vector<const ComparisonRow*> rows;
+  for (const ComparisonRow& row : comparison.rows)
+    if (row.task == task) rows.push_back(&row);
+  const Table table = task_table(comparison, task);
+  ms::data section;
+  section.set("task", task);
+  std::string anchor = task;
+  std::replace(anchor.begin(), anchor.end(), '/', '-');
+  section.set("anchor", anchor);
+  section.set("header", cells_of(table.header, table.numeric));
+
+  ms::data lines{ms::data::type::list}, samples{ms::data::type::list}, plots{ms::data::type::list};
+  std::map<std::string, std::vector<PlotLine>> losses;  // by shots
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const ComparisonRow& row = *rows[i];
+    ms::data line;
+    line.set("kind", row.is_oracle() ? "oracle" : is_best(row, rows) ? "best" : "plain");
+    line.set("cells", cells_of(table.rows[i], table.numeric));
+    lines << line;
+    if (row.finished.empty()) continue;
+    const RunEntry& first = row.finished.front();
+    if (const std::string link = copy_samples(results, first); !link.empty()) {
+      ms::data picture;
+      picture.set("caption", row.name() + (row.is_oracle() ? "" : ", " + row.shots + " shots") +
+                                 ", seed " + std::to_string(first.seed));
+      picture.set("image", link);
+      samples << picture;
+    }
+    PlotLine curve = loss_curve(results, first, row.name());
+    if (!curve.points.empty()) losses[row.shots].push_back(std::move(curve));
+  }
+  const auto add_plot = [&](const std::string& svg) {
+    if (svg.empty()) return;
+    ms::data plot;
+    plot.set("plot", svg);
+    plots << plot;
+  };
+  add_plot(few_shot_plot(rows));
+  for (const auto& [shots, curves] : losses)
+    add_plot(line_plot(curves, {"tuning loss, " + shots + " shots", "step", "loss", false, false}));
+  section.set("rows", lines);
+  section.set("samples", samples);
+  section.set("plots", plots);
+  return section;
+}
+
+ms::data failures_of(SQLite::Database& database) {
+  ms::data list{ms::data::type::list};
+  SQLite::Statement rows(
+      database, "SELECT task, shots, method, seed, attempt, status, cause, message FROM failures");
+  constexpr const char* kNames[] = {"task",    "shots",  "method", "seed",
+                                    "attempt", "status", "cause",  "message"};
+  while (rows.executeStep()) {
+    ms::data entry;
+    for (int i = 0; i < rows.getColumnCount(); ++i)
+      entry.set(kNames[i], rows.getColumn(i).getString());
+    list << entry;
+  }
+  return list;
+}
+
+ms::data how_it_was_made(SQLite::Database& database, const Comparison& comparison) {
+  ms::data list{ms::data::type::list};
+  SQLite::Statement query(database,
+                          "SELECT a.host, a.started, a.ended, a.result_sha256, a.prompt_sha256, "
+                          "a.tokens_sha256, a.class_prior, a.fingerprint, a.provenance, r.config "
+                          "FROM attempts a JOIN runs r ON r.run_id = a.run_id "
+                          "WHERE a.run_id = ?1 AND a.attempt = ?2");
+  constexpr const char* kNames[] = {
+      "host",          "started",     "ended",       "result_sha256", "prompt_sha256",
+      "tokens_sha256", "class_prior", "fingerprint", "provenance",    "configuration"};
+  for (const ComparisonRow& row : comparison.rows) {
+    for (const RunEntry& run : row.finished) {
+      query.reset();
+      query.bind(1, run.run_id);
+      query.bind(2, run.attempt);
+      if (!query.executeStep()) continue;
+      ms::data facts{ms::data::type::list};
+      for (int i = 0; i < query.getColumnCount(); ++i) {
+        const std::string value = query.getColumn(i).getString();
+        if (value.empty()) continue;
+        ms::data fact;
+        fact.set("key", kNames[i]);
+        fact.set("value", value);
+        facts << fact;
+      }
+      ms::data entry;
+      entry.set("name", row.task + ", " + row.shots + " shots, " + row.name() + ", seed " +
+                            std::to_string(run.seed));
+      entry.set("run", run.run_id.substr(0, 12) + ", attempt " + std::to_string(run.attempt));
+      entry.set("facts", facts);
+      list << entry;
+    }
+  }
+  return list;
+}
+
+std::string status_text(SQLite::Database& database, const Comparison& comparison) {
+  std::string text;
+  SQLite::Statement names(database, "SELECT sweep FROM sweeps ORDER BY registered");
+  while (names.executeStep())
+    text += (text.empty() ? "Sweep " : ", ") + names.getColumn(0).getString();
+  if (text.empty()) text = "Single runs";
+  text += ":";
+  for (const auto& [status, count] : comparison.statuses)
+    text += " " + std::to_string(count) + " " + status;
+  return text;
+}
+
+std::string markdown_page(const Comparison& comparison, const std::string& status) {
+  std::string text = "# marquee: methods by task and shots\n\n" + status + ".\n\n" +
+                     counting_text(comparison) + ".\n";
+  for (const std::string& task : tasks_of(comparison))
+    text += "\n## " + task + "\n\n" + markdown_text(task_table(comparison, task));
+  return text;
+}
+
+}  // namespace
+
+std::vector<fs::path> write_report(const fs::path& results) {
+  const fs::path published = results / "results.sqlite", folder = results / "report";
+  const Comparison comparison = load_comparison(published);
+  SQLite::Database database = open_published(published);
+  cluster::create_directories_durably(folder / "images");
+  const std::string status = status_text(database, comparison);
+  try {
+    ms::data page;
+    page.set("title", "marquee: " + fs::weakly_canonical(results).filename().string());
+    page.set("status", status);
+    page.set("counting", counting_text(comparison));
+    ms::data tasks{ms::data::type::list};
+    for (const std::string& task : tasks_of(comparison))
+      tasks << task_section(results, comparison, task);
+    page.set("tasks", tasks);
+    const ms::data failures = failures_of(database);
+    page.set("has_failures", !failures.list_value().empty());
+    page.set("failures", failures);
+    page.set("made", how_it_was_made(database, comparison));
+    ms::mustache form(kPage);
+    MARQUEE_CHECK(form.is_valid(), "the report's template: " + form.error_message());
+    cluster::write_file_durably(folder / "index.html", form.render(page));
+  } catch (const SQLite::Exception& error) {
+    cluster::throw_environment(published.string() + ": " + error.what());
+  }
+  cluster::write_file_durably(folder / "table.md", markdown_page(comparison, status));
+  return {folder / "index.html", folder / "table.md"};
+}
+
+}  // namespace marquee::analysis

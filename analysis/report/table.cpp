@@ -1,0 +1,72 @@
+#include "analysis/report/table.h"
+
+#include <algorithm>
+
+namespace marquee::analysis {
+namespace {
+
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+// Cells must not break the line structure around them.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return text;
+}
+
+std::string escaped_cell(const std::string& text) {
+  std::string out;
+  for (const char c : one_line(text)) {
+    if (c == '|' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string aligned_text(const Table& table) {
+  std::vector<std::size_t> widths;
+  for (const std::string& name : table.header) widths.push_back(width_of(one_line(name)));
+  for (const auto& row : table.rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(one_line(row[i])));
+  std::string out;
+  const auto put_row = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string cell = one_line(row[i]);
+      const std::string space(widths[i] - width_of(cell), ' ');
+      line += table.numeric[i] ? space + cell : cell + space;
+      if (i + 1 < row.size()) line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  };
+  put_row(table.header);
+  std::vector<std::string> rule;
+  for (const std::size_t width : widths) rule.emplace_back(width, '-');
+  put_row(rule);
+  for (const auto& row : table.rows) put_row(row);
+  return out;
+}
+
+std::string markdown_text(const Table& table) {
+  std::string out = "|";
+  for (const std::string& name : table.header) out += " " + escaped_cell(name) + " |";
+  out += "\n|";
+  for (const bool right : table.numeric) out += right ? " ---: |" : " --- |";
+  out += "\n";
+  for (const auto& row : table.rows) {
+    out += "|";
+    for (const std::string& cell : row) out += " " + escaped_cell(cell) + " |";
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace marquee::analysis

@@ -1,0 +1,20 @@
+// A small table as text: what `marquee query` and the end of a sweep print, and Markdown.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace marquee::analysis {
+
+struct Table {
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;  // as many cells as the header
+  std::vector<bool> numeric;                   // columns that align right
+};
+
+// Columns as wide as they need, two spaces apart, a rule below the header. Widths count code
+// points.
+std::string aligned_text(const Table& table);
+std::string markdown_text(const Table& table);
+
+}  // namespace marquee::analysis
