@@ -74,10 +74,12 @@ void visit_keys(Run& run, Visit visit) {
 }
 
 void read_value(const json& value, std::string& out) {
-  out = value.get_ref<const std::string&>();
+  if (!value.is_string()) throw std::domain_error("expected text");
+  out = value.get<std::string>();
 }
 void read_value(const json& value, bool& out) {
-  out = value.get_ref<const bool&>();
+  if (!value.is_boolean()) throw std::domain_error("expected true or false");
+  out = value.get<bool>();
 }
 void read_value(const json& value, int& out) {
   if (!value.is_number_integer()) throw std::domain_error("expected a whole number");
@@ -86,7 +88,9 @@ void read_value(const json& value, int& out) {
   out = static_cast<int>(wide);
 }
 void read_value(const json& value, std::uint64_t& out) {
-  if (!value.is_number_unsigned()) throw std::domain_error("expected a number from 0 up");
+  const bool whole = value.is_number_unsigned() ||
+                     (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+  if (!whole) throw std::domain_error("expected a number from 0 up");
   out = value.get<std::uint64_t>();
 }
 void read_value(const json& value, double& out) {
@@ -138,9 +142,9 @@ RunConfig run_config_from_json(const json& content) {
     ++known;
     try {
       read_value(*found, value);
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
       cluster::throw_usage("run key '" + std::string(key) + "' has the value " + found->dump() +
-                           " of the wrong type");
+                           " of the wrong type: " + error.what());
     }
   });
   if (known != content.size()) {
