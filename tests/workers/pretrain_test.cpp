@@ -1,0 +1,160 @@
+// Pretraining on a drawn task with a recipe of seconds: it learns, and resumes with the same bits.
+#include <fstream>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "cluster/error.h"
+#include "tests/workers/tiny_base.h"
+#include "workers/pretrain/feature_stage.h"
+#include "workers/pretrain/image_pool.h"
+#include "workers/pretrain/tokenizer_stage.h"
+#include "workers/pretrain/transformer_stage.h"
+
+namespace marquee::workers {
+namespace {
+
+PretrainRecipe tiny_recipe() {
+  const BaseModel base = tiny_base();
+  PretrainRecipe recipe;
+  recipe.seed = 3;
+  recipe.checkpoint_interval = 4;
+  recipe.tokenizer = base.tokenizer_config;
+  recipe.transformer = base.transformer_config;
+  recipe.features = base.feature_config;
+  recipe.transformer.classes = recipe.features.classes = 8;
+  recipe.tokenizer_stage = {12, 4, 2e-3, 2, 0, 0.7};
+  recipe.transformer_stage = {12, 8, 2e-3, 2, 0, 0.7};
+  recipe.features_stage = {12, 8, 2e-3, 2, 0, 0.7};
+  recipe.views = 1;
+  return recipe;
+}
+
+class Pretraining : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    at::set_num_threads(1);
+    pool_ = new ImagePool("drawn/shapes_count", {"val"}, {});
+  }
+  static void TearDownTestSuite() { delete pool_; }
+
+  // Runs the stage until it has saved its state a second time, then stops as a crash would.
+  template <typename Stage>
+  static void expect_resume_keeps_the_bits(Stage stage) {
+    const TemporaryFolder folder;
+    std::vector<double> straight_losses, losses;
+    const ParameterMap straight = stage(folder.path() / "a.h5", straight_losses, 0);
+    EXPECT_THROW(stage(folder.path() / "b.h5", losses, 9), std::runtime_error);
+    ASSERT_TRUE(std::filesystem::exists(folder.path() / "b.h5"));
+    losses.clear();
+    const ParameterMap resumed = stage(folder.path() / "b.h5", losses, 0);
+    EXPECT_TRUE(same_bits(straight, resumed));
+    EXPECT_EQ(straight_losses, losses);
+  }
+  static ImagePool* pool_;
+};
+ImagePool* Pretraining::pool_ = nullptr;
+
+TEST_F(Pretraining, TrainStageResumesWithTheSameBits) {
+  // A stage whose loss depends on step and parameters; `crash_at` stands for a killed process.
+  expect_resume_keeps_the_bits(
+      [](const std::filesystem::path& file, std::vector<double>& losses, std::int64_t crash_at) {
+        StageState state;
+        state.parameters = {{"w", torch::linspace(-1, 1, 7).requires_grad_()}};
+        state.buffers = {{"seen", torch::zeros({1})}};
+        const StageOptions options{12, 1, 0.1, 2, 0.01, 1};
+        train_stage(
+            "test", options, 4, file, "identity", state,
+            [&](std::int64_t step, StageState& current) {
+              if (crash_at > 0 && step == crash_at) throw std::runtime_error("killed");
+              current.buffers.at("seen") += static_cast<float>(step);
+              return (current.parameters.at("w") * current.buffers.at("seen")).square().mean();
+            },
+            [](const std::string&) {});
+        losses = state.losses;
+        return ParameterMap{{"w", state.parameters.at("w").detach()},
+                            {"seen", state.buffers.at("seen")}};
+      });
+}
+
+TEST_F(Pretraining, RefusesTheStateOfAnotherRecipe) {
+  const TemporaryFolder folder;
+  PretrainRecipe recipe = tiny_recipe();
+  recipe.features_stage.steps = 4;
+  std::vector<double> losses;
+  const auto file = folder.path() / "features.h5";
+  pretrain_features(recipe, *pool_, file, "one", losses, [](const std::string&) {});
+  EXPECT_THROW(pretrain_features(recipe, *pool_, file, "two", losses, [](const std::string&) {}),
+               cluster::Error);
+}
+
+TEST_F(Pretraining, TokenizerLearnsToReconstruct) {
+  const TemporaryFolder folder;
+  PretrainRecipe recipe = tiny_recipe();
+  recipe.tokenizer_stage.steps = 80;
+  std::vector<double> losses;
+  pretrain_tokenizer(recipe, *pool_, folder.path() / "t.h5", "x", losses,
+                     [](const std::string&) {});
+  ASSERT_EQ(losses.size(), 80u);
+  const auto mean = [](auto first, auto last) { return std::accumulate(first, last, 0.0) / 10; };
+  EXPECT_LT(mean(losses.end() - 10, losses.end()), 0.7 * mean(losses.begin(), losses.begin() + 10));
+}
+
+TEST_F(Pretraining, TransformerLearnsItsTokens) {
+  const TemporaryFolder folder;
+  PretrainRecipe recipe = tiny_recipe();
+  recipe.transformer_stage.steps = 60;
+  recipe.transformer_stage.learning_rate = 5e-3;
+  std::vector<double> losses;
+  pretrain_transformer(recipe, *pool_, tiny_base().tokenizer, folder.path() / "m.h5", "x", losses,
+                       [](const std::string&) {});
+  const auto mean = [](auto first, auto last) { return std::accumulate(first, last, 0.0) / 10; };
+  EXPECT_LT(mean(losses.end() - 10, losses.end()), mean(losses.begin(), losses.begin() + 10) - 0.2);
+}
+
+TEST_F(Pretraining, FeatureStageRepeatsBitForBit) {
+  const TemporaryFolder folder;
+  const PretrainRecipe recipe = tiny_recipe();
+  std::vector<double> losses;
+  const auto silent = [](const std::string&) {};
+  const ParameterMap first =
+      pretrain_features(recipe, *pool_, folder.path() / "a.h5", "x", losses, silent);
+  const ParameterMap second =
+      pretrain_features(recipe, *pool_, folder.path() / "b.h5", "x", losses, silent);
+  EXPECT_TRUE(same_bits(first, second));
+}
+
+TEST(Recipe, NamesAnUnknownKeyWithItsLine) {
+  const TemporaryFolder folder;
+  const std::filesystem::path source =
+      std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments/pretrain_mini.yaml";
+  std::ifstream in(source);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::size_t at = text.find("  codebook:");
+  ASSERT_NE(at, std::string::npos);
+  text = text.substr(0, at) + "  codebok: 3\n" + text.substr(at);
+  const auto line =
+      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  const auto file = folder.path() / "recipe.yaml";
+  std::ofstream(file) << text;
+  try {
+    load_recipe(file);
+    FAIL() << "accepted";
+  } catch (const cluster::Error& error) {
+    const std::string message = error.what();
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage);
+    EXPECT_NE(message.find("codebok"), std::string::npos) << message;
+    EXPECT_NE(message.find(":" + std::to_string(line)), std::string::npos) << message;
+  }
+}
+
+TEST(Recipe, TheShippedOneIsRead) {
+  const PretrainRecipe recipe =
+      load_recipe(std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments/pretrain_mini.yaml");
+  EXPECT_EQ(recipe.name, "mini");
+  EXPECT_EQ(recipe.tokenizer.latent(), recipe.transformer.latent);
+  EXPECT_EQ(recipe.tokenizer.codebook, recipe.transformer.codebook);
+}
+
+}  // namespace
+}  // namespace marquee::workers

@@ -1,0 +1,83 @@
+#include "tests/workers/tiny_base.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include "datasets/dataset.h"
+#include "datasets/task.h"
+#include "workers/tuning/adapter.h"
+
+namespace marquee::workers {
+namespace {
+
+constexpr std::uint64_t kSeed = 11;
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "marquee-test-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+BaseModel tiny_base() {
+  BaseModel base;
+  base.version = "tiny-test";
+  base.tokenizer_config = {8, {1, 1, 1, 1}, 1, 8, 32, 64, 4};
+  base.transformer_config = {16, 1, 2, 32, 32, 5, 8};
+  base.feature_config = {{8, 16}, 5, 64};
+  base.tokenizer = init_tokenizer(base.tokenizer_config, kSeed);
+  base.transformer = init_transformer(base.transformer_config, kSeed);
+  base.features = init_features(base.feature_config, kSeed);
+  return base;
+}
+
+BaseModel install_tiny_base(const std::filesystem::path& assets) {
+  return load_base(save_base(tiny_base(), assets / "tiny", nlohmann::json::object()));
+}
+
+experiments::RunConfig tiny_run(const BaseModel& base, const std::string& method) {
+  experiments::RunConfig run;
+  run.task = "drawn/dsprites_location";
+  run.shots = "1";
+  run.method = method;
+  run.base = "tiny";
+  run.base_hash = base.base_hash;
+  run.network_hash = base.network_hash;
+  run.data_hash = datasets::dataset_content_hash(datasets::find_task(run.task), {});
+  run.prompt_length = 2;
+  run.steps = 8;
+  run.learning_rate = 0.01;
+  run.batch = 8;
+  run.micro_batches = 4;
+  run.samples = 24;
+  run.decode_steps = 3;
+  run.decode_batch = 8;
+  run.checkpoint_interval = 2;
+  return run;
+}
+
+void damage(const std::filesystem::path& file) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(file) / 2);
+  stream.seekg(middle);
+  const char byte = static_cast<char>(stream.get() ^ 0x20);
+  stream.seekp(middle);
+  stream.put(byte);
+}
+
+bool same_bits(const ParameterMap& a, const ParameterMap& b) {
+  if (a.size() != b.size()) return false;
+  for (const auto& [name, tensor] : a) {
+    const auto other = b.find(name);
+    if (other == b.end() || !torch::equal(tensor, other->second)) return false;
+  }
+  return true;
+}
+
+}  // namespace marquee::workers

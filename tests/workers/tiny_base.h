@@ -1,0 +1,36 @@
+// A base of a few thousand random numbers, for tests of everything around the networks.
+#pragma once
+
+#include <filesystem>
+
+#include "experiments/run_config.h"
+#include "workers/base_model.h"
+
+namespace marquee::workers {
+
+// A folder that is gone when the test is over.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+BaseModel tiny_base();
+// Writes it to assets/tiny and returns it as it is read back (rounded to fp16).
+BaseModel install_tiny_base(const std::filesystem::path& assets);
+
+// A short run on a drawn task with that base; hashes are those of `base`.
+experiments::RunConfig tiny_run(const BaseModel& base, const std::string& method = "prompt");
+
+// Flips one byte in the middle of a file.
+void damage(const std::filesystem::path& file);
+
+bool same_bits(const ParameterMap& a, const ParameterMap& b);
+
+}  // namespace marquee::workers
