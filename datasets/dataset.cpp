@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "cluster/sha256.h"
 #include "cluster/suggest.h"
 #include "datasets/drawn.h"
 #include "datasets/tfds.h"
@@ -60,30 +58,6 @@ std::vector<int> labels_of(const Dataset& dataset) {
   std::vector<int> labels(dataset.size());
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = dataset.label(i);
   return labels;
-}
-
-std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
-  if (task.group == TaskGroup::drawn) {
-    return cluster::sha256_hex("drawn " + task.name + " version " + std::to_string(kDrawnVersion));
-  }
-  const TfdsFolder folder = open_tfds_folder(task, data_dir);
-  cluster::Sha256 hash;
-  constexpr std::uintmax_t kMaxBytes = std::uintmax_t{16} << 20;
-  for (const char* name : {"dataset_info.json", "features.json"}) {
-    hash.update(std::string_view(name));
-    const std::filesystem::path file = folder.path / name;
-    if (std::filesystem::exists(file))
-      hash.update(cluster::sha256_hex(cluster::read_file(file, kMaxBytes)));
-  }
-  for (const auto& [name, split] : folder.splits) {
-    for (const std::filesystem::path& file : split.files) {
-      std::error_code error;
-      const std::uintmax_t size = std::filesystem::file_size(file, error);
-      hash.update("\n" + file.filename().string() + " " +
-                  (error ? "missing" : std::to_string(size)));
-    }
-  }
-  return hash.hex();
 }
 
 }  // namespace marquee::datasets

@@ -37,8 +37,4 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
 
 std::vector<int> labels_of(const Dataset& dataset);
 
-// What the data are, for run ids: SHA-256 over dataset_info.json, features.json and the name and
-// size of every shard; for drawn tasks over the generator's version.
-std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir);
-
 }  // namespace marquee::datasets

@@ -1,34 +1,11 @@
 #include "datasets/few_shot.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "cluster/error.h"
 #include "cluster/philox.h"
 
 namespace marquee::datasets {
-namespace {
-
-// 0 for the named sets, else the number; throws usage.
-int shots_per_class(std::string_view shots) {
-  if (shots == "vtab1k" || shots == "full") return 0;
-  int value = 0;
-  for (const char digit : shots) {
-    if (digit < '0' || digit > '9' || value > 100000) {
-      value = 0;
-      break;
-    }
-    value = 10 * value + (digit - '0');
-  }
-  if (value <= 0 || shots.front() == '0') {
-    cluster::throw_usage("shots '" + std::string(shots) +
-                         "': expected a number of images per class, vtab1k or full");
-  }
-  return value;
-}
-
-}  // namespace
-
 std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots,
                                          std::uint64_t seed) {
   std::vector<std::size_t> chosen;
@@ -51,15 +28,6 @@ std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num
   }
   std::sort(chosen.begin(), chosen.end());
   return chosen;
-}
-
-void check_shots(std::string_view shots) {
-  static_cast<void>(shots_per_class(shots));
-}
-
-std::string_view split_for_shots(std::string_view shots) {
-  if (shots == "vtab1k") return "train800val200";
-  return shots == "full" ? "trainval" : "train";
 }
 
 std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/dataset.h"
+#include "datasets/shots.h"
 
 namespace marquee::datasets {
 
@@ -16,13 +17,7 @@ namespace marquee::datasets {
 std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots,
                                          std::uint64_t seed);
 
-// "vtab1k", "full" or a number of images per class; throws usage otherwise.
-void check_shots(std::string_view shots);
-
-// The split to open for `shots` ("train800val200" for vtab1k, "trainval" for full, else "train").
-std::string_view split_for_shots(std::string_view shots);
-
-// Positions within that split.
+// Positions within the split that split_for_shots names.
 std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots,
                                       std::uint64_t seed);
 

@@ -10,7 +10,7 @@
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "cluster/suggest.h"
-#include "datasets/dataset.h"
+#include "datasets/dataset_hash.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
 

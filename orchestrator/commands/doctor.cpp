@@ -10,7 +10,7 @@
 
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "datasets/dataset.h"
+#include "datasets/dataset_hash.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
 #include "orchestrator/commands/commands.h"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "datasets/dataset.h"
+#include "datasets/dataset_hash.h"
 #include "datasets/task.h"
 #include "workers/tuning/adapter.h"
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "datasets/dataset.h"
+#include "datasets/dataset_hash.h"
 #include "datasets/resize.h"
 #include "workers/image_tensor.h"
 

@@ -1,0 +1,15 @@
+// What the data of a task are, for run ids and cache keys.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "datasets/task.h"
+
+namespace marquee::datasets {
+
+// SHA-256 over dataset_info.json, features.json and the name and size of every shard; for drawn
+// tasks over the generator's version. Throws environment when the data are not there.
+std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir);
+
+}  // namespace marquee::datasets
