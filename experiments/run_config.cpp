@@ -58,7 +58,7 @@ void visit_keys(Run& run, Visit visit) {
   visit("label_smoothing", run.label_smoothing, Reader::training);
   visit("dropout", run.dropout, Reader::prompt);
   visit("masking", run.masking, Reader::training);
-  visit("mask_schedule", run.mask_schedule, Reader::training);
+  visit("mask_schedule", run.mask_schedule, Reader::generating);
   visit("flip", run.flip, Reader::training);
   visit("decode_steps", run.decode_steps, Reader::generating);
   visit("choice_temperature", run.choice_temperature, Reader::generating);
