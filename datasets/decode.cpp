@@ -7,6 +7,8 @@
 #include <string>
 
 #include <jpeglib.h>
+// after jpeglib.h
+#include <jerror.h>
 #include <spng.h>
 
 #include "cluster/error.h"
@@ -28,6 +30,7 @@ struct JpegErrors {
   jpeg_error_mgr base;
   std::jmp_buf leave;
   char message[JMSG_LENGTH_MAX];
+  bool cut_off;
 };
 
 void leave_on_error(j_common_ptr info) {
@@ -36,7 +39,12 @@ void leave_on_error(j_common_ptr info) {
   std::longjmp(errors->leave, 1);
 }
 
-void ignore_message(j_common_ptr, int) {}
+// libjpeg fills a cut-off image with grey and only warns; other warnings (stray bytes, a damaged
+// scan) are passed over, as Pillow and TensorFlow do.
+void notice_cut(j_common_ptr info, int) {
+  auto* errors = reinterpret_cast<JpegErrors*>(info->err);
+  if (errors->base.msg_code == JWRN_JPEG_EOF) errors->cut_off = true;
+}
 
 // The part between setjmp and longjmp: no object with a destructor may live across it, so it works
 // on storage of the caller. Returns false with a message in `errors`.
@@ -84,7 +92,7 @@ Image decode_jpeg(std::span<const std::byte> bytes, const DecodeLimits& limits) 
   JpegErrors errors{};
   info.err = jpeg_std_error(&errors.base);
   errors.base.error_exit = leave_on_error;
-  errors.base.emit_message = ignore_message;
+  errors.base.emit_message = notice_cut;
   Image image;
   std::vector<std::uint8_t> row;
   bool too_large = false;
@@ -92,8 +100,7 @@ Image decode_jpeg(std::span<const std::byte> bytes, const DecodeLimits& limits) 
   jpeg_destroy_decompress(&info);
   if (too_large) check_size(image.width, image.height, limits);
   if (!read) cluster::throw_environment(std::string("damaged JPEG: ") + errors.message);
-  // libjpeg fills a cut-off image with grey and only counts a warning.
-  if (errors.base.num_warnings > 0 && errors.base.msg_code == 0) return image;
+  if (errors.cut_off) cluster::throw_environment("damaged JPEG: it ends too early");
   return image;
 }
 

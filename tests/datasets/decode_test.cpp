@@ -1,0 +1,132 @@
+#include "datasets/decode.h"
+
+#include <set>
+
+#include "cluster/error.h"
+#include "cluster/sha256.h"
+#include "datasets/encode_png.h"
+#include "tests/datasets/shared_data.h"
+
+namespace marquee::datasets {
+namespace {
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+std::string rgb_hash(const Image& image) {
+  return cluster::sha256_hex({reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()});
+}
+
+// Formats that no VTAB task stores are refused; these have two readings in the field.
+const std::set<std::string> kOwnReading{"png_16bit_gray.png", "jpeg_cmyk.jpg"};
+const std::set<std::string> kRefused{"bmp_named.jpg",
+                                     "gif_animated.gif",
+                                     "gif_named.jpg",
+                                     "jpeg_truncated_60pct.jpg",
+                                     "jpeg_truncated_header.jpg",
+                                     "png_bad_idat_crc.png",
+                                     "png_bad_ihdr_crc.png",
+                                     "png_bomb_header_only.png",
+                                     "png_bomb_valid_1bit.png",
+                                     "png_truncated.png",
+                                     "text_named.jpg",
+                                     "webp_lossless.webp",
+                                     "webp_lossy.webp",
+                                     "zero_bytes.jpg"};
+
+TEST(Decode, AgreesWithPillowBitForBitOnHardImages) {
+  const auto folder = shared_data() / "hard_images";
+  MARQUEE_NEEDS(folder);
+  int compared = 0;
+  for (const auto& [name, expected] : read_json(folder / "expected.json").at("files").items()) {
+    if (kRefused.contains(name) || kOwnReading.contains(name)) continue;
+    const std::string bytes = read_bytes(folder / name);
+    const Image image = decode_image(bytes_of(bytes));
+    EXPECT_EQ(image.width, expected.at("pillow").at("width")) << name;
+    EXPECT_EQ(rgb_hash(image), expected.at("pillow").at("rgb_sha256")) << name;
+    ++compared;
+  }
+  EXPECT_GT(compared, 15);
+}
+
+TEST(Decode, RefusesDamagedForeignAndGiganticImages) {
+  const auto folder = shared_data() / "hard_images";
+  MARQUEE_NEEDS(folder);
+  for (const std::string& name : kRefused) {
+    ASSERT_TRUE(std::filesystem::exists(folder / name)) << name;
+    const std::string bytes = read_bytes(folder / name);
+    EXPECT_THROW(decode_image(bytes_of(bytes)), cluster::Error) << name;
+  }
+}
+
+TEST(Decode, TakesTheHighByteOfSixteenBitGray) {
+  const auto folder = shared_data() / "hard_images";
+  MARQUEE_NEEDS(folder);
+  const auto expected = read_json(folder / "expected.json").at("files").at("png_16bit_gray.png");
+  const std::string bytes = read_bytes(folder / "png_16bit_gray.png");
+  const Image image = decode_image(bytes_of(bytes));
+  double sum = 0;
+  for (const std::uint8_t level : image.rgb) sum += level;
+  const double mean = sum / static_cast<double>(image.rgb.size());
+  EXPECT_NEAR(mean, expected.at("tensorflow").at("rgb_mean").at(0).get<double>(), 1e-3);
+}
+
+TEST(Decode, ReadsCmykNearThePublishedMeans) {
+  const auto folder = shared_data() / "hard_images";
+  MARQUEE_NEEDS(folder);
+  const auto expected = read_json(folder / "expected.json").at("files").at("jpeg_cmyk.jpg");
+  const std::string bytes = read_bytes(folder / "jpeg_cmyk.jpg");
+  const Image image = decode_image(bytes_of(bytes));
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    double sum = 0;
+    for (std::size_t i = channel; i < image.rgb.size(); i += 3) sum += image.rgb[i];
+    EXPECT_NEAR(3 * sum / static_cast<double>(image.rgb.size()),
+                expected.at("pillow").at("rgb_mean").at(channel).get<double>(), 1.0);
+  }
+}
+
+TEST(Decode, ChecksTheDeclaredSizeAgainstTheLimits) {
+  const std::vector<std::byte> png = encode_png({8, 8, std::vector<std::uint8_t>(192, 7)});
+  EXPECT_NO_THROW(decode_image(png));
+  EXPECT_THROW(decode_image(png, {63, 30000}), cluster::Error);
+  EXPECT_THROW(decode_image(png, {1000, 7}), cluster::Error);
+}
+
+TEST(Decode, SurvivesEveryPrefixOfAnImage) {
+  Image image{9, 5, std::vector<std::uint8_t>(135)};
+  for (std::size_t i = 0; i < image.rgb.size(); ++i)
+    image.rgb[i] = static_cast<std::uint8_t>(i * 7);
+  const std::vector<std::byte> png = encode_png(image);
+  for (std::size_t size = 0; size + 12 < png.size(); ++size)
+    EXPECT_THROW(decode_image(std::span(png).first(size)), cluster::Error) << size;
+}
+
+TEST(EncodePng, RoundTrips) {
+  Image image{7, 11, std::vector<std::uint8_t>(231)};
+  for (std::size_t i = 0; i < image.rgb.size(); ++i)
+    image.rgb[i] = static_cast<std::uint8_t>(i * 37);
+  const Image back = decode_image(encode_png(image));
+  EXPECT_EQ(back.height, 7);
+  EXPECT_EQ(back.width, 11);
+  EXPECT_EQ(back.rgb, image.rgb);
+}
+
+TEST(MakeGrid, PutsImagesRowByRow) {
+  const auto plain = [](std::uint8_t level) {
+    return Image{2, 2, std::vector<std::uint8_t>(12, level)};
+  };
+  const Image grid = make_grid({plain(10), plain(20), plain(30)}, 2, 1);
+  EXPECT_EQ(grid.height, 7);
+  EXPECT_EQ(grid.width, 7);
+  const auto level = [&](int row, int column) {
+    return grid.rgb[static_cast<std::size_t>(row * grid.width + column) * 3];
+  };
+  EXPECT_EQ(level(0, 0), 255);
+  EXPECT_EQ(level(1, 1), 10);
+  EXPECT_EQ(level(1, 4), 20);
+  EXPECT_EQ(level(4, 1), 30);
+}
+
+}  // namespace
+}  // namespace marquee::datasets

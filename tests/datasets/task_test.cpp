@@ -1,0 +1,181 @@
+// Registry, few-shot selection, drawn tasks, resizing: nothing here needs data.
+#include "datasets/task.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "cluster/error.h"
+#include "datasets/few_shot.h"
+#include "datasets/resize.h"
+
+namespace marquee::datasets {
+namespace {
+
+std::vector<int> shuffled_labels(int classes, int each) {
+  std::vector<int> labels;
+  for (int i = 0; i < classes * each; ++i) labels.push_back((i * 7 + i / classes) % classes);
+  return labels;
+}
+
+TEST(Registry, HasTheNineteenTasksAndTheDrawnOnes) {
+  const std::vector<std::string> vtab{"caltech101",
+                                      "cifar100",
+                                      "dtd",
+                                      "oxford_flowers102",
+                                      "oxford_iiit_pet",
+                                      "svhn",
+                                      "sun397",
+                                      "patch_camelyon",
+                                      "eurosat",
+                                      "resisc45",
+                                      "diabetic_retinopathy",
+                                      "clevr_count",
+                                      "clevr_distance",
+                                      "dmlab",
+                                      "kitti_closest_vehicle_distance",
+                                      "dsprites_location",
+                                      "dsprites_orientation",
+                                      "smallnorb_azimuth",
+                                      "smallnorb_elevation"};
+  for (const std::string& name : vtab) EXPECT_NE(find_task(name).group, TaskGroup::drawn) << name;
+  int real = 0;
+  for (const TaskInfo& task : all_tasks()) {
+    const bool drawn = task.group == TaskGroup::drawn;
+    EXPECT_EQ(task.name.starts_with("drawn/"), drawn) << task.name;
+    real += drawn ? 0 : 1;
+  }
+  EXPECT_EQ(real, 19);
+}
+
+TEST(Registry, SuggestsTheNearestTask) {
+  try {
+    find_task("eurosta");
+    FAIL() << "accepted";
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage);
+    EXPECT_NE(std::string(error.what()).find("'eurosat'"), std::string::npos);
+  }
+}
+
+TEST(FewShot, IsBalancedSortedAndWithoutRepetition) {
+  const std::vector<int> labels = shuffled_labels(6, 30);
+  const auto chosen = select_few_shot(labels, 6, 5, 1);
+  EXPECT_TRUE(std::is_sorted(chosen.begin(), chosen.end()));
+  EXPECT_EQ(std::set<std::size_t>(chosen.begin(), chosen.end()).size(), 30u);
+  std::map<int, int> counts;
+  for (const std::size_t i : chosen) ++counts[labels[i]];
+  for (int label = 0; label < 6; ++label) EXPECT_EQ(counts[label], 5) << label;
+}
+
+TEST(FewShot, LargerSetsHoldSmallerOnes) {
+  const std::vector<int> labels = shuffled_labels(4, 40);
+  const auto small = select_few_shot(labels, 4, 5, 3), large = select_few_shot(labels, 4, 20, 3);
+  EXPECT_TRUE(std::includes(large.begin(), large.end(), small.begin(), small.end()));
+}
+
+TEST(FewShot, FollowsTheSeed) {
+  const std::vector<int> labels = shuffled_labels(4, 40);
+  EXPECT_EQ(select_few_shot(labels, 4, 5, 3), select_few_shot(labels, 4, 5, 3));
+  EXPECT_NE(select_few_shot(labels, 4, 5, 3), select_few_shot(labels, 4, 5, 4));
+}
+
+TEST(FewShot, NamesTheClassThatHasTooFew) {
+  try {
+    select_few_shot({0, 0, 1}, 2, 2, 0);
+    FAIL() << "accepted";
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage);
+    EXPECT_NE(std::string(error.what()).find("class 1"), std::string::npos) << error.what();
+  }
+}
+
+TEST(FewShot, LeavesOutImagesWithoutAClass) {
+  const auto chosen = select_few_shot({-1, 0, -1, 1, 0, 1}, 2, 2, 0);
+  EXPECT_EQ(chosen, (std::vector<std::size_t>{1, 3, 4, 5}));
+}
+
+TEST(Shots, RefusesWhatIsNeitherANumberNorAName) {
+  for (const char* word : {"", "0", "05", "-1", "5.0", "many", "5 ", "99999999999"})
+    EXPECT_THROW(shots_per_class(word), cluster::Error) << word;
+  EXPECT_EQ(shots_per_class("20"), 20);
+  EXPECT_EQ(shots_per_class("vtab1k"), 0);
+}
+
+class DrawnTask : public testing::TestWithParam<const char*> {};
+
+TEST_P(DrawnTask, IsAPureFunctionOfSplitAndIndex) {
+  const auto one = open_dataset(find_task(GetParam()), "train", {});
+  const auto two = open_dataset(find_task(GetParam()), "train", {});
+  const auto test = open_dataset(find_task(GetParam()), "test", {});
+  for (const std::size_t i : {std::size_t{0}, std::size_t{17}, one->size() - 1}) {
+    EXPECT_EQ(one->image(i).rgb, two->image(i).rgb);
+    EXPECT_EQ(one->label(i), two->label(i));
+  }
+  EXPECT_NE(one->image(3).rgb, test->image(3).rgb);
+}
+
+TEST_P(DrawnTask, HasEveryClassOftenEnoughForFewShots) {
+  const TaskInfo& task = find_task(GetParam());
+  const auto train = open_dataset(task, "train", {});
+  std::map<int, int> counts;
+  for (const int label : labels_of(*train)) ++counts[label];
+  EXPECT_EQ(counts.begin()->first, 0);
+  EXPECT_EQ(counts.rbegin()->first, task.num_classes - 1);
+  for (const auto& [label, count] : counts) EXPECT_GE(count, 20) << label;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DrawnTask,
+                         testing::Values("drawn/dsprites_location", "drawn/shapes_count"));
+
+Image ramp(int height, int width) {
+  Image image{height, width, {}};
+  for (int i = 0; i < height * width * 3; ++i)
+    image.rgb.push_back(static_cast<std::uint8_t>(i * 31));
+  return image;
+}
+
+TEST(Resize, ToTheSameSizeChangesNothing) {
+  const Image image = ramp(13, 9);
+  EXPECT_EQ(resize(image, 13, 9).rgb, image.rgb);
+}
+
+TEST(Resize, KeepsAPlainImagePlain) {
+  const Image plain{30, 20, std::vector<std::uint8_t>(1800, 77)};
+  for (const auto& [height, width] : {std::pair{7, 5}, {64, 64}, {1, 1}}) {
+    const Image resized = resize(plain, height, width);
+    EXPECT_TRUE(std::all_of(resized.rgb.begin(), resized.rgb.end(), [](int v) { return v == 77; }));
+  }
+}
+
+TEST(Resize, HalvesWithTheTriangleFilterOfJax) {
+  // jax.image.resize([0, 80, 160, 240], (2,), "linear"): weights 3, 3, 1 and their mirror.
+  Image image{1, 4, {}};
+  for (const int level : {0, 80, 160, 240})
+    for (int channel = 0; channel < 3; ++channel)
+      image.rgb.push_back(static_cast<std::uint8_t>(level));
+  const Image half = resize(image, 1, 2);
+  EXPECT_EQ(half.rgb[0], 57);   // (0*3 + 80*3 + 160*1) / 7
+  EXPECT_EQ(half.rgb[3], 183);  // (80*1 + 160*3 + 240*3) / 7
+}
+
+TEST(FlipHorizontal, TwiceIsTheImageItself) {
+  const Image image = ramp(6, 7);
+  EXPECT_NE(flip_horizontal(image).rgb, image.rgb);
+  EXPECT_EQ(flip_horizontal(flip_horizontal(image)).rgb, image.rgb);
+}
+
+TEST(CenterCropResize, TakesTheMiddleOfTheLongSide) {
+  Image image{4, 12, std::vector<std::uint8_t>(144, 0)};
+  for (int row = 0; row < 4; ++row)
+    for (int column = 4; column < 8; ++column)
+      image.rgb[static_cast<std::size_t>(row * 12 + column) * 3] = 200;
+  const Image square = center_crop_resize(image, 4);
+  for (std::size_t i = 0; i < square.rgb.size(); i += 3) EXPECT_EQ(square.rgb[i], 200);
+}
+
+}  // namespace
+}  // namespace marquee::datasets
