@@ -19,10 +19,7 @@ std::vector<Slice> joined(std::vector<Slice> first, const std::vector<Slice>& se
 std::vector<Slice> head(const std::vector<Slice>& slices, std::int64_t count) {
   std::vector<Slice> result = slices;
   MARQUEE_CHECK(result.size() == 1, "head of a split of several slices");
-  // A percentage never starts a train split, and val halves begin at 0.
-  MARQUEE_CHECK(!result[0].percent || result[0].from == 0, "head of a percentage");
-  result[0].percent = false;
-  result[0].to = result[0].from + count;
+  result[0].count = count;
   return result;
 }
 

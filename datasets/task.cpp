@@ -1,5 +1,8 @@
 #include "datasets/task.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 
@@ -10,8 +13,10 @@ using enum TaskGroup;
 
 std::vector<TaskInfo> make_tasks() {
   const auto whole = [](const char* split) { return std::vector<Slice>{{split}}; };
-  const auto part = [](const char* split, std::int64_t from, std::int64_t to) {
-    return std::vector<Slice>{{split, from, to}};
+  const auto first = [](int share) { return std::vector<Slice>{{"train", {}, share}}; };
+  const auto rest = [](std::vector<int> before) { return std::vector<Slice>{{"train", before}}; };
+  const auto next = [](int before, int share) {
+    return std::vector<Slice>{{"train", {before}, share}};
   };
   std::vector<TaskInfo> tasks;
   const auto add = [&](TaskInfo task) { tasks.push_back(std::move(task)); };
@@ -31,31 +36,30 @@ std::vector<TaskInfo> make_tasks() {
     return task;
   };
 
-  add(simple("caltech101", natural, "caltech101", "3.*.*", 102, part("train", 0, 2754),
-             part("train", 2754, -1), whole("test")));
-  add(simple("cifar100", natural, "cifar100", "3.*.*", 100, part("train", 0, 45000),
-             part("train", 45000, -1), whole("test")));
+  add(simple("caltech101", natural, "caltech101", "3.*.*", 102, first(90), rest({90}),
+             whole("test")));
+  add(simple("cifar100", natural, "cifar100", "3.*.*", 100, first(90), rest({90}), whole("test")));
   add(simple("dtd", natural, "dtd", "3.*.*", 47, whole("train"), whole("validation"),
              whole("test")));
   add(simple("oxford_flowers102", natural, "oxford_flowers102", "2.*.*", 102, whole("train"),
              whole("validation"), whole("test")));
-  add(simple("oxford_iiit_pet", natural, "oxford_iiit_pet", "3.*.*", 37, part("train", 0, 2944),
-             part("train", 2944, -1), whole("test")));
-  add(simple("svhn", natural, "svhn_cropped", "3.*.*", 10, part("train", 0, 65931),
-             part("train", 65931, -1), whole("test"), false));
+  add(simple("oxford_iiit_pet", natural, "oxford_iiit_pet", "3.*.*", 37, first(80), rest({80}),
+             whole("test")));
+  add(simple("svhn", natural, "svhn_cropped", "3.*.*", 10, first(90), rest({90}), whole("test"),
+             false));
   add(simple("sun397", natural, "sun397/tfds", "4.*.*", 397, whole("train"), whole("validation"),
              whole("test")));
   add(simple("patch_camelyon", specialized, "patch_camelyon", "2.*.*", 2, whole("train"),
              whole("validation"), whole("test")));
-  add(simple("eurosat", specialized, "eurosat/rgb", "2.*.*", 10, part("train", 0, 16200),
-             part("train", 16200, 21600), part("train", 21600, -1)));
-  add(simple("resisc45", specialized, "resisc45", "3.*.*", 45, part("train", 0, 18900),
-             part("train", 18900, 25200), part("train", 25200, -1)));
+  add(simple("eurosat", specialized, "eurosat/rgb", "2.*.*", 10, first(60), next(60, 20),
+             rest({60, 20})));
+  add(simple("resisc45", specialized, "resisc45", "3.*.*", 45, first(60), next(60, 20),
+             rest({60, 20})));
   add(simple("diabetic_retinopathy", specialized, "diabetic_retinopathy_detection/btgraham-300",
              "3.*.*", 5, whole("train"), whole("validation"), whole("test")));
 
-  TaskInfo clevr = simple("clevr_count", structured, "clevr", "3.*.*", 8, part("train", 0, 63000),
-                          part("train", 63000, -1), whole("validation"));
+  TaskInfo clevr = simple("clevr_count", structured, "clevr", "3.*.*", 8, first(90), rest({90}),
+                          whole("validation"));
   clevr.rule = LabelRule::clevr_count;
   add(clevr);
   clevr.name = "clevr_distance";
@@ -69,9 +73,8 @@ std::vector<TaskInfo> make_tasks() {
   kitti.rule = LabelRule::kitti_distance;
   add(kitti);
 
-  TaskInfo dsprites =
-      simple("dsprites_location", structured, "dsprites", "2.*.*", 16, part("train", 0, 589824),
-             part("train", 589824, 663552), part("train", 663552, -1), false);
+  TaskInfo dsprites = simple("dsprites_location", structured, "dsprites", "2.*.*", 16, first(80),
+                             next(80, 10), rest({80, 10}), false);
   dsprites.rule = LabelRule::floor_division;
   dsprites.label_key = "label_x_position";
   dsprites.divisor = 2.0;
@@ -83,7 +86,7 @@ std::vector<TaskInfo> make_tasks() {
   add(dsprites);
 
   TaskInfo norb = simple("smallnorb_azimuth", structured, "smallnorb", "2.*.*", 18, whole("train"),
-                         {{"test", 0, 50, true}}, {{"test", 50, 100, true}}, false);
+                         {{"test", {}, 50, -1, true}}, {{"test", {50}, -1, -1, true}}, false);
   norb.label_key = "label_azimuth";
   add(norb);
   norb.name = "smallnorb_elevation";
@@ -105,6 +108,22 @@ std::vector<TaskInfo> make_tasks() {
 }
 
 }  // namespace
+
+std::pair<std::int64_t, std::int64_t> Slice::rows_of(std::int64_t size) const {
+  const auto part = [&](int percent) {
+    if (!rounds_like_tfds) return size * percent / 100;
+    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(size) * percent / 100.0));
+  };
+  std::int64_t from = 0;
+  for (const int percent : before) from += part(percent);
+  std::int64_t to = size;
+  if (count >= 0) {
+    to = std::min(size, from + count);
+  } else if (share >= 0) {
+    to = from + part(share);
+  }
+  return {from, to};
+}
 
 std::string_view to_string(TaskGroup group) {
   switch (group) {

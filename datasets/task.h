@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace marquee::datasets {
@@ -21,13 +22,17 @@ enum class LabelRule {
   floor_division,  // floor(label_key / divisor)
 };
 
-// `[from, to)` of a stored split; `to` < 0: to the end. With percent set, both are percent of the
-// split.
+// Consecutive rows of a stored split. VTAB's code counts whole percent of the stored examples,
+// rounded down, so that it fits sets of any size.
 struct Slice {
   std::string split;
-  std::int64_t from = 0;
-  std::int64_t to = -1;
-  bool percent = false;
+  std::vector<int> before{};      // percent of the parts in front, each rounded by itself
+  int share = -1;                 // percent; < 0: to the end
+  std::int64_t count = -1;        // rows, instead of `share`
+  bool rounds_like_tfds = false;  // TFDS's own percent slices: to the nearest, halves to even
+
+  // First row and the one behind the last, of `size` rows.
+  std::pair<std::int64_t, std::int64_t> rows_of(std::int64_t size) const;
 };
 
 struct TaskInfo {

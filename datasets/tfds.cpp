@@ -318,14 +318,8 @@ std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice
       cluster::throw_environment((folder.path / "dataset_info.json").string() + ": has no split '" +
                                  slice.split + "', which task '" + task.name + "' needs");
     }
-    const std::int64_t size = split->second.size();
-    const auto bound = [&](std::int64_t value) {
-      if (slice.percent)
-        return static_cast<std::int64_t>(
-            std::nearbyint(static_cast<double>(size) * static_cast<double>(value) / 100.0));
-      return value < 0 ? size : std::min(value, size);
-    };
-    dataset->append(split->second, bound(slice.from), bound(slice.to));
+    const auto [from, to] = slice.rows_of(split->second.size());
+    dataset->append(split->second, from, to);
   }
   dataset->read_labels();
   return dataset;

@@ -25,7 +25,7 @@ const std::set<std::string> kRefused{"bmp_named.jpg",
                                      "gif_named.jpg",
                                      "jpeg_truncated_60pct.jpg",
                                      "jpeg_truncated_header.jpg",
-                                     "png_bad_idat_crc.png",
+
                                      "png_bad_ihdr_crc.png",
                                      "png_bomb_header_only.png",
                                      "png_bomb_valid_1bit.png",
@@ -39,7 +39,8 @@ TEST(Decode, AgreesWithPillowBitForBitOnHardImages) {
   const auto folder = shared_data() / "hard_images";
   MARQUEE_NEEDS(folder);
   int compared = 0;
-  for (const auto& [name, expected] : read_json(folder / "expected.json").at("files").items()) {
+  const auto content = read_json(folder / "expected.json");
+  for (const auto& [name, expected] : content.at("files").items()) {
     if (kRefused.contains(name) || kOwnReading.contains(name)) continue;
     const std::string bytes = read_bytes(folder / name);
     const Image image = decode_image(bytes_of(bytes));
@@ -93,12 +94,14 @@ TEST(Decode, ChecksTheDeclaredSizeAgainstTheLimits) {
   EXPECT_THROW(decode_image(png, {1000, 7}), cluster::Error);
 }
 
-TEST(Decode, SurvivesEveryPrefixOfAnImage) {
+TEST(Decode, RefusesEveryPrefixThatLacksPixels) {
   Image image{9, 5, std::vector<std::uint8_t>(135)};
   for (std::size_t i = 0; i < image.rgb.size(); ++i)
     image.rgb[i] = static_cast<std::uint8_t>(i * 7);
   const std::vector<std::byte> png = encode_png(image);
-  for (std::size_t size = 0; size + 12 < png.size(); ++size)
+  // Behind the pixels only checksums follow, which Pillow passes over as well.
+  constexpr std::size_t kTail = 20;
+  for (std::size_t size = 0; size + kTail < png.size(); ++size)
     EXPECT_THROW(decode_image(std::span(png).first(size)), cluster::Error) << size;
 }
 

@@ -31,7 +31,8 @@ TEST(TfRecord, ReadsWholeFilesAndNamesEveryDamagedOne) {
   const auto folder = shared_data() / "corrupt_tfrecord";
   MARQUEE_NEEDS(folder);
   int damaged = 0;
-  for (const auto& [name, expected] : read_json(folder / "expected.json").at("files").items()) {
+  const auto content = read_json(folder / "expected.json");
+  for (const auto& [name, expected] : content.at("files").items()) {
     if (name.starts_with("payload_")) continue;  // whole records with odd contents
     const auto& wanted = expected.at("wanted");
     const bool sound = !wanted.contains("error") || wanted.at("error").is_boolean();
