@@ -52,7 +52,8 @@ class Lease {
   bool held_ = true;
 };
 
-// What the lock file says; a missing or torn file reads as released with epoch 0.
+// What the lock file says; a missing one reads as released with epoch 0. Throws environment for a
+// file that is no lease: it is written whole or not at all, so somebody else put it there.
 LeaseRecord read_lease(const std::filesystem::path& results_dir);
 
 }  // namespace marquee::cluster

@@ -1,0 +1,93 @@
+#include "cluster/durable_file.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "cluster/error.h"
+#include "cluster/sha256.h"
+#include "tests/cluster/temporary_folder.h"
+
+namespace marquee::cluster {
+namespace {
+
+std::size_t files_in(const std::filesystem::path& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder),
+                                                std::filesystem::directory_iterator()));
+}
+
+TEST(WriteFileDurably, ReplacesAFileAndLeavesNothingElse) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "a.txt";
+  write_file_durably(file, "one");
+  write_file_durably(file, std::string("two\0three", 9));
+  EXPECT_EQ(read_file(file, 100), std::string("two\0three", 9));
+  EXPECT_EQ(files_in(folder.path()), 1u);
+}
+
+TEST(WriteFileDurably, NamesAFileThatCannotBeWritten) {
+  try {
+    write_file_durably("/nowhere/at/all.txt", "x");
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::environment);
+    EXPECT_NE(std::string(error.what()).find("/nowhere/at"), std::string::npos);
+  }
+}
+
+TEST(StagedFile, LeavesNothingWithoutCommit) {
+  const TemporaryFolder folder;
+  {
+    const StagedFile staged(folder.path() / "a.h5");
+    std::ofstream(staged.staging_path()) << "half";
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "a.h5"));
+  }
+  EXPECT_EQ(files_in(folder.path()), 0u);
+}
+
+TEST(StagedFile, KeepsTheOldFileUntilCommit) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "a.h5";
+  write_file_durably(file, "old");
+  StagedFile staged(file);
+  std::ofstream(staged.staging_path()) << "new";
+  EXPECT_EQ(read_file(file, 100), "old");
+  staged.commit();
+  EXPECT_EQ(read_file(file, 100), "new");
+  EXPECT_EQ(files_in(folder.path()), 1u);
+}
+
+TEST(ReadFile, RefusesMoreThanItsBound) {
+  const TemporaryFolder folder;
+  write_file_durably(folder.path() / "a", "12345");
+  EXPECT_EQ(read_file(folder.path() / "a", 5), "12345");
+  EXPECT_THROW(read_file(folder.path() / "a", 4), Error);
+}
+
+TEST(CreateDirectoriesDurably, MakesParentsAndAcceptsExistingOnes) {
+  const TemporaryFolder folder;
+  create_directories_durably(folder.path() / "a/b/c");
+  create_directories_durably(folder.path() / "a/b/c");
+  EXPECT_TRUE(std::filesystem::is_directory(folder.path() / "a/b/c"));
+  write_file_durably(folder.path() / "file", "x");
+  EXPECT_THROW(create_directories_durably(folder.path() / "file/below"), Error);
+}
+
+TEST(Sha256, GivesTheKnownAnswers) {
+  EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Sha256, IsTheSameInPiecesAndFromAFile) {
+  const TemporaryFolder folder;
+  const std::string text(100000, 'q');
+  write_file_durably(folder.path() / "q", text);
+  Sha256 pieces;
+  pieces.update(std::string_view(text).substr(0, 777));
+  pieces.update(std::string_view(text).substr(777));
+  EXPECT_EQ(pieces.hex(), sha256_hex(text));
+  EXPECT_EQ(sha256_file(folder.path() / "q"), sha256_hex(text));
+}
+
+}  // namespace
+}  // namespace marquee::cluster

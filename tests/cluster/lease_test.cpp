@@ -1,0 +1,111 @@
+#include "cluster/lease.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "tests/cluster/temporary_folder.h"
+
+namespace marquee::cluster {
+namespace {
+
+TEST(Lease, IsRefusedWhileItsHolderLivesAndNamesIt) {
+  const TemporaryFolder folder;
+  const Lease held = Lease::acquire(folder.path());
+  try {
+    Lease::acquire(folder.path());
+    FAIL() << "two holders";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::busy);
+    const std::string message = error.what();
+    EXPECT_NE(message.find(host_name()), std::string::npos) << message;
+    EXPECT_NE(message.find(std::to_string(getpid())), std::string::npos) << message;
+  }
+}
+
+TEST(Lease, EveryHolderTakesAHigherEpoch) {
+  const TemporaryFolder folder;
+  std::uint64_t last = 0;
+  for (int i = 0; i < 3; ++i) {
+    Lease lease = Lease::acquire(folder.path());
+    EXPECT_GT(lease.epoch(), last);
+    last = lease.epoch();
+    lease.release();
+  }
+}
+
+TEST(Lease, IsReleasedWithItsOwner) {
+  const TemporaryFolder folder;
+  { const Lease lease = Lease::acquire(folder.path()); }
+  EXPECT_TRUE(read_lease(folder.path()).released);
+  EXPECT_NO_THROW(Lease::acquire(folder.path()));
+}
+
+TEST(Lease, OfAKilledHolderIsTakenOverAtOnce) {
+  const TemporaryFolder folder;
+  const pid_t child = fork();
+  if (child == 0) {
+    const Lease lease = Lease::acquire(folder.path());
+    _exit(0);  // without a destructor, as after SIGKILL
+  }
+  waitpid(child, nullptr, 0);
+  ASSERT_FALSE(read_lease(folder.path()).released);
+  EXPECT_EQ(Lease::acquire(folder.path()).epoch(), 2u);
+}
+
+TEST(Lease, IsTakenOverWhenAnotherProcessHasTheHoldersNumber) {
+  const TemporaryFolder folder;
+  { const Lease lease = Lease::acquire(folder.path()); }
+  // This process's number with another start time: a number that was given again.
+  std::string text = read_file(folder.path() / "lock", 10000);
+  LeaseRecord record = read_lease(folder.path());
+  const std::string start = std::to_string(record.process_start);
+  ASSERT_NE(text.find(start), std::string::npos);
+  text.replace(text.find(start), start.size(), "1");
+  const auto released = text.find("true");
+  ASSERT_NE(released, std::string::npos);
+  text.replace(released, 4, "false");
+  write_file_durably(folder.path() / "lock", text);
+  ASSERT_FALSE(read_lease(folder.path()).released);
+  EXPECT_NO_THROW(Lease::acquire(folder.path()));
+}
+
+TEST(Lease, RenewRaisesTheSequence) {
+  const TemporaryFolder folder;
+  Lease lease = Lease::acquire(folder.path());
+  const std::uint64_t before = read_lease(folder.path()).sequence;
+  lease.renew();
+  EXPECT_GT(read_lease(folder.path()).sequence, before);
+}
+
+TEST(Lease, OfAnotherHostIsTakenOverAfterItStoodStill) {
+  const TemporaryFolder folder;
+  { const Lease lease = Lease::acquire(folder.path()); }
+  std::string text = read_file(folder.path() / "lock", 10000);
+  text.replace(text.find("true"), 4, "false");
+  const std::string host = host_name();
+  text.replace(text.find(host), host.size(), "another-host.invalid");
+  write_file_durably(folder.path() / "lock", text);
+  LeaseOptions patience;
+  patience.stale_after_seconds = 0.3;
+  patience.poll_seconds = 0.05;
+  EXPECT_EQ(Lease::acquire(folder.path(), patience).epoch(), 2u);
+}
+
+TEST(Lease, RefusesALockFileThatIsNoLease) {
+  const TemporaryFolder folder;
+  write_file_durably(folder.path() / "lock", "{\"host\": \"x");
+  try {
+    Lease::acquire(folder.path());
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::environment);
+    EXPECT_NE(std::string(error.what()).find("lock"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace marquee::cluster

@@ -1,0 +1,79 @@
+// Four ranks: messages arrive whole and in order, and nothing blocks. Every rank runs the same
+// tests; a failure on any ends all with its exit code.
+#include <deque>
+#include <map>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "cluster/host.h"
+#include "cluster/mpi_session.h"
+
+namespace marquee::cluster {
+namespace {
+
+MpiSession* session = nullptr;
+
+// Messages that have come and that no test has asked for yet: ranks do not go through the tests in
+// step.
+std::map<int, std::deque<std::string>> waiting;
+
+std::string receive_from(int rank) {
+  const double give_up = monotonic_seconds() + 60;
+  while (waiting[rank].empty()) {
+    if (monotonic_seconds() > give_up) return "nothing came";
+    session->progress();
+    if (auto message = session->try_receive()) {
+      waiting[message->first].push_back(std::move(message->second));
+    } else {
+      usleep(1000);
+    }
+  }
+  std::string text = std::move(waiting[rank].front());
+  waiting[rank].pop_front();
+  return text;
+}
+
+int next() {
+  return (session->rank() + 1) % session->size();
+}
+int previous() {
+  return (session->rank() + session->size() - 1) % session->size();
+}
+
+TEST(MpiSession, HasSeveralRanks) {
+  EXPECT_GE(session->size(), 2);
+  EXPECT_LT(session->rank(), session->size());
+}
+
+TEST(MpiSession, KeepsTheOrderBetweenTwoRanks) {
+  constexpr int kMessages = 50;
+  for (int i = 0; i < kMessages; ++i) session->send(next(), "number " + std::to_string(i));
+  for (int i = 0; i < kMessages; ++i)
+    ASSERT_EQ(receive_from(previous()), "number " + std::to_string(i));
+}
+
+TEST(MpiSession, CarriesAnEmptyText) {
+  session->send(next(), "");
+  EXPECT_EQ(receive_from(previous()), "");
+}
+
+TEST(MpiSession, SendReturnsBeforeAnybodyReceives) {
+  // A ring in which all send first: with blocking sends every rank would wait for the next.
+  const std::string large(std::size_t{4} << 20, 'r');
+  session->send(next(), large);
+  EXPECT_TRUE(receive_from(previous()) == large);
+}
+
+}  // namespace
+}  // namespace marquee::cluster
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  marquee::cluster::MpiSession session(argc, argv);
+  marquee::cluster::session = &session;
+  const int failed = RUN_ALL_TESTS();
+  if (failed != 0) session.abort(1);
+  session.finalize();
+  return 0;
+}
