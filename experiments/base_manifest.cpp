@@ -102,13 +102,22 @@ void verify_base(const BaseManifest& manifest) {
   }
 }
 
+namespace {
+
+// Weights and sizes: not every size shows in the shapes of the weights.
+std::string identity_of(const WeightFile& file) {
+  return file.sha256 + " " + file.config.dump() + "\n";
+}
+
+}  // namespace
+
 std::string base_hash(const BaseManifest& manifest) {
-  return cluster::sha256_hex("base\n" + manifest.files.at("tokenizer").sha256 + "\n" +
-                             manifest.files.at("transformer").sha256);
+  return cluster::sha256_hex("base\n" + identity_of(manifest.files.at("tokenizer")) +
+                             identity_of(manifest.files.at("transformer")));
 }
 
 std::string network_hash(const BaseManifest& manifest) {
-  return manifest.files.at("features").sha256;
+  return cluster::sha256_hex("features\n" + identity_of(manifest.files.at("features")));
 }
 
 fs::path find_assets_dir(const fs::path& named) {

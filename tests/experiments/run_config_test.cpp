@@ -1,0 +1,146 @@
+#include "experiments/run_config.h"
+
+#include <gtest/gtest.h>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "experiments/sweep_file.h"
+#include "tests/cluster/temporary_folder.h"
+
+namespace marquee::experiments {
+namespace {
+
+RunConfig eurosat_prompt() {
+  RunConfig run;
+  run.task = "eurosat";
+  run.shots = "5";
+  run.method = "prompt";
+  run.seed = 1;
+  run.learning_rate = 0.01;
+  run.base_hash = std::string(64, 'a');
+  run.network_hash = std::string(64, 'b');
+  run.data_hash = std::string(64, 'c');
+  return run;
+}
+
+std::string usage_error(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage) << error.what();
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RunId, IsTheOneOfItsFirstDay) {
+  // Pinned: when one of these changes, every stored result has lost its name.
+  EXPECT_EQ(canonical_form(eurosat_prompt()),
+            "{\"base_hash\":\"" + std::string(64, 'a') + "\",\"data_hash\":\"" +
+                std::string(64, 'c') +
+                "\",\"learning_rate\":0.01,\"method\":\"prompt\",\"network_hash\":\"" +
+                std::string(64, 'b') + "\",\"seed\":1,\"shots\":\"5\",\"task\":\"eurosat\"}");
+  EXPECT_EQ(run_id(eurosat_prompt()).text(),
+            "5482bac5ccd88fdeec34bb23b5e2ec8117dda35aa0bd39354374a4b987d0b996");
+  RunConfig none = eurosat_prompt();
+  none.method = "none";
+  none.samples = 256;
+  EXPECT_EQ(run_id(none).text(),
+            "5fae7c7183c07eea9e29a711b7d4072f9c2d8664e698f2f3b7ec8095e76adad3");
+}
+
+TEST(RunId, DoesNotSeeWhatChangesNoNumber) {
+  RunConfig other = eurosat_prompt();
+  other.checkpoint_interval = 7;
+  EXPECT_EQ(run_id(other), run_id(eurosat_prompt()));
+}
+
+TEST(RunId, DoesNotSeeKeysThatTheMethodDoesNotRead) {
+  RunConfig finetune = eurosat_prompt();
+  finetune.method = "finetune";
+  RunConfig other = finetune;
+  other.prompt_length = 64;
+  EXPECT_EQ(run_id(finetune), run_id(other));
+  RunConfig none = eurosat_prompt();
+  none.method = "none";
+  other = none;
+  other.steps = 9999;
+  other.learning_rate = 0.5;
+  EXPECT_EQ(run_id(none), run_id(other));
+  other.decode_steps = 3;
+  EXPECT_NE(run_id(none), run_id(other));
+}
+
+TEST(RunId, SeesEveryKeyThatTheMethodReads) {
+  const nlohmann::json content = to_json(eurosat_prompt());
+  for (const auto& [key, value] : content.items()) {
+    if (key == "checkpoint_interval" || key == "base") continue;  // base counts by its hash
+    nlohmann::json changed = content;
+    if (value.is_string()) {
+      changed[key] = value.get<std::string>() + "x";
+    } else if (value.is_boolean()) {
+      changed[key] = !value.get<bool>();
+    } else if (value.is_number_float()) {
+      changed[key] = value.get<double>() + 0.125;
+    } else {
+      changed[key] = value.get<int>() + 1;
+    }
+    EXPECT_NE(run_id(run_config_from_json(changed)), run_id(eurosat_prompt())) << key;
+  }
+}
+
+TEST(RunId, IsSixtyFourHexDigitsAndNothingElse) {
+  EXPECT_NO_THROW(RunId(std::string(64, '0')));
+  for (const std::string& text : {std::string(63, '0'), std::string(64, 'g'), std::string("../x")})
+    EXPECT_THROW(RunId{text}, cluster::Error) << text;
+}
+
+TEST(RunConfig, GoesThroughJsonAndYaml) {
+  const RunConfig run = eurosat_prompt();
+  EXPECT_EQ(run_config_from_json(to_json(run)), run);
+  const cluster::TemporaryFolder folder;
+  cluster::write_file_durably(folder.path() / "run.yaml", to_yaml(run));
+  EXPECT_EQ(load_run(folder.path() / "run.yaml"), run);
+}
+
+TEST(RunConfig, NamesAnUnknownKeyAndTheNearest) {
+  nlohmann::json content = to_json(eurosat_prompt());
+  content["learning_rat"] = 1;
+  const std::string error = usage_error([&] { run_config_from_json(content); });
+  EXPECT_NE(error.find("'learning_rat'"), std::string::npos);
+  EXPECT_NE(error.find("'learning_rate'"), std::string::npos);
+}
+
+TEST(RunConfig, RefusesValuesOfTheWrongType) {
+  for (const auto& [key, value] : std::map<std::string, nlohmann::json>{{"steps", "many"},
+                                                                        {"steps", 1.5},
+                                                                        {"seed", -1},
+                                                                        {"flip", 1},
+                                                                        {"task", 3},
+                                                                        {"samples", 1e20}}) {
+    nlohmann::json content = to_json(eurosat_prompt());
+    content[key] = value;
+    EXPECT_NE(usage_error([&] { run_config_from_json(content); }).find(key), std::string::npos)
+        << key;
+  }
+}
+
+TEST(CheckRun, NamesWhatCannotBe) {
+  const auto refusal = [](auto change) {
+    RunConfig run = eurosat_prompt();
+    change(run);
+    return usage_error([&] { check_run(run); });
+  };
+  EXPECT_EQ(refusal([](RunConfig&) {}), "");
+  EXPECT_NE(refusal([](RunConfig& run) { run.method = "promt"; }).find("'prompt'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.micro_batches = 3; }).find("micro_batches"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.steps = 0; }).find("steps"), std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.shots = "5.5"; }).find("5.5"), std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.task = "caltech101"; }).find("caltech101"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace marquee::experiments
