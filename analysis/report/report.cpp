@@ -29,6 +29,11 @@ fs::path attempt_folder(const fs::path& results, const RunEntry& run) {
   return experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt);
 }
 
+std::string described(const ComparisonRow& row, const RunEntry& run) {
+  return row.name() + (row.is_oracle() ? "" : ", " + row.shots + " shots") + ", seed " +
+         std::to_string(run.seed);
+}
+
 // Copies the picture of an attempt into the report; returns its link, "" where there is none.
 std::string copy_samples(const fs::path& results, const RunEntry& run) {
   const fs::path source = attempt_folder(results, run) / "samples.png";
@@ -128,8 +133,7 @@ ms::data task_section(const fs::path& results, const Comparison& comparison,
     const RunEntry& first = row.finished.front();
     if (const std::string link = copy_samples(results, first); !link.empty()) {
       ms::data picture;
-      picture.set("caption", row.name() + (row.is_oracle() ? "" : ", " + row.shots + " shots") +
-                                 ", seed " + std::to_string(first.seed));
+      picture.set("caption", described(row, first));
       picture.set("image", link);
       samples << picture;
     }
@@ -192,8 +196,7 @@ ms::data how_it_was_made(SQLite::Database& database, const Comparison& compariso
         facts << fact;
       }
       ms::data entry;
-      entry.set("name", row.task + ", " + row.shots + " shots, " + row.name() + ", seed " +
-                            std::to_string(run.seed));
+      entry.set("name", row.task + ", " + described(row, run));
       entry.set("run", run.run_id.substr(0, 12) + ", attempt " + std::to_string(run.attempt));
       entry.set("facts", facts);
       list << entry;
