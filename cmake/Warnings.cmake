@@ -5,7 +5,8 @@ target_compile_options(marquee_options INTERFACE -Wall -Wextra -Wpedantic -Wshad
                        -Woverloaded-virtual)
 # GCC 12 warns about its own std::string (bug 105651) and about JSON values that move.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(marquee_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+  target_compile_options(marquee_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized
+                         -Wno-stringop-overflow)
 endif()
 if(MARQUEE_WERROR)
   target_compile_options(marquee_options INTERFACE -Werror)
