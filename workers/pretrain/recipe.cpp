@@ -140,11 +140,13 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   recipe.dead_code_share = tokenizer.get<double>("dead_code_share", 0, 1);
   recipe.tokenizer_stage = stage_of(tokenizer);
   tokenizer.finish();
-  if (sizes.filters % sizes.groups != 0 || sizes.multipliers.empty() || sizes.multipliers.size() > 10 ||
+  if (sizes.filters % sizes.groups != 0 || sizes.multipliers.empty() ||
+      sizes.multipliers.size() > 10 ||
       sizes.image_size % (std::int64_t{1} << (sizes.multipliers.size() - 1)) != 0) {
-    cluster::throw_usage(path.string() +
-                         ": tokenizer: filters must be a multiple of groups, and image_size of 2 to "
-                         "the number of halvings");
+    cluster::throw_usage(
+        path.string() +
+        ": tokenizer: filters must be a multiple of groups, and image_size of 2 to "
+        "the number of halvings");
   }
 
   Section transformer = top.section("transformer");
