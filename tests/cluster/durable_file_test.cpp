@@ -64,6 +64,32 @@ TEST(ReadFile, RefusesMoreThanItsBound) {
   EXPECT_THROW(read_file(folder.path() / "a", 4), Error);
 }
 
+TEST(ReadFile, NamesAMissingFileAndAFolder) {
+  const TemporaryFolder folder;
+  for (const auto& path : {folder.path() / "absent", folder.path()}) {
+    try {
+      read_file(path, 100);
+      ADD_FAILURE() << "read " << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::environment);
+      EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(StagedFile, CannotBeCommittedWhenNothingWasWritten) {
+  const TemporaryFolder folder;
+  StagedFile staged(folder.path() / "a.h5");
+  EXPECT_THROW(staged.commit(), Error);
+  EXPECT_EQ(files_in(folder.path()), 0u);
+}
+
+TEST(StagedFile, OfOneFileDoNotShareAPlace) {
+  const TemporaryFolder folder;
+  const StagedFile one(folder.path() / "a"), two(folder.path() / "a");
+  EXPECT_NE(one.staging_path(), two.staging_path());
+}
+
 TEST(CreateDirectoriesDurably, MakesParentsAndAcceptsExistingOnes) {
   const TemporaryFolder folder;
   create_directories_durably(folder.path() / "a/b/c");
@@ -76,6 +102,20 @@ TEST(CreateDirectoriesDurably, MakesParentsAndAcceptsExistingOnes) {
 TEST(Sha256, GivesTheKnownAnswers) {
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Sha256, GivesTheKnownAnswerOverTwoBlocks) {
+  EXPECT_EQ(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+TEST(Sha256, NamesAFileThatCannotBeRead) {
+  try {
+    sha256_file("/nowhere/at/all");
+    FAIL() << "hashed";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("/nowhere/at/all"), std::string::npos);
+  }
 }
 
 TEST(Sha256, IsTheSameInPiecesAndFromAFile) {

@@ -64,6 +64,45 @@ TEST(FrameChannel, RefusesAnAnnouncementAboveTheLimit) {
   EXPECT_THROW(raw.channel.try_receive(), Error);
 }
 
+TEST(FrameChannel, TheLimitItselfIsStillAnnounced) {
+  static_assert(FrameChannel::kMaxFrameBytes == 0x01000000);
+  Raw allowed, refused;
+  allowed.write_bytes(std::string("\0\0\0\x01", 4));
+  EXPECT_EQ(allowed.channel.try_receive(), std::nullopt);
+  refused.write_bytes(std::string("\x01\0\0\x01", 4));
+  EXPECT_THROW(refused.channel.try_receive(), Error);
+}
+
+TEST(FrameChannel, DoesNotSendMoreThanItsPeerWouldTake) {
+  Pair pair;
+  EXPECT_THROW(pair.left.send(std::string(FrameChannel::kMaxFrameBytes + 1, 'x')), Error);
+  EXPECT_EQ(pair.right.try_receive(), std::nullopt);
+}
+
+TEST(FrameChannel, AFrameCutOffByTheEndIsNotGiven) {
+  Raw raw;
+  raw.write_bytes(std::string("\x05\0\0\0abc", 7));
+  raw.end();
+  EXPECT_THROW(raw.channel.receive(), Error);
+  EXPECT_TRUE(raw.channel.closed());
+}
+
+TEST(FrameChannel, CarriesEveryByteValue) {
+  Pair pair;
+  std::string bytes;
+  for (int value = 0; value < 256; ++value) bytes += static_cast<char>(value);
+  pair.left.send(bytes);
+  EXPECT_EQ(pair.right.receive(), bytes);
+}
+
+TEST(FrameChannel, ClosesItsDescriptorWithItsOwner) {
+  const auto [left, right] = make_socket_pair();
+  { const FrameChannel channel(left); }
+  FrameChannel peer(right);
+  EXPECT_EQ(peer.try_receive(), std::nullopt);
+  EXPECT_TRUE(peer.closed());
+}
+
 TEST(FrameChannel, GivesWhatArrivedBeforeTheEnd) {
   Raw raw;
   raw.write_bytes(std::string("\x01\0\0\0z", 5));

@@ -1,5 +1,7 @@
 #include "cluster/lease.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -93,6 +95,91 @@ TEST(Lease, OfAnotherHostIsTakenOverAfterItStoodStill) {
   patience.stale_after_seconds = 0.3;
   patience.poll_seconds = 0.05;
   EXPECT_EQ(Lease::acquire(folder.path(), patience).epoch(), 2u);
+}
+
+// The lock file as another process would leave it: `old` replaced by `text`.
+void rewrite_lock(const TemporaryFolder& folder, const std::string& old, const std::string& text) {
+  std::string content = read_file(folder.path() / "lock", 10000);
+  const auto at = content.find(old);
+  ASSERT_NE(at, std::string::npos) << content;
+  content.replace(at, old.size(), text);
+  write_file_durably(folder.path() / "lock", content);
+}
+
+TEST(Lease, OfAnotherHostIsNotTakenBeforeItStoodStill) {
+  const TemporaryFolder folder;
+  { const Lease lease = Lease::acquire(folder.path()); }
+  rewrite_lock(folder, "true", "false");
+  rewrite_lock(folder, host_name(), "another-host.invalid");
+  LeaseOptions hasty;
+  hasty.stale_after_seconds = 3600;
+  hasty.give_up_after_seconds = 0.1;
+  hasty.poll_seconds = 0.02;
+  try {
+    Lease::acquire(folder.path(), hasty);
+    FAIL() << "taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::busy);
+    EXPECT_NE(std::string(error.what()).find("another-host.invalid"), std::string::npos);
+  }
+}
+
+TEST(Lease, RenewIsRefusedAfterATakeover) {
+  const TemporaryFolder folder;
+  Lease lease = Lease::acquire(folder.path());
+  rewrite_lock(folder, "\"epoch\":1", "\"epoch\":2");
+  EXPECT_THROW(lease.renew(), Error);
+}
+
+TEST(Lease, ReleaseLeavesTheLeaseOfASuccessorAlone) {
+  const TemporaryFolder folder;
+  {
+    const Lease lease = Lease::acquire(folder.path());
+    rewrite_lock(folder, "\"epoch\":1", "\"epoch\":2");
+  }
+  EXPECT_FALSE(read_lease(folder.path()).released);
+}
+
+TEST(Lease, OnlyOneOfSeveralNewcomersGetsIt) {
+  constexpr int kNewcomers = 6;
+  const TemporaryFolder folder;
+  int done[2];
+  ASSERT_EQ(pipe(done), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < kNewcomers; ++i) {
+    children.push_back(fork());
+    if (children.back() != 0) continue;
+    close(done[1]);
+    alarm(30);  // two holders would wait for each other
+    int code = 0;
+    try {
+      const Lease lease = Lease::acquire(folder.path());
+      // Held until every newcomer has tried: the parent closes its end then.
+      char byte = 0;
+      code = read(done[0], &byte, 1) == 0 ? 10 : 1;
+    } catch (const Error& error) {
+      code = error.kind() == ErrorKind::busy ? 20 : 1;
+    }
+    _exit(code);
+  }
+  // All but the holder end by themselves.
+  int busy = 0, held = 0;
+  for (int i = 0; i < kNewcomers; ++i) {
+    if (i == kNewcomers - 1) close(done[1]);
+    int raw = 0;
+    ASSERT_GT(wait(&raw), 0);
+    busy += WEXITSTATUS(raw) == 20 ? 1 : 0;
+    held += WEXITSTATUS(raw) == 10 ? 1 : 0;
+  }
+  close(done[0]);
+  EXPECT_EQ(held, 1);
+  EXPECT_EQ(busy, kNewcomers - 1);
+}
+
+TEST(ReadLease, OfAFreshFolderIsReleasedWithEpochZero) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(read_lease(folder.path()).released);
+  EXPECT_EQ(read_lease(folder.path()).epoch, 0u);
 }
 
 TEST(Lease, RefusesALockFileThatIsNoLease) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/mpi_session.h"
 
@@ -63,6 +64,55 @@ TEST(MpiSession, SendReturnsBeforeAnybodyReceives) {
   const std::string large(std::size_t{4} << 20, 'r');
   session->send(next(), large);
   EXPECT_TRUE(receive_from(previous()) == large);
+}
+
+// What rank `to` is asked by rank `from`: differs for every pair, a little more than 1 MB.
+std::string question(int from, int to) {
+  std::string text = std::to_string(from) + " asks " + std::to_string(to) + " ";
+  for (int i = 0; text.size() < std::size_t{1} << 20; ++i)
+    text += static_cast<char>('a' + (i * (from + 3) + to) % 26);
+  return text;
+}
+
+TEST(MpiSession, AnswersMessagesOfAMegabyteBetweenAllPairs) {
+  const int me = session->rank();
+  for (int rank = 0; rank < session->size(); ++rank) {
+    if (rank != me) session->send(rank, question(me, rank));
+  }
+  for (int rank = 0; rank < session->size(); ++rank) {
+    if (rank == me) continue;
+    std::string text = receive_from(rank);
+    ASSERT_TRUE(text == question(rank, me)) << "from " << rank << ": " << text.substr(0, 20);
+    session->send(rank, "answer to " + text);
+  }
+  for (int rank = 0; rank < session->size(); ++rank) {
+    if (rank == me) continue;
+    ASSERT_TRUE(receive_from(rank) == "answer to " + question(me, rank)) << rank;
+  }
+}
+
+TEST(MpiSession, CarriesAMessageToItsOwnRank) {
+  session->send(session->rank(), "to myself");
+  EXPECT_EQ(receive_from(session->rank()), "to myself");
+}
+
+TEST(MpiSession, RefusesAMessageThatIsTooLongAndARankThatIsNotThere) {
+  const std::size_t pending = session->pending();
+  EXPECT_THROW(session->send(next(), std::string(MpiSession::kMaxMessageBytes + 1, 'x')), Error);
+  EXPECT_THROW(session->send(session->size(), "x"), Error);
+  EXPECT_THROW(session->send(-1, "x"), Error);
+  EXPECT_EQ(session->pending(), pending);
+}
+
+TEST(MpiSession, NothingStaysPendingOnceAllHasArrived) {
+  session->send(next(), "last");
+  EXPECT_EQ(receive_from(previous()), "last");
+  session->send(previous(), "received");
+  EXPECT_EQ(receive_from(next()), "received");
+  // What this rank sent to `previous` may still be on its way until that rank has taken it.
+  const double give_up = monotonic_seconds() + 60;
+  while (session->pending() > 0 && monotonic_seconds() < give_up) session->progress();
+  EXPECT_EQ(session->pending(), 0u);
 }
 
 }  // namespace

@@ -40,6 +40,44 @@ TEST(PhiloxStream, RefusesAStepBeyond32Bits) {
   EXPECT_THROW(PhiloxStream(1, Purpose::init, std::uint64_t{1} << 32), Error);
 }
 
+TEST(PhiloxStream, RefusesASampleBeyond32Bits) {
+  EXPECT_THROW(PhiloxStream(1, Purpose::init, 0, std::uint64_t{1} << 32), Error);
+}
+
+TEST(PhiloxStream, StreamsSideBySideDoNotDisturbEachOther) {
+  PhiloxStream alone(3, Purpose::drawn, 0, 1), first(3, Purpose::drawn, 0, 1),
+      second(3, Purpose::drawn, 0, 2);
+  for (int i = 0; i < 100; ++i) {
+    const std::uint32_t word = first.next_u32();
+    EXPECT_NE(word, second.next_u32()) << i;
+    EXPECT_EQ(word, alone.next_u32()) << i;
+  }
+}
+
+TEST(PhiloxStream, UniformStaysBelowOneAndFillsTheRange) {
+  PhiloxStream stream(8, Purpose::mask_scores);
+  float least = 1, most = 0;
+  for (int i = 0; i < 100000; ++i) {
+    const float value = stream.uniform();
+    least = std::min(least, value), most = std::max(most, value);
+    ASSERT_EQ(value * 0x1p24F, std::floor(value * 0x1p24F)) << "no multiple of 2^-24";
+  }
+  EXPECT_GE(least, 0);
+  EXPECT_LT(least, 0.001F);
+  EXPECT_LT(most, 1);
+  EXPECT_GT(most, 0.999F);
+}
+
+TEST(PhiloxStream, BelowCoversLimitsOfEverySize) {
+  PhiloxStream limits(5, Purpose::oracle), stream(6, Purpose::oracle);
+  for (int i = 0; i < 2000; ++i) {
+    const std::uint64_t limit = std::max<std::uint64_t>(1, limits.next_u64() >> (i % 64));
+    ASSERT_LT(stream.below(limit), limit);
+  }
+  EXPECT_EQ(stream.below(1), 0u);
+  EXPECT_THROW(stream.below(0), Error);
+}
+
 TEST(PhiloxStream, FillsWithTheValuesOfSingleDraws) {
   PhiloxStream one(9, Purpose::dropout), two(9, Purpose::dropout);
   one.next_u32();
@@ -67,6 +105,34 @@ TEST(PhiloxStream, BelowIsUniformAndStaysBelow) {
   std::vector<int> counts(7);
   for (int i = 0; i < 70000; ++i) ++counts.at(stream.below(7));
   for (const int count : counts) EXPECT_NEAR(count, 10000, 500);
+}
+
+TEST(PhiloxStream, FillsOfAnyLengthLeaveTheStreamWhereSingleDrawsDo) {
+  for (std::size_t before = 0; before < 5; ++before) {
+    for (std::size_t count = 0; count < 14; ++count) {
+      PhiloxStream one(9, Purpose::dropout, before, count), two(9, Purpose::dropout, before, count);
+      for (std::size_t i = 0; i < before; ++i) one.next_u32(), two.next_u32();
+      std::vector<float> filled(count);
+      one.fill_uniform(filled);
+      for (const float value : filled) ASSERT_EQ(value, two.uniform());
+      ASSERT_EQ(one.next_u64(), two.next_u64()) << before << " then " << count;
+    }
+  }
+}
+
+TEST(Permutation, OfNoneAndOneIsTrivial) {
+  PhiloxStream stream(4, Purpose::batch_order);
+  EXPECT_TRUE(permutation(stream, 0).empty());
+  EXPECT_EQ(permutation(stream, 1), (std::vector<std::size_t>{0}));
+}
+
+TEST(Permutation, PutsEveryElementFirstEquallyOften) {
+  std::vector<int> first(5);
+  for (std::uint64_t sample = 0; sample < 10000; ++sample) {
+    PhiloxStream stream(4, Purpose::batch_order, 0, sample);
+    ++first[permutation(stream, 5)[0]];
+  }
+  for (const int count : first) EXPECT_NEAR(count, 2000, 200);  // five standard deviations
 }
 
 TEST(Permutation, HoldsEveryNumberOnceAndIsNotTheIdentity) {
