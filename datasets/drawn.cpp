@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
+#include <map>
 #include <numbers>
+#include <utility>
+#include <vector>
 
 #include "cluster/error.h"
 #include "cluster/philox.h"
@@ -131,20 +133,29 @@ Image shapes_image(PhiloxStream& stream, int label) {
   return image;
 }
 
+// Rows [first, first + size) of a task's one row of examples.
+struct Range {
+  std::size_t first, size;
+};
+
 class DrawnDataset : public Dataset {
  public:
   using Draw = Image (*)(PhiloxStream&, int);
-  DrawnDataset(const TaskInfo& task, std::uint64_t split, std::size_t first, std::size_t size,
+  DrawnDataset(const TaskInfo& task, std::uint64_t split, std::vector<Range> ranges,
                Draw draw_image)
-      : classes_(task.num_classes), split_(split), first_(first), size_(size), draw_(draw_image) {}
+      : classes_(task.num_classes), split_(split), ranges_(std::move(ranges)), draw_(draw_image) {}
 
-  std::size_t size() const override { return size_; }
+  std::size_t size() const override {
+    std::size_t total = 0;
+    for (const Range& range : ranges_) total += range.size;
+    return total;
+  }
   int num_classes() const override { return classes_; }
   int label(std::size_t index) const override {
     PhiloxStream stream = stream_of(index);
     return draw_label(stream);
   }
-  std::string id(std::size_t index) const override { return std::to_string(first_ + index); }
+  std::string id(std::size_t index) const override { return std::to_string(row_of(index)); }
   Image image(std::size_t index) const override {
     PhiloxStream stream = stream_of(index);
     const int label = draw_label(stream);
@@ -152,10 +163,16 @@ class DrawnDataset : public Dataset {
   }
 
  private:
+  std::size_t row_of(std::size_t index) const {
+    for (const Range& range : ranges_) {
+      if (index < range.size) return range.first + index;
+      index -= range.size;
+    }
+    cluster::throw_defect("example outside the split");
+  }
   PhiloxStream stream_of(std::size_t index) const {
-    MARQUEE_CHECK(index < size_, "example outside the split");
     return {static_cast<std::uint64_t>(kDrawnVersion), cluster::Purpose::drawn, split_,
-            first_ + index};
+            row_of(index)};
   }
   int draw_label(PhiloxStream& stream) const {
     return static_cast<int>(stream.below(static_cast<std::uint64_t>(classes_)));
@@ -163,33 +180,28 @@ class DrawnDataset : public Dataset {
 
   int classes_;
   std::uint64_t split_;
-  std::size_t first_, size_;
+  std::vector<Range> ranges_;
   Draw draw_;
 };
 
 }  // namespace
 
 std::unique_ptr<Dataset> open_drawn(const TaskInfo& task, std::string_view split) {
-  // One row of examples: train, then val, then test, so that trainval is a range too.
-  std::size_t first = 0, size = 0;
-  if (split == "train") {
-    size = kTrain;
-  } else if (split == "val") {
-    first = kTrain, size = kVal;
-  } else if (split == "trainval") {
-    size = kTrain + kVal;
-  } else if (split == "test") {
-    first = kTrain + kVal, size = kTest;
-  } else if (split == "train800") {
-    size = 800;
-  } else if (split == "val200") {
-    first = kTrain, size = 200;
-  } else {
+  // One row of examples: train, then val, then test.
+  static const std::map<std::string_view, std::vector<Range>> kSplits{
+      {"train", {{0, kTrain}}},
+      {"val", {{kTrain, kVal}}},
+      {"trainval", {{0, kTrain + kVal}}},
+      {"test", {{kTrain + kVal, kTest}}},
+      {"train800", {{0, 800}}},
+      {"val200", {{kTrain, 200}}},
+      {"train800val200", {{0, 800}, {kTrain, 200}}}};
+  const auto ranges = kSplits.find(split);
+  if (ranges == kSplits.end())
     cluster::throw_usage("task '" + task.name + "' has no split '" + std::string(split) + "'");
-  }
   const bool sprites = task.name == "drawn/dsprites_location";
   MARQUEE_CHECK(sprites || task.name == "drawn/shapes_count", "no drawing for task " + task.name);
-  return std::make_unique<DrawnDataset>(task, sprites ? 0 : 1, first, size,
+  return std::make_unique<DrawnDataset>(task, sprites ? 0 : 1, ranges->second,
                                         sprites ? dsprites_image : shapes_image);
 }
 
