@@ -49,12 +49,15 @@ std::array<int, 3> version_of(const std::string& folder) {
 }
 
 fs::path newest_version(const TaskInfo& task, const fs::path& parent) {
+  const std::string asked = task.version.substr(0, task.version.find('.'));
+  const auto is_asked = [&](const std::array<int, 3>& v) { return std::to_string(v[0]) == asked; };
   std::array<int, 3> best{-1, -1, -1};
   fs::path found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(parent, error)) {
     const std::array<int, 3> version = version_of(entry.path().filename().string());
-    if (version > best && fs::exists(entry.path() / "dataset_info.json")) {
+    const bool better = is_asked(version) == is_asked(best) ? version > best : is_asked(version);
+    if (better && fs::exists(entry.path() / "dataset_info.json")) {
       best = version;
       found = entry.path();
     }
@@ -64,7 +67,7 @@ fs::path newest_version(const TaskInfo& task, const fs::path& parent) {
         "task '" + task.name + "': no prepared TFDS data set in " + parent.string() +
         " (looked for <version>/dataset_info.json); name the TFDS folder with --data");
   }
-  if (std::to_string(best[0]) != task.version.substr(0, task.version.find('.'))) {
+  if (!is_asked(best)) {
     cluster::log_warning("datasets", task.name + ": version " + found.filename().string() +
                                          " is read, VTAB asks for " + task.version);
   }
