@@ -1,10 +1,12 @@
 #include "datasets/decode.h"
 
+#include <random>
 #include <set>
 
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "datasets/encode_png.h"
+#include "tests/cluster/temporary_folder.h"
 #include "tests/datasets/shared_data.h"
 
 namespace marquee::datasets {
@@ -25,7 +27,6 @@ const std::set<std::string> kRefused{"bmp_named.jpg",
                                      "gif_named.jpg",
                                      "jpeg_truncated_60pct.jpg",
                                      "jpeg_truncated_header.jpg",
-
                                      "png_bad_ihdr_crc.png",
                                      "png_bomb_header_only.png",
                                      "png_bomb_valid_1bit.png",
@@ -105,14 +106,85 @@ TEST(Decode, RefusesEveryPrefixThatLacksPixels) {
     EXPECT_THROW(decode_image(std::span(png).first(size)), cluster::Error) << size;
 }
 
-TEST(EncodePng, RoundTrips) {
-  Image image{7, 11, std::vector<std::uint8_t>(231)};
-  for (std::size_t i = 0; i < image.rgb.size(); ++i)
-    image.rgb[i] = static_cast<std::uint8_t>(i * 37);
-  const Image back = decode_image(encode_png(image));
-  EXPECT_EQ(back.height, 7);
-  EXPECT_EQ(back.width, 11);
-  EXPECT_EQ(back.rgb, image.rgb);
+class CutJpeg : public testing::TestWithParam<const char*> {};
+
+TEST_P(CutJpeg, IsOneClearErrorWhereverItIsCut) {
+  const auto file = shared_data() / "hard_images" / GetParam();
+  MARQUEE_NEEDS(file);
+  const std::string bytes = read_bytes(file);
+  for (std::size_t size = 3; size < bytes.size(); size += 61) {
+    try {
+      decode_image(bytes_of(bytes).first(size));
+      ADD_FAILURE() << "decoded from " << size << " of " << bytes.size() << " bytes";
+    } catch (const cluster::Error& error) {
+      EXPECT_EQ(error.kind(), cluster::ErrorKind::environment);
+      EXPECT_TRUE(std::string_view(error.what()).starts_with("damaged JPEG: ")) << error.what();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Jpeg, CutJpeg,
+                         testing::Values("jpeg_420.jpg", "jpeg_progressive.jpg", "jpeg_gray.jpg",
+                                         "jpeg_440_restart.jpg"));
+
+TEST(Decode, SaysThatACutJpegEndsTooEarly) {
+  const auto file = shared_data() / "hard_images/jpeg_truncated_60pct.jpg";
+  MARQUEE_NEEDS(file);
+  const std::string bytes = read_bytes(file);
+  try {
+    decode_image(bytes_of(bytes));
+    FAIL() << "decoded";
+  } catch (const cluster::Error& error) {
+    EXPECT_STREQ(error.what(), "damaged JPEG: it ends too early");
+  }
+}
+
+TEST(Decode, ChecksAJpegsDeclaredSizeAgainstTheLimits) {
+  const auto file = shared_data() / "hard_images/jpeg_420.jpg";
+  MARQUEE_NEEDS(file);
+  const std::string bytes = read_bytes(file);
+  EXPECT_NO_THROW(decode_image(bytes_of(bytes), {150 * 99, 150}));
+  try {
+    decode_image(bytes_of(bytes), {150 * 99 - 1, 150});
+    FAIL() << "decoded";
+  } catch (const cluster::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("150 x 99"), std::string::npos) << error.what();
+  }
+}
+
+TEST(EncodePng, GivesTheSameBytesForTheSameImage) {
+  const Image image{5, 4, std::vector<std::uint8_t>(60, 200)};
+  EXPECT_EQ(encode_png(image), encode_png(image));
+}
+
+TEST(EncodePng, RoundTripsEverySmallSize) {
+  std::mt19937 random(7);
+  for (int height = 1; height <= 9; ++height) {
+    for (int width = 1; width <= 9; ++width) {
+      Image image{height, width,
+                  std::vector<std::uint8_t>(static_cast<std::size_t>(height * width) * 3)};
+      for (std::uint8_t& level : image.rgb) level = static_cast<std::uint8_t>(random());
+      EXPECT_EQ(decode_image(encode_png(image)), image) << height << " x " << width;
+    }
+  }
+}
+
+TEST(WritePng, WritesAFileThatDecodesToTheImage) {
+  const cluster::TemporaryFolder folder;
+  const Image image{2, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}};
+  write_png(folder.path() / "a.png", image);
+  const std::string bytes = read_bytes(folder.path() / "a.png");
+  EXPECT_EQ(decode_image(bytes_of(bytes)), image);
+}
+
+TEST(WritePng, NamesAFolderThatIsNotThere) {
+  try {
+    write_png("/nowhere/a.png", {1, 1, {1, 2, 3}});
+    FAIL() << "written";
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::environment);
+    EXPECT_NE(std::string(error.what()).find("/nowhere"), std::string::npos) << error.what();
+  }
 }
 
 TEST(MakeGrid, PutsImagesRowByRow) {

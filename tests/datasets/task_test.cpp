@@ -2,8 +2,9 @@
 #include "datasets/task.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
-#include <numeric>
+#include <random>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -131,6 +132,45 @@ TEST_P(DrawnTask, HasEveryClassOftenEnoughForFewShots) {
 INSTANTIATE_TEST_SUITE_P(All, DrawnTask,
                          testing::Values("drawn/dsprites_location", "drawn/shapes_count"));
 
+TEST(FewShot, IsBalancedAndNestedForEverySeedAndShape) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 50; ++round) {
+    const int classes = 1 + static_cast<int>(random() % 12);
+    const int most = 1 + static_cast<int>(random() % 20);
+    std::vector<int> labels;
+    for (int label = -1; label < classes; ++label)
+      labels.insert(labels.end(), static_cast<std::size_t>(most) + random() % 30, label);
+    std::shuffle(labels.begin(), labels.end(), random);
+    const std::uint64_t seed = random();
+    std::vector<std::size_t> smaller;
+    for (int shots = 1; shots <= most; ++shots) {
+      const auto chosen = select_few_shot(labels, classes, shots, seed);
+      std::map<int, int> counts;
+      for (const std::size_t i : chosen) ++counts[labels.at(i)];
+      ASSERT_EQ(counts.size(), static_cast<std::size_t>(classes));
+      for (const auto& [label, count] : counts) ASSERT_EQ(count, shots) << label;
+      ASSERT_TRUE(std::includes(chosen.begin(), chosen.end(), smaller.begin(), smaller.end()));
+      smaller = chosen;
+    }
+  }
+}
+
+TEST(FewShot, ShowsBothCountsWhenAClassHasTooFew) {
+  try {
+    select_few_shot({0, 0, 0, 1, 1}, 2, 3, 0);
+    FAIL() << "accepted";
+  } catch (const cluster::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("has 2 images, 3 shots"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Shots, NameTheSplitTheyAreTakenFrom) {
+  EXPECT_EQ(split_for_shots("5"), "train");
+  EXPECT_EQ(split_for_shots("vtab1k"), "train800val200");
+  EXPECT_EQ(split_for_shots("full"), "trainval");
+}
+
 Image ramp(int height, int width) {
   Image image{height, width, {}};
   for (int i = 0; i < height * width * 3; ++i)
@@ -160,6 +200,84 @@ TEST(Resize, HalvesWithTheTriangleFilterOfJax) {
   const Image half = resize(image, 1, 2);
   EXPECT_EQ(half.rgb[0], 57);   // (0*3 + 80*3 + 160*1) / 7
   EXPECT_EQ(half.rgb[3], 183);  // (80*1 + 160*3 + 240*3) / 7
+}
+
+Image noise(std::mt19937& random, int height, int width) {
+  Image image{height, width,
+              std::vector<std::uint8_t>(static_cast<std::size_t>(height * width) * 3)};
+  for (std::uint8_t& level : image.rgb) level = static_cast<std::uint8_t>(random());
+  return image;
+}
+
+// The definition, one output pixel at a time: triangle filter over all source cells.
+double by_definition(const Image& image, int height, int width, int y, int x, int channel) {
+  const auto weight = [](int cell, int output, int input, int size) {
+    const double scale = static_cast<double>(input) / size;
+    const double support = std::max(1.0, scale);
+    return std::max(0.0, 1 - std::abs(cell + 0.5 - (output + 0.5) * scale) / support);
+  };
+  double sum = 0, total = 0;
+  for (int row = 0; row < image.height; ++row) {
+    for (int column = 0; column < image.width; ++column) {
+      const double w = weight(row, y, image.height, height) * weight(column, x, image.width, width);
+      total += w;
+      sum += w * image.rgb[static_cast<std::size_t>((row * image.width + column) * 3 + channel)];
+    }
+  }
+  return sum / total;
+}
+
+TEST(Resize, FollowsItsDefinitionForAllSizes) {
+  std::mt19937 random(11);
+  const auto side = [&] { return 1 + static_cast<int>(random() % 24); };
+  for (int round = 0; round < 60; ++round) {
+    const Image image = noise(random, side(), side());
+    const int height = side(), width = side();
+    const Image resized = resize(image, height, width);
+    ASSERT_EQ(resized.rgb.size(), static_cast<std::size_t>(height * width) * 3);
+    for (int i = 0; i < height * width * 3; ++i) {
+      const double wanted =
+          by_definition(image, height, width, i / 3 / width, i / 3 % width, i % 3);
+      // Half a level of rounding, a little for single precision.
+      ASSERT_NEAR(resized.rgb[static_cast<std::size_t>(i)], wanted, 0.501)
+          << image.height << "x" << image.width << " to " << height << "x" << width;
+    }
+  }
+}
+
+TEST(Crop, TakesTheRectangle) {
+  const Image image = ramp(5, 6);
+  const Image part = crop(image, 1, 2, 3, 4);
+  ASSERT_EQ(part.height, 3);
+  ASSERT_EQ(part.width, 4);
+  for (int y = 0; y < 3; ++y)
+    for (int i = 0; i < 4 * 3; ++i)
+      EXPECT_EQ(part.rgb[static_cast<std::size_t>(y * 12 + i)],
+                image.rgb[static_cast<std::size_t>((y + 1) * 18 + 6 + i)]);
+}
+
+TEST(Crop, RefusesARectangleThatReachesOutside) {
+  const Image image = ramp(5, 6);
+  EXPECT_NO_THROW(crop(image, 0, 0, 5, 6));
+  EXPECT_THROW(crop(image, 1, 0, 5, 6), cluster::Error);
+  EXPECT_THROW(crop(image, 0, 1, 5, 6), cluster::Error);
+  EXPECT_THROW(crop(image, -1, 0, 2, 2), cluster::Error);
+  EXPECT_THROW(crop(image, 0, 0, 0, 2), cluster::Error);
+}
+
+TEST(CenterCropResize, IsSquareForEveryShape) {
+  std::mt19937 random(12);
+  for (const auto& [height, width] : {std::pair{1, 9}, {9, 1}, {7, 10}, {64, 63}}) {
+    const Image square = center_crop_resize(noise(random, height, width), 16);
+    EXPECT_EQ(square.height, 16);
+    EXPECT_EQ(square.width, 16);
+    EXPECT_EQ(square.rgb.size(), 16u * 16 * 3);
+  }
+}
+
+TEST(FlipHorizontal, PutsTheLeftPixelRight) {
+  const Image image{1, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  EXPECT_EQ(flip_horizontal(image).rgb, (std::vector<std::uint8_t>{7, 8, 9, 4, 5, 6, 1, 2, 3}));
 }
 
 TEST(FlipHorizontal, TwiceIsTheImageItself) {
