@@ -176,10 +176,12 @@ std::string summary_text(const ComparisonRow& row, const std::string& metric) {
   const auto found = row.metrics.find(metric);
   if (found == row.metrics.end()) return "";
   const MetricSummary& summary = found->second;
-  // Two digits of the spread, at least as many as tell the value apart from its neighbours.
+  // Two digits of the spread, as far as a table has room for them; queries give every digit.
+  constexpr int kMostDigits = 4;
   const double scale = summary.spread > 0 ? summary.spread : std::abs(summary.mean) * 1e-3;
   int digits = 3;
-  if (scale > 0) digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(scale))), 0, 6);
+  if (scale > 0)
+    digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(scale))), 0, kMostDigits);
   char text[80];
   std::snprintf(text, sizeof text, "%.*f ± %.*f", digits, summary.mean, digits, summary.spread);
   return text;
@@ -244,7 +246,7 @@ Table task_table(const Comparison& comparison, const std::string& task) {
     std::vector<std::string> cells{row.is_oracle() ? "" : row.shots, row.name(), seeds};
     for (const std::string& metric : metric_names()) cells.push_back(summary_text(row, metric));
     cells.push_back(row.is_oracle() ? "" : std::to_string(row.trainable_parameters));
-    cells.push_back(row.finished.empty() ? "" : number_text("%.1f", row.seconds));
+    cells.push_back(row.finished.empty() ? "" : number_text("%.0f", row.seconds));
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -81,8 +81,10 @@ std::string few_shot_plot(const std::vector<const ComparisonRow*>& rows) {
     lines[row->method].points.emplace_back(x, metric->second.mean);
   }
   if (shots.size() < 2) return "";
+  // In the order of the table, so that a method has one colour in all plots.
   std::vector<PlotLine> list;
-  for (const auto& [method, line] : lines) list.push_back(line);
+  for (const std::string& method : experiments::method_names())
+    if (const auto line = lines.find(method); line != lines.end()) list.push_back(line->second);
   return line_plot(list, {"fid_mini by shots", "images per class", "fid_mini", true, true});
 }
 
@@ -122,7 +124,7 @@ ms::data task_section(const fs::path& results, const Comparison& comparison,
   section.set("header", cells_of(table.header, table.numeric));
 
   ms::data lines{ms::data::type::list}, samples{ms::data::type::list}, plots{ms::data::type::list};
-  std::map<std::string, std::vector<PlotLine>> losses;  // by shots
+  std::vector<std::pair<std::string, std::vector<PlotLine>>> losses;  // by shots, in their order
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const ComparisonRow& row = *rows[i];
     ms::data line;
@@ -138,7 +140,9 @@ ms::data task_section(const fs::path& results, const Comparison& comparison,
       samples << picture;
     }
     PlotLine curve = loss_curve(results, first, row.name());
-    if (!curve.points.empty()) losses[row.shots].push_back(std::move(curve));
+    if (curve.points.empty()) continue;
+    if (losses.empty() || losses.back().first != row.shots) losses.push_back({row.shots, {}});
+    losses.back().second.push_back(std::move(curve));
   }
   const auto add_plot = [&](const std::string& svg) {
     if (svg.empty()) return;
