@@ -125,7 +125,8 @@ void decoding_step(benchmark::State& state) {
   const Setup setup(config_of(state), prompts_of(state), state.range(1), type);
   const Tensor prompts = prompt_tokens(setup.generator, setup.prompt, setup.labels);
   const Tensor unknown = torch::full({state.range(1), setup.config.positions()}, -1, torch::kInt64);
-  const DecodeOptions options{1};
+  DecodeOptions options;
+  options.steps = 1;
   const auto step = [&] {
     decode_tokens(
         options, unknown,
