@@ -6,6 +6,7 @@
 
 #include <hdf5.h>
 
+#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
 #include "cluster/sha256.h"
@@ -452,6 +453,21 @@ std::string check_hdf5(const std::filesystem::path& path) {
                                ": its bytes do not match the SHA-256 in its user block (damaged)");
   }
   return hash;
+}
+
+void write_sealed_hdf5(const std::filesystem::path& path,
+                       const std::function<void(Hdf5File&)>& fill) {
+  cluster::StagedFile staged(path);
+  Hdf5File file = Hdf5File::create(staged.staging_path());
+  fill(file);
+  file.close();
+  seal_hdf5(staged.staging_path());
+  staged.commit();
+}
+
+Hdf5File open_sealed_hdf5(const std::filesystem::path& path) {
+  check_hdf5(path);
+  return Hdf5File::open_read(path);
 }
 
 }  // namespace marquee::workers

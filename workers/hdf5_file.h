@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,5 +83,11 @@ std::string seal_hdf5(const std::filesystem::path& path);
 // Compares the user block with the bytes; throws Error{environment} naming the file when they
 // differ or when there is no seal. Returns the hash.
 std::string check_hdf5(const std::filesystem::path& path);
+
+// Creates, fills, closes, seals, syncs and renames: a file under its final name is whole.
+void write_sealed_hdf5(const std::filesystem::path& path,
+                       const std::function<void(Hdf5File&)>& fill);
+// check_hdf5, then opened for reading.
+Hdf5File open_sealed_hdf5(const std::filesystem::path& path);
 
 }  // namespace marquee::workers

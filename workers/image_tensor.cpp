@@ -1,5 +1,6 @@
 #include "workers/image_tensor.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cluster/error.h"
@@ -40,6 +41,13 @@ std::vector<datasets::Image> to_images(const Tensor& images) {
     in += size;
   }
   return result;
+}
+
+void append_images(const Tensor& images, std::int64_t keep, std::vector<datasets::Image>& kept) {
+  const std::int64_t room = keep - static_cast<std::int64_t>(kept.size());
+  if (room <= 0) return;
+  for (datasets::Image& image : to_images(images.narrow(0, 0, std::min(images.size(0), room))))
+    kept.push_back(std::move(image));
 }
 
 Tensor rounded_to_levels(const Tensor& images) {

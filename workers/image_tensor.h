@@ -16,6 +16,9 @@ Tensor to_tensor(const std::vector<datasets::Image>& images);
 // nearest.
 std::vector<datasets::Image> to_images(const Tensor& images);
 
+// Appends the first images of a batch until `kept` holds `keep` of them.
+void append_images(const Tensor& images, std::int64_t keep, std::vector<datasets::Image>& kept);
+
 // What the levels of a PNG are as floats again: to_tensor(to_images(x)) without the detour.
 Tensor rounded_to_levels(const Tensor& images);
 

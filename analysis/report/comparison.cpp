@@ -98,6 +98,7 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
   row.task = config.task;
   row.shots = config.shots;
   row.method = config.method;
+  row.oracle = experiments::is_oracle(config);
   row.protocol = config.protocol;
   std::vector<const Run*> finished;
   for (const Run* run : runs) {
@@ -154,7 +155,7 @@ auto sort_key(const ComparisonRow& row) {
   const long shots = number                ? std::atol(row.shots.c_str())
                      : row.shots == "full" ? 2000000000L
                                            : 1000000000L;
-  return std::make_tuple(place_of(datasets::task_names(), row.task), row.is_oracle(), shots,
+  return std::make_tuple(place_of(datasets::task_names(), row.task), row.oracle, shots,
                          place_of(experiments::method_names(), row.method), row.variant);
 }
 
@@ -243,9 +244,9 @@ Table task_table(const Comparison& comparison, const std::string& task) {
       seeds += " of ";
       seeds += std::to_string(row.finished.size() + static_cast<std::size_t>(row.unfinished));
     }
-    std::vector<std::string> cells{row.is_oracle() ? "" : row.shots, row.name(), seeds};
+    std::vector<std::string> cells{row.oracle ? "" : row.shots, row.name(), seeds};
     for (const std::string& metric : metric_names()) cells.push_back(summary_text(row, metric));
-    cells.push_back(row.is_oracle() ? "" : std::to_string(row.trainable_parameters));
+    cells.push_back(row.oracle ? "" : std::to_string(row.trainable_parameters));
     cells.push_back(row.finished.empty() ? "" : number_text("%.0f", row.seconds));
     table.rows.push_back(std::move(cells));
   }
@@ -256,7 +257,7 @@ std::string counting_text(const Comparison& comparison) {
   std::set<std::string> generated, reference, protocols;
   for (const ComparisonRow& row : comparison.rows) {
     if (row.finished.empty()) continue;
-    if (!row.is_oracle()) generated.insert(std::to_string(row.n_generated));
+    if (!row.oracle) generated.insert(std::to_string(row.n_generated));
     reference.insert(std::to_string(row.n_reference));
     protocols.insert(row.protocol);
   }

@@ -30,6 +30,7 @@ struct RunEntry {
 
 struct ComparisonRow {
   std::string task, shots, method;
+  bool oracle = false;
   std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart
   std::string protocol;
   std::map<std::string, MetricSummary> metrics;
@@ -40,7 +41,6 @@ struct ComparisonRow {
   int unfinished = 0;              // runs without a result (yet)
 
   std::string name() const { return variant.empty() ? method : method + " (" + variant + ")"; }
-  bool is_oracle() const { return method.rfind("oracle", 0) == 0; }
 };
 
 struct Comparison {

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <tuple>
 
+#include <kainjow/mustache.hpp>
+
 namespace marquee::analysis {
 namespace {
 
@@ -13,22 +15,6 @@ constexpr double kLeft = 62, kRight = 14, kTop = 30, kBottom = 66;
 // Told apart with colour blindness too (Okabe and Ito).
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73",
                                     "#cc79a7", "#e69f00", "#56b4e9"};
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 std::string number(double value) {
   char text[32];
@@ -68,7 +54,7 @@ std::vector<double> round_ticks(double low, double high) {
 std::string text_at(double x, double y, const std::string& anchor, const std::string& text,
                     const std::string& more = "") {
   return "<text x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" text-anchor=\"" + anchor +
-         "\"" + more + ">" + escaped(text) + "</text>";
+         "\"" + more + ">" + kainjow::mustache::html_escape(text) + "</text>";
 }
 
 std::string line_from(double x1, double y1, double x2, double y2, const std::string& style) {
@@ -101,7 +87,8 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
   y.high += margin;
 
   std::string svg = "<svg viewBox=\"0 0 " + number(kWidth) + " " + number(kHeight) +
-                    "\" role=\"img\" aria-label=\"" + escaped(options.title) + "\">";
+                    "\" role=\"img\" aria-label=\"" +
+                    kainjow::mustache::html_escape(options.title) + "\">";
   svg += text_at(kLeft, 16, "start", options.title, " class=\"title\"");
   for (const double tick : round_ticks(y.low, y.high)) {
     svg += line_from(kLeft, y.position(tick), kWidth - kRight, y.position(tick), "class=\"grid\"");

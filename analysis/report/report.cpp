@@ -30,7 +30,7 @@ fs::path attempt_folder(const fs::path& results, const RunEntry& run) {
 }
 
 std::string described(const ComparisonRow& row, const RunEntry& run) {
-  return row.name() + (row.is_oracle() ? "" : ", " + row.shots + " shots") + ", seed " +
+  return row.name() + (row.oracle ? "" : ", " + row.shots + " shots") + ", seed " +
          std::to_string(run.seed);
 }
 
@@ -72,7 +72,7 @@ std::string few_shot_plot(const std::vector<const ComparisonRow*>& rows) {
   std::set<double> shots;
   for (const ComparisonRow* row : rows) {
     const auto metric = row->metrics.find("fid_mini");
-    if (row->is_oracle() || metric == row->metrics.end() || !row->variant.empty() ||
+    if (row->oracle || metric == row->metrics.end() || !row->variant.empty() ||
         row->shots.find_first_not_of("0123456789") != std::string::npos)
       continue;
     const double x = std::stod(row->shots);
@@ -102,10 +102,10 @@ ms::data cells_of(const std::vector<std::string>& texts, const std::vector<bool>
 // The row with the lowest fid_mini among those with the same shots.
 bool is_best(const ComparisonRow& row, const std::vector<const ComparisonRow*>& rows) {
   const auto own = row.metrics.find("fid_mini");
-  if (row.is_oracle() || own == row.metrics.end()) return false;
+  if (row.oracle || own == row.metrics.end()) return false;
   return std::none_of(rows.begin(), rows.end(), [&](const ComparisonRow* other) {
     const auto metric = other->metrics.find("fid_mini");
-    return !other->is_oracle() && other->shots == row.shots && metric != other->metrics.end() &&
+    return !other->oracle && other->shots == row.shots && metric != other->metrics.end() &&
            metric->second.mean < own->second.mean;
   });
 }
@@ -128,7 +128,7 @@ ms::data task_section(const fs::path& results, const Comparison& comparison,
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const ComparisonRow& row = *rows[i];
     ms::data line;
-    line.set("kind", row.is_oracle() ? "oracle" : is_best(row, rows) ? "best" : "plain");
+    line.set("kind", row.oracle ? "oracle" : is_best(row, rows) ? "best" : "plain");
     line.set("cells", cells_of(table.rows[i], table.numeric));
     lines << line;
     if (row.finished.empty()) continue;

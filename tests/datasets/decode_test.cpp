@@ -4,7 +4,6 @@
 #include <set>
 
 #include "cluster/error.h"
-#include "cluster/sha256.h"
 #include "datasets/encode_png.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/datasets/shared_data.h"
@@ -14,10 +13,6 @@ namespace {
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-std::string rgb_hash(const Image& image) {
-  return cluster::sha256_hex({reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()});
 }
 
 // Formats that no VTAB task stores are refused; these have two readings in the field.

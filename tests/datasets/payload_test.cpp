@@ -160,13 +160,17 @@ TEST(TfdsFolder, ReadsTheOlderInfoFiles) {
   EXPECT_EQ(open_tfds_folder(find_task("dmlab"), data).splits.at("test").size(), 22735);
 }
 
+void add_version(const std::filesystem::path& data, const std::string& version) {
+  const auto path = data / "eurosat/rgb" / version;
+  std::filesystem::create_directories(path);
+  std::ofstream(path / "dataset_info.json")
+      << R"({"splits": [{"name": "train", "shardLengths": ["1"]}]})";
+}
+
 TEST(TfdsFolder, TakesTheNewestVersionByNumber) {
   const TemporaryFolder folder;
   for (const char* version : {"2.0.0", "2.10.0", "2.9.1", "3.0.0.incomplete", "notes"}) {
-    const auto path = folder.path() / "eurosat/rgb" / version;
-    std::filesystem::create_directories(path);
-    std::ofstream(path / "dataset_info.json")
-        << R"({"splits": [{"name": "train", "shardLengths": ["1"]}]})";
+    add_version(folder.path(), version);
   }
   EXPECT_EQ(open_tfds_folder(find_task("eurosat"), folder.path()).path.filename(), "2.10.0");
 }
@@ -174,20 +178,14 @@ TEST(TfdsFolder, TakesTheNewestVersionByNumber) {
 TEST(TfdsFolder, PrefersAVersionOfTheAskedMajorNumber) {
   const TemporaryFolder folder;
   for (const char* version : {"2.0.0", "3.0.0"}) {
-    const auto path = folder.path() / "eurosat/rgb" / version;
-    std::filesystem::create_directories(path);
-    std::ofstream(path / "dataset_info.json")
-        << R"({"splits": [{"name": "train", "shardLengths": ["1"]}]})";
+    add_version(folder.path(), version);
   }
   EXPECT_EQ(open_tfds_folder(find_task("eurosat"), folder.path()).path.filename(), "2.0.0");
 }
 
 TEST(TfdsFolder, TakesANewerMajorNumberWhenItIsAllThereIs) {
   const TemporaryFolder folder;
-  const auto path = folder.path() / "eurosat/rgb/3.1.0";
-  std::filesystem::create_directories(path);
-  std::ofstream(path / "dataset_info.json")
-      << R"({"splits": [{"name": "train", "shardLengths": ["1"]}]})";
+  add_version(folder.path(), "3.1.0");
   EXPECT_EQ(open_tfds_folder(find_task("eurosat"), folder.path()).path.filename(), "3.1.0");
 }
 

@@ -9,6 +9,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cluster/sha256.h"
+#include "datasets/image.h"
+
 namespace marquee::datasets {
 
 inline std::filesystem::path shared_data() {
@@ -27,6 +30,10 @@ inline nlohmann::json read_json(const std::filesystem::path& file) {
 inline std::string read_bytes(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+inline std::string rgb_hash(const Image& image) {
+  return cluster::sha256_hex({reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()});
 }
 
 }  // namespace marquee::datasets

@@ -32,10 +32,6 @@ void expect_same_labels(const std::filesystem::path& data, const std::string& ta
   }
 }
 
-std::string rgb_hash(const Image& image) {
-  return cluster::sha256_hex({reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()});
-}
-
 class SmallSets : public testing::TestWithParam<const char*> {};
 
 TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {

@@ -9,6 +9,7 @@
 
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "tests/cluster/temporary_folder.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -16,24 +17,17 @@ namespace {
 // A folder of this test, removed afterwards, with a trainer written in sh.
 class TrainerProcessTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "trainer_XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   TrainerProcess start(const std::string& script, int threads = 1) {
-    const auto program = folder_ / "trainer";
+    const auto program = folder_.path() / "trainer";
     std::ofstream(program) << "#!/bin/sh\n" << script;
     chmod(program.c_str(), 0755);
     TrainerCommand command;
     command.program = program;
     command.threads = threads;
-    command.log_file = folder_ / "trainer.log";
+    command.log_file = folder_.path() / "trainer.log";
     return TrainerProcess(command);
   }
-  std::string log() const { return log_tail(folder_ / "trainer.log"); }
+  std::string log() const { return log_tail(folder_.path() / "trainer.log"); }
 
   // Waits at most 10 s for a message; nullopt when the trainer ended without one.
   static std::optional<TrainerMessage> next_message(TrainerProcess& trainer) {
@@ -48,7 +42,7 @@ class TrainerProcessTest : public testing::Test {
     for (int i = 0; i < 1000 && !trainer.try_wait(); ++i) usleep(10'000);
   }
 
-  std::filesystem::path folder_;
+  cluster::TemporaryFolder folder_;
 };
 
 TEST_F(TrainerProcessTest, GetsItsThreadsAndParentAndNoMpiVariables) {
@@ -124,7 +118,8 @@ TEST(FindTrainer, NamesTheVariableWhenItsProgramIsMissing) {
 }
 
 TEST(LogTail, KeepsTheLastLines) {
-  const std::filesystem::path file = testing::TempDir() + "log_tail_test";
+  const cluster::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "log";
   std::ofstream(file) << "one\ntwo\nthree\n";
   EXPECT_EQ(log_tail(file, 2), "two\nthree");
   EXPECT_EQ(log_tail(file, 9), "one\ntwo\nthree");

@@ -5,17 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
+#include "tests/cluster/temporary_folder.h"
 
 namespace marquee::workers {
 namespace {
 
 class Hdf5FileTest : public testing::Test {
  protected:
-  Hdf5FileTest() : folder_(std::filesystem::path(testing::TempDir()) / "hdf5_file_test") {
-    std::filesystem::create_directories(folder_);
-  }
-  ~Hdf5FileTest() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path file() const { return folder_ / "file.h5"; }
+  std::filesystem::path file() const { return folder_.path() / "file.h5"; }
 
   void write_sealed_file() const {
     Hdf5File h5 = Hdf5File::create(file());
@@ -31,7 +28,7 @@ class Hdf5FileTest : public testing::Test {
     stream.put(byte);
   }
 
-  std::filesystem::path folder_;
+  cluster::TemporaryFolder folder_;
 };
 
 TEST_F(Hdf5FileTest, ReadsBackTensorsOfEveryTypeAndShape) {

@@ -1,6 +1,5 @@
 #include "tests/workers/tiny_base.h"
 
-#include <cstdlib>
 #include <fstream>
 
 #include "datasets/dataset_hash.h"
@@ -13,17 +12,6 @@ namespace {
 constexpr std::uint64_t kSeed = 11;
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "marquee-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 BaseModel tiny_base() {
   BaseModel base;

@@ -4,22 +4,12 @@
 #include <filesystem>
 
 #include "experiments/run_config.h"
+#include "tests/cluster/temporary_folder.h"
 #include "workers/base_model.h"
 
 namespace marquee::workers {
 
-// A folder that is gone when the test is over.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using cluster::TemporaryFolder;
 
 BaseModel tiny_base();
 // Writes it to assets/tiny and returns it as it is read back (rounded to fp16).

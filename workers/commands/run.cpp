@@ -171,18 +171,19 @@ int run(RunConfig config, const po::variables_map& values) {
   const fs::path folder = experiments::attempt_dir(results, id, request.attempt);
   Terminal terminal(lease, values.count("quiet") != 0);
   LocalCommunicator alone;
+  const auto enter_the_end = [&] {
+    terminal.end();
+    ledger.finish_attempt(experiments::read_attempt(folder));
+    ledger.publish();
+  };
   RunOutcome outcome;
   try {
     outcome = RunExecutor(config.threads).execute(request, alone, terminal);
   } catch (const std::exception&) {
-    terminal.end();
-    ledger.finish_attempt(experiments::read_attempt(folder));
-    ledger.publish();
+    enter_the_end();
     throw;
   }
-  terminal.end();
-  ledger.finish_attempt(experiments::read_attempt(folder));
-  ledger.publish();
+  enter_the_end();
   if (!outcome.result) {
     std::cerr << "marquee: stopped after tuning step " << outcome.step
               << "; the same command goes on from there" << std::endl;

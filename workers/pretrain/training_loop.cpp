@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <numeric>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "workers/hdf5_file.h"
@@ -24,23 +23,19 @@ void read_map(const Hdf5File& file, const std::string& group, ParameterMap& map)
 }
 
 void save(const std::filesystem::path& path, const std::string& identity, const StageState& state) {
-  cluster::StagedFile staged(path);
-  Hdf5File file = Hdf5File::create(staged.staging_path());
-  write_map(file, "parameters", state.parameters);
-  write_map(file, "mu", state.adam.mu);
-  write_map(file, "nu", state.adam.nu);
-  write_map(file, "buffers", state.buffers);
-  file.write_tensor("losses", torch::tensor(at::ArrayRef<double>(state.losses), torch::kFloat64));
-  file.set_attribute("", "step", state.step);
-  file.set_attribute("", "identity", identity);
-  file.close();
-  seal_hdf5(staged.staging_path());
-  staged.commit();
+  write_sealed_hdf5(path, [&](Hdf5File& file) {
+    write_map(file, "parameters", state.parameters);
+    write_map(file, "mu", state.adam.mu);
+    write_map(file, "nu", state.adam.nu);
+    write_map(file, "buffers", state.buffers);
+    file.write_tensor("losses", torch::tensor(at::ArrayRef<double>(state.losses), torch::kFloat64));
+    file.set_attribute("", "step", state.step);
+    file.set_attribute("", "identity", identity);
+  });
 }
 
 void load(const std::filesystem::path& path, const std::string& identity, StageState& state) {
-  check_hdf5(path);
-  const Hdf5File file = Hdf5File::open_read(path);
+  const Hdf5File file = open_sealed_hdf5(path);
   if (file.string_attribute("", "identity") != identity) {
     cluster::throw_usage(
         path.string() +

@@ -48,8 +48,7 @@ Tensor test_features(const experiments::RunConfig& run, const BaseModel& base,
   const auto count = static_cast<std::int64_t>(dataset->size());
   if (std::filesystem::exists(file)) {
     try {
-      check_hdf5(file);
-      const Tensor features = Hdf5File::open_read(file).read_tensor("features");
+      const Tensor features = open_sealed_hdf5(file).read_tensor("features");
       if (features.dim() == 2 && features.size(0) == count &&
           features.size(1) == base.feature_config.dimension())
         return features;
@@ -68,16 +67,13 @@ Tensor test_features(const experiments::RunConfig& run, const BaseModel& base,
   }
   const Tensor features = at::cat(parts);
   cluster::create_directories_durably(cache);
-  cluster::StagedFile staged(file);
-  Hdf5File h5 = Hdf5File::create(staged.staging_path());
-  h5.set_attribute("", "description",
-                   "features of a task's test images, float32 [images, d], stored order");
-  h5.set_attribute("", "task", run.task);
-  h5.set_attribute("", "network_hash", base.network_hash);
-  h5.write_tensor("features", features);
-  h5.close();
-  seal_hdf5(staged.staging_path());
-  staged.commit();
+  write_sealed_hdf5(file, [&](Hdf5File& h5) {
+    h5.set_attribute("", "description",
+                     "features of a task's test images, float32 [images, d], stored order");
+    h5.set_attribute("", "task", run.task);
+    h5.set_attribute("", "network_hash", base.network_hash);
+    h5.write_tensor("features", features);
+  });
   return features;
 }
 
@@ -105,11 +101,7 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
           decode_vectors(base.tokenizer_config, base.tokenizer, quantised.vectors));
     }
     features.push_back(image_features(base.feature_config, base.features, images));
-    if (first < keep) {
-      for (datasets::Image& image :
-           to_images(images.narrow(0, 0, std::min(images.size(0), keep - first))))
-        oracle.images.push_back(std::move(image));
-    }
+    append_images(images, keep, oracle.images);
   }
   oracle.features = at::cat(features);
   oracle.labels = torch::empty({total}, torch::kInt64);

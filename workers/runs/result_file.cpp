@@ -91,8 +91,7 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
 }
 
 StoredResult read_result(const std::filesystem::path& path) {
-  check_hdf5(path);
-  const Hdf5File file = Hdf5File::open_read(path);
+  const Hdf5File file = open_sealed_hdf5(path);
   const json config = json::parse(file.read_string("config"), nullptr, /*allow_exceptions=*/false);
   StoredResult result{experiments::run_config_from_json(config), {}};
   if (file.has("trained")) list_tensors(file, "trained", "", result.trained);

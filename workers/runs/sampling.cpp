@@ -37,11 +37,7 @@ Samples generate(const experiments::RunConfig& run, const BaseModel& base, const
     const Tensor images = decode_ids(base.tokenizer_config, base.tokenizer, tokens.back());
     features.push_back(
         image_features(base.feature_config, base.features, rounded_to_levels(images)));
-    if (first < keep) {
-      for (datasets::Image& image :
-           to_images(images.narrow(0, 0, std::min(images.size(0), keep - first))))
-        samples.images.push_back(std::move(image));
-    }
+    append_images(images, keep, samples.images);
   }
   samples.tokens = at::cat(tokens);
   samples.features = at::cat(features);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
 #include "experiments/run_folder.h"
@@ -44,23 +43,20 @@ std::vector<std::pair<std::int64_t, fs::path>> checkpoints_in(const fs::path& fo
 
 void write_checkpoint(const fs::path& attempt_folder, const experiments::RunId& run,
                       const ParameterMap& trained, const TuningState& state) {
-  cluster::StagedFile staged(
-      attempt_folder / (std::string(kPrefix) + std::to_string(state.step) + std::string(kSuffix)));
-  Hdf5File file = Hdf5File::create(staged.staging_path());
-  file.set_attribute("", "description",
-                     "state of a run after `step` tuning steps: parameters, AdamW moments mu and "
-                     "nu, loss of each step");
-  file.set_attribute("", "run_id", run.text());
-  file.set_attribute("", "step", state.step);
-  for (const auto& [name, tensor] : trained) {
-    file.write_tensor("parameters/" + name, tensor);
-    file.write_tensor("mu/" + name, state.adam.mu.at(name));
-    file.write_tensor("nu/" + name, state.adam.nu.at(name));
-  }
-  file.write_tensor("losses", torch::tensor(at::ArrayRef<double>(state.losses), torch::kFloat64));
-  file.close();
-  seal_hdf5(staged.staging_path());
-  staged.commit();
+  const std::string name = std::string(kPrefix) + std::to_string(state.step) + std::string(kSuffix);
+  write_sealed_hdf5(attempt_folder / name, [&](Hdf5File& file) {
+    file.set_attribute("", "description",
+                       "state of a run after `step` tuning steps: parameters, AdamW moments mu and "
+                       "nu, loss of each step");
+    file.set_attribute("", "run_id", run.text());
+    file.set_attribute("", "step", state.step);
+    for (const auto& [key, tensor] : trained) {
+      file.write_tensor("parameters/" + key, tensor);
+      file.write_tensor("mu/" + key, state.adam.mu.at(key));
+      file.write_tensor("nu/" + key, state.adam.nu.at(key));
+    }
+    file.write_tensor("losses", torch::tensor(at::ArrayRef<double>(state.losses), torch::kFloat64));
+  });
   const auto all = checkpoints_in(attempt_folder);
   for (std::size_t i = kKept; i < all.size(); ++i) {
     std::error_code ignored;
@@ -70,8 +66,7 @@ void write_checkpoint(const fs::path& attempt_folder, const experiments::RunId& 
 
 void read_checkpoint(const fs::path& path, const experiments::RunId& run, ParameterMap& trained,
                      TuningState& state) {
-  check_hdf5(path);
-  const Hdf5File file = Hdf5File::open_read(path);
+  const Hdf5File file = open_sealed_hdf5(path);
   if (file.string_attribute("", "run_id") != run.text())
     cluster::throw_environment(path.string() + ": is a checkpoint of another run");
   // Everything is read before anything is changed.

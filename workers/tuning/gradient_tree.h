@@ -1,6 +1,6 @@
 // Sums whose bits do not depend on how many ranks share the work: micro-batches are added by a
 // pairwise tree in their order, ((0+1)+(2+3))+..., never by a running sum. Proven by
-// tests/workers/gradient_tree_test.cpp.
+// tests/workers/tuning_test.cpp.
 #pragma once
 
 #include <vector>

@@ -48,8 +48,7 @@ bool read_tokens(const std::filesystem::path& file, std::int64_t count, bool fli
                  const BaseModel& base, TokenSet& tokens) {
   if (!std::filesystem::exists(file)) return false;
   try {
-    check_hdf5(file);
-    const Hdf5File h5 = Hdf5File::open_read(file);
+    const Hdf5File h5 = open_sealed_hdf5(file);
     const std::int64_t side = base.transformer_config.tokens();
     const auto read = [&](const char* name) {
       const Tensor ids = h5.read_tensor(name).to(torch::kInt64);
@@ -90,18 +89,15 @@ TokenSet load_tokens(const experiments::RunConfig& run, const BaseModel& base,
   if (!read_tokens(file, static_cast<std::int64_t>(chosen.size()), flip, base, tokens)) {
     tokens = make_tokens(*dataset, chosen, flip, base, progress);
     cluster::create_directories_durably(cache);
-    cluster::StagedFile staged(file);
-    Hdf5File h5 = Hdf5File::create(staged.staging_path());
-    h5.set_attribute("", "description",
-                     "token ids of a few-shot set, int32 [images, positions] in raster order; "
-                     "'flipped' of the mirrored images");
-    h5.set_attribute("", "task", run.task);
-    h5.set_attribute("", "shots", run.shots);
-    h5.write_tensor("ids", tokens.ids.to(torch::kInt32), true);
-    if (flip) h5.write_tensor("flipped", tokens.flipped.to(torch::kInt32), true);
-    h5.close();
-    seal_hdf5(staged.staging_path());
-    staged.commit();
+    write_sealed_hdf5(file, [&](Hdf5File& h5) {
+      h5.set_attribute("", "description",
+                       "token ids of a few-shot set, int32 [images, positions] in raster order; "
+                       "'flipped' of the mirrored images");
+      h5.set_attribute("", "task", run.task);
+      h5.set_attribute("", "shots", run.shots);
+      h5.write_tensor("ids", tokens.ids.to(torch::kInt32), true);
+      if (flip) h5.write_tensor("flipped", tokens.flipped.to(torch::kInt32), true);
+    });
   }
   tokens.classes = task.num_classes;
   tokens.labels = torch::empty({static_cast<std::int64_t>(chosen.size())}, torch::kInt64);

@@ -18,12 +18,26 @@ PhiloxStream stream_of(const RunConfig& run, Purpose purpose, std::int64_t step,
   return {run.seed, purpose, static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(row)};
 }
 
-// Image at a place of the endless sequence of shuffled epochs.
-std::size_t image_at(const RunConfig& run, std::int64_t size, std::int64_t place) {
-  PhiloxStream stream = stream_of(run, Purpose::batch_order, place / size, 0);
-  return cluster::permutation(
-      stream, static_cast<std::size_t>(size))[static_cast<std::size_t>(place % size)];
-}
+// The endless sequence of shuffled epochs; an epoch is shuffled once for the places asked for in a
+// row.
+class EpochOrder {
+ public:
+  EpochOrder(const RunConfig& run, std::int64_t size) : run_(run), size_(size) {}
+
+  std::int64_t image_at(std::int64_t place) {
+    if (place / size_ != epoch_) {
+      epoch_ = place / size_;
+      PhiloxStream stream = stream_of(run_, Purpose::batch_order, epoch_, 0);
+      order_ = cluster::permutation(stream, static_cast<std::size_t>(size_));
+    }
+    return static_cast<std::int64_t>(order_[static_cast<std::size_t>(place % size_)]);
+  }
+
+ private:
+  const RunConfig& run_;
+  std::int64_t size_, epoch_ = -1;
+  std::vector<std::size_t> order_;
+};
 
 // Gradients of the trained tensors and the loss behind them, in one flat tensor.
 Tensor flat_gradient(const ParameterMap& trained, const Tensor& loss) {
@@ -46,12 +60,12 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
   TuningBatch batch;
   Tensor scores = torch::empty({count, positions});
   if (length > 0 && run.dropout > 0) batch.dropout = torch::empty({count, length, width});
+  EpochOrder order(run, tokens.size());
   std::vector<Tensor> targets;
   std::vector<std::int64_t> labels, counts;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = first + i;
-    const auto image =
-        static_cast<std::int64_t>(image_at(run, tokens.size(), step * run.batch + row));
+    const std::int64_t image = order.image_at(step * run.batch + row);
     const bool mirrored =
         tokens.flipped.defined() && stream_of(run, Purpose::flip, step, row).below(2) == 1;
     targets.push_back((mirrored ? tokens.flipped : tokens.ids)[image]);
