@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cluster/error.h"
+#include "cluster/failpoint.h"
 
 namespace marquee::cluster {
 namespace {
@@ -80,12 +81,15 @@ StagedFile::~StagedFile() {
 }
 
 void StagedFile::commit() {
+  failpoint("file.written");
   sync_file(staging_);
+  failpoint("file.synced");
   std::error_code error;
   std::filesystem::rename(staging_, final_, error);
   if (error)
     throw_environment(final_.string() + ": cannot be put in place (" + error.message() + ")");
   committed_ = true;
+  failpoint("file.renamed");
   sync_directory(folder_of(final_));
 }
 

@@ -1,5 +1,8 @@
 #include "experiments/ledger.h"
 
+#include <type_traits>
+#include <unordered_map>
+
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -22,13 +25,29 @@ std::string text_of(const json& value) {
   return value.is_null() ? "" : value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void bind_or_null(SQLite::Statement& statement, int index, bool present, const auto& value) {
-  if (present) {
-    statement.bind(index, value);
-  } else {
-    statement.bind(index);
+// A prepared statement in use: it is reset and its values are cleared afterwards, so that it holds
+// no read transaction open and can be used again.
+class Use {
+ public:
+  explicit Use(SQLite::Statement& statement) : statement_(statement) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    statement_.tryReset();
+    statement_.clearBindings();  // always succeeds
   }
-}
+  void bind(int index, const auto& value) const { statement_.bind(index, value); }
+  // NULL unless `present`.
+  void bind_if(bool present, int index, const auto& value) const {
+    if (present) statement_.bind(index, value);
+  }
+  void exec() const { statement_.exec(); }
+  bool executeStep() const { return statement_.executeStep(); }
+  SQLite::Column getColumn(int index) const { return statement_.getColumn(index); }
+
+ private:
+  SQLite::Statement& statement_;
+};
 
 }  // namespace
 
@@ -36,11 +55,38 @@ struct Ledger::State {
   fs::path results;
   std::uint64_t epoch;
   SQLite::Database database;
+  std::unordered_map<const char*, SQLite::Statement>
+      statements;  // by their text, which is constant
+  bool in_batch = false;
 
   State(fs::path folder, std::uint64_t holder)
       : results(std::move(folder)),
         epoch(holder),
         database((results / kLedgerFile).string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
+
+  // Compiled once for each text.
+  Use prepared(const char* sql) {
+    const auto known = statements.find(sql);
+    if (known != statements.end()) return Use(known->second);
+    return Use(statements.emplace(sql, SQLite::Statement(database, sql)).first->second);
+  }
+
+  // `work` as one transaction, or as a part of the batch that is open.
+  template <typename Work>
+  auto transaction(Work work) {
+    return guarded([&] {
+      if (in_batch) return work();
+      SQLite::Transaction own(database);
+      if constexpr (std::is_void_v<decltype(work())>) {
+        work();
+        own.commit();
+      } else {
+        auto result = work();
+        own.commit();
+        return result;
+      }
+    });
+  }
 
   // Runs `work`, turning SQLite's errors into ours with the file's name.
   template <typename Work>
@@ -62,11 +108,11 @@ struct Ledger::State {
 
   void enter_run(const RunConfig& run) {
     const bool prompt = run.method == "prompt";
-    SQLite::Statement insert(database,
-                             "INSERT INTO runs (run_id, task, shots, method, seed, base, profile, "
-                             "protocol, prompt_kind, prompt_length, factors, conditions, "
-                             "marquee, steps, learning_rate, config) VALUES "
-                             "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO NOTHING");
+    const Use insert = prepared(
+        "INSERT INTO runs (run_id, task, shots, method, seed, base, profile, "
+        "protocol, prompt_kind, prompt_length, factors, conditions, "
+        "marquee, steps, learning_rate, config) VALUES "
+        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO NOTHING");
     int at = 0;
     insert.bind(++at, run_id(run).text());
     insert.bind(++at, run.task);
@@ -76,28 +122,28 @@ struct Ledger::State {
     insert.bind(++at, run.base);
     insert.bind(++at, run.profile);
     insert.bind(++at, run.protocol);
-    bind_or_null(insert, ++at, prompt, run.prompt_kind);
-    bind_or_null(insert, ++at, prompt, run.prompt_length);
-    bind_or_null(insert, ++at, prompt, run.factors);
-    bind_or_null(insert, ++at, prompt, run.conditions);
-    bind_or_null(insert, ++at, prompt, run.marquee);
-    bind_or_null(insert, ++at, trains(run), run.steps);
-    bind_or_null(insert, ++at, trains(run), run.learning_rate);
+    insert.bind_if(prompt, ++at, run.prompt_kind);
+    insert.bind_if(prompt, ++at, run.prompt_length);
+    insert.bind_if(prompt, ++at, run.factors);
+    insert.bind_if(prompt, ++at, run.conditions);
+    insert.bind_if(prompt, ++at, run.marquee);
+    insert.bind_if(trains(run), ++at, run.steps);
+    insert.bind_if(trains(run), ++at, run.learning_rate);
     insert.bind(++at, to_json(run).dump());
     insert.exec();
   }
   // From the attempts: done if one is, running if one of this epoch is, failed if all ended, else
   // pending.
   void refresh_status(const std::string& run) {
-    SQLite::Statement update(database,
-                             "UPDATE runs SET status = CASE"
-                             " WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id "
-                             "AND a.status = 'done') THEN 'done'"
-                             " WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id "
-                             "AND a.status = 'running') THEN 'running'"
-                             " WHEN (SELECT a.status FROM attempts a WHERE a.run_id = runs.run_id "
-                             "ORDER BY a.attempt DESC LIMIT 1) = 'failed' THEN 'failed'"
-                             " ELSE 'pending' END WHERE run_id = ?");
+    const Use update = prepared(
+        "UPDATE runs SET status = CASE"
+        " WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id "
+        "AND a.status = 'done') THEN 'done'"
+        " WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id "
+        "AND a.status = 'running') THEN 'running'"
+        " WHEN (SELECT a.status FROM attempts a WHERE a.run_id = runs.run_id "
+        "ORDER BY a.attempt DESC LIMIT 1) = 'failed' THEN 'failed'"
+        " ELSE 'pending' END WHERE run_id = ?");
     update.bind(1, run);
     update.exec();
   }
@@ -138,14 +184,12 @@ Ledger Ledger::open(const fs::path& results, std::uint64_t epoch) {
 }
 
 void Ledger::register_run(const RunConfig& run) {
-  state_->guarded([&] { state_->enter_run(run); });
+  state_->transaction([&] { state_->enter_run(run); });
 }
 
 void Ledger::register_sweep(const SweepFile& sweep) {
-  state_->guarded([&] {
-    SQLite::Transaction transaction(state_->database);
-    SQLite::Statement insert(
-        state_->database,
+  state_->transaction([&] {
+    const Use insert = state_->prepared(
         "INSERT INTO sweeps (sweep, file, file_sha256, registered) VALUES (?,?,?,?)"
         " ON CONFLICT (sweep) DO UPDATE SET file = excluded.file, file_sha256 = "
         "excluded.file_sha256");
@@ -157,8 +201,7 @@ void Ledger::register_sweep(const SweepFile& sweep) {
     int position = 0;
     for (const RunConfig& run : sweep.runs) {
       state_->enter_run(run);
-      SQLite::Statement link(
-          state_->database,
+      const Use link = state_->prepared(
           "INSERT INTO sweep_runs (sweep, run_id, position) VALUES (?,?,?)"
           " ON CONFLICT (sweep, run_id) DO UPDATE SET position = excluded.position");
       link.bind(1, sweep.name);
@@ -166,32 +209,30 @@ void Ledger::register_sweep(const SweepFile& sweep) {
       link.bind(3, position++);
       link.exec();
     }
-    transaction.commit();
   });
 }
 
 bool Ledger::has_run(const std::string& run_id) const {
   return state_->guarded([&] {
-    SQLite::Statement query(state_->database, "SELECT 1 FROM runs WHERE run_id = ?");
+    const Use query = state_->prepared("SELECT 1 FROM runs WHERE run_id = ?");
     query.bind(1, run_id);
     return query.executeStep();
   });
 }
 
 int Ledger::start_attempt(const RunId& run, const std::string& host, int slot) {
-  return state_->guarded([&] {
-    SQLite::Transaction transaction(state_->database);
-    SQLite::Statement last(state_->database,
-                           "SELECT coalesce(max(attempt), 0) FROM attempts WHERE run_id = ?");
+  return state_->transaction([&] {
+    const Use last =
+        state_->prepared("SELECT coalesce(max(attempt), 0) FROM attempts WHERE run_id = ?");
     last.bind(1, run.text());
     last.executeStep();
     int attempt = last.getColumn(0).getInt();
     for (const int number : attempt_numbers(run_dir(state_->results, run)))
       attempt = std::max(attempt, number);
     ++attempt;
-    SQLite::Statement insert(state_->database,
-                             "INSERT INTO attempts (run_id, attempt, epoch, status, started, host, "
-                             "slot) VALUES (?,?,?,'running',?,?,?)");
+    const Use insert = state_->prepared(
+        "INSERT INTO attempts (run_id, attempt, epoch, status, started, host, "
+        "slot) VALUES (?,?,?,'running',?,?,?)");
     insert.bind(1, run.text());
     insert.bind(2, attempt);
     insert.bind(3, static_cast<std::int64_t>(state_->epoch));
@@ -200,35 +241,33 @@ int Ledger::start_attempt(const RunId& run, const std::string& host, int slot) {
     insert.bind(6, slot);
     insert.exec();
     state_->refresh_status(run.text());
-    transaction.commit();
     return attempt;
   });
 }
 
 void Ledger::finish_attempt(const AttemptRecord& record) {
-  state_->guarded([&] {
-    SQLite::Transaction transaction(state_->database);
+  state_->transaction([&] {
     const bool failed = !record.cause.kind.empty();
     const ResultRecord result = record.result.value_or(ResultRecord{});
     const bool done = record.result.has_value();
-    SQLite::Statement insert(state_->database,
-                             "INSERT INTO attempts (run_id, attempt, epoch, status, started, "
-                             "ended, host, cause_kind, cause_message, exit_code, signal, log_tail,"
-                             " trainable_parameters, seconds, result_sha256, prompt_sha256, "
-                             "tokens_sha256, class_prior, fingerprint, provenance)"
-                             " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT "
-                             "(run_id, attempt) DO UPDATE SET"
-                             " status = excluded.status, started = excluded.started, ended = "
-                             "excluded.ended, host = excluded.host,"
-                             " cause_kind = excluded.cause_kind, cause_message = "
-                             "excluded.cause_message, exit_code = excluded.exit_code,"
-                             " signal = excluded.signal, log_tail = excluded.log_tail, "
-                             "trainable_parameters = excluded.trainable_parameters,"
-                             " seconds = excluded.seconds, result_sha256 = excluded.result_sha256, "
-                             "prompt_sha256 = excluded.prompt_sha256,"
-                             " tokens_sha256 = excluded.tokens_sha256, class_prior = "
-                             "excluded.class_prior, fingerprint = excluded.fingerprint,"
-                             " provenance = excluded.provenance WHERE attempts.status = 'running'");
+    const Use insert = state_->prepared(
+        "INSERT INTO attempts (run_id, attempt, epoch, status, started, "
+        "ended, host, cause_kind, cause_message, exit_code, signal, log_tail,"
+        " trainable_parameters, seconds, result_sha256, prompt_sha256, "
+        "tokens_sha256, class_prior, fingerprint, provenance)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT "
+        "(run_id, attempt) DO UPDATE SET"
+        " status = excluded.status, started = excluded.started, ended = "
+        "excluded.ended, host = excluded.host,"
+        " cause_kind = excluded.cause_kind, cause_message = "
+        "excluded.cause_message, exit_code = excluded.exit_code,"
+        " signal = excluded.signal, log_tail = excluded.log_tail, "
+        "trainable_parameters = excluded.trainable_parameters,"
+        " seconds = excluded.seconds, result_sha256 = excluded.result_sha256, "
+        "prompt_sha256 = excluded.prompt_sha256,"
+        " tokens_sha256 = excluded.tokens_sha256, class_prior = "
+        "excluded.class_prior, fingerprint = excluded.fingerprint,"
+        " provenance = excluded.provenance WHERE attempts.status = 'running'");
     int at = 0;
     insert.bind(++at, record.run_id);
     insert.bind(++at, record.attempt);
@@ -237,30 +276,29 @@ void Ledger::finish_attempt(const AttemptRecord& record) {
     insert.bind(++at, record.started);
     insert.bind(++at, record.ended);
     insert.bind(++at, record.host);
-    bind_or_null(insert, ++at, failed, record.cause.kind);
-    bind_or_null(insert, ++at, failed, record.cause.message);
-    bind_or_null(insert, ++at, failed && record.cause.exit_code >= 0, record.cause.exit_code);
-    bind_or_null(insert, ++at, failed && record.cause.signal > 0, record.cause.signal);
-    bind_or_null(insert, ++at, failed, record.cause.log_tail);
-    bind_or_null(insert, ++at, done, result.trainable_parameters);
-    bind_or_null(insert, ++at, done, result.seconds);
-    bind_or_null(insert, ++at, done, result.result_sha256);
-    bind_or_null(insert, ++at, done && !result.prompt_sha256.empty(), result.prompt_sha256);
-    bind_or_null(insert, ++at, done && !result.tokens_sha256.empty(), result.tokens_sha256);
-    bind_or_null(insert, ++at, done, text_of(result.class_prior));
-    bind_or_null(insert, ++at, done, text_of(result.fingerprint));
-    bind_or_null(insert, ++at, done, text_of(result.provenance));
+    insert.bind_if(failed, ++at, record.cause.kind);
+    insert.bind_if(failed, ++at, record.cause.message);
+    insert.bind_if(failed && record.cause.exit_code >= 0, ++at, record.cause.exit_code);
+    insert.bind_if(failed && record.cause.signal > 0, ++at, record.cause.signal);
+    insert.bind_if(failed, ++at, record.cause.log_tail);
+    insert.bind_if(done, ++at, result.trainable_parameters);
+    insert.bind_if(done, ++at, result.seconds);
+    insert.bind_if(done, ++at, result.result_sha256);
+    insert.bind_if(done && !result.prompt_sha256.empty(), ++at, result.prompt_sha256);
+    insert.bind_if(done && !result.tokens_sha256.empty(), ++at, result.tokens_sha256);
+    insert.bind_if(done, ++at, text_of(result.class_prior));
+    insert.bind_if(done, ++at, text_of(result.fingerprint));
+    insert.bind_if(done, ++at, text_of(result.provenance));
     insert.exec();
     for (const MetricValue& metric : result.metrics) {
-      SQLite::Statement row(
-          state_->database,
+      const Use row = state_->prepared(
           "INSERT INTO metrics (run_id, metric, value, standard_error, n_generated, n_reference, "
           "protocol, network_hash)"
           " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (run_id, metric, protocol) DO NOTHING");
       row.bind(1, record.run_id);
       row.bind(2, metric.metric);
       row.bind(3, metric.value);
-      bind_or_null(row, 4, metric.standard_error.has_value(), metric.standard_error.value_or(0));
+      row.bind_if(metric.standard_error.has_value(), 4, metric.standard_error.value_or(0));
       row.bind(5, metric.n_generated);
       row.bind(6, metric.n_reference);
       row.bind(7, metric.protocol);
@@ -268,20 +306,18 @@ void Ledger::finish_attempt(const AttemptRecord& record) {
       row.exec();
     }
     state_->refresh_status(record.run_id);
-    transaction.commit();
   });
 }
 
 void Ledger::add_event(const std::string& kind, const std::string& run_id,
                        const std::string& text) {
   state_->guarded([&] {
-    SQLite::Statement insert(
-        state_->database,
-        "INSERT INTO events (time, epoch, kind, run_id, text) VALUES (?,?,?,?,?)");
+    const Use insert =
+        state_->prepared("INSERT INTO events (time, epoch, kind, run_id, text) VALUES (?,?,?,?,?)");
     insert.bind(1, cluster::utc_now());
     insert.bind(2, static_cast<std::int64_t>(state_->epoch));
     insert.bind(3, kind);
-    bind_or_null(insert, 4, !run_id.empty(), run_id);
+    insert.bind_if(!run_id.empty(), 4, run_id);
     insert.bind(5, text);
     insert.exec();
   });
@@ -289,11 +325,11 @@ void Ledger::add_event(const std::string& kind, const std::string& run_id,
 
 std::vector<RunState> Ledger::states(const std::string& sweep) const {
   return state_->guarded([&] {
-    SQLite::Statement query(state_->database,
-                            "SELECT r.run_id, r.status, (SELECT count(*) FROM attempts a WHERE "
-                            "a.run_id = r.run_id) FROM runs r"
-                            " LEFT JOIN sweep_runs s ON s.run_id = r.run_id AND s.sweep = ?1 WHERE "
-                            "?1 = '' OR s.sweep = ?1 ORDER BY s.position, r.run_id");
+    const Use query = state_->prepared(
+        "SELECT r.run_id, r.status, (SELECT count(*) FROM attempts a WHERE "
+        "a.run_id = r.run_id) FROM runs r"
+        " LEFT JOIN sweep_runs s ON s.run_id = r.run_id AND s.sweep = ?1 WHERE "
+        "?1 = '' OR s.sweep = ?1 ORDER BY s.position, r.run_id");
     query.bind(1, sweep);
     std::vector<RunState> states;
     while (query.executeStep())
@@ -305,9 +341,9 @@ std::vector<RunState> Ledger::states(const std::string& sweep) const {
 
 std::vector<std::pair<std::string, int>> Ledger::stale_attempts() const {
   return state_->guarded([&] {
-    SQLite::Statement query(state_->database,
-                            "SELECT run_id, attempt FROM attempts WHERE status = 'running' AND "
-                            "epoch < ? ORDER BY run_id, attempt");
+    const Use query = state_->prepared(
+        "SELECT run_id, attempt FROM attempts WHERE status = 'running' AND "
+        "epoch < ? ORDER BY run_id, attempt");
     query.bind(1, static_cast<std::int64_t>(state_->epoch));
     std::vector<std::pair<std::string, int>> attempts;
     while (query.executeStep())
@@ -318,8 +354,7 @@ std::vector<std::pair<std::string, int>> Ledger::stale_attempts() const {
 
 bool Ledger::attempt_ended(const std::string& run_id, int attempt) const {
   return state_->guarded([&] {
-    SQLite::Statement query(
-        state_->database,
+    const Use query = state_->prepared(
         "SELECT 1 FROM attempts WHERE run_id = ? AND attempt = ? AND status <> 'running'");
     query.bind(1, run_id);
     query.bind(2, attempt);
@@ -327,11 +362,23 @@ bool Ledger::attempt_ended(const std::string& run_id, int attempt) const {
   });
 }
 
+void Ledger::begin_batch() {
+  MARQUEE_CHECK(!state_->in_batch, "a batch in a batch");
+  state_->guarded([&] { state_->prepared("BEGIN").exec(); });
+  state_->in_batch = true;
+}
+
+void Ledger::commit_batch() {
+  MARQUEE_CHECK(state_->in_batch, "no batch to commit");
+  state_->guarded([&] { state_->prepared("COMMIT").exec(); });
+  state_->in_batch = false;
+}
+
 void Ledger::publish() {
   const fs::path target = state_->results / kPublishedFile;
   cluster::StagedFile staged(target);
   state_->guarded([&] {
-    SQLite::Statement copy(state_->database, "VACUUM INTO ?");
+    const Use copy = state_->prepared("VACUUM INTO ?");
     copy.bind(1, staged.staging_path().string());
     copy.exec();
   });

@@ -49,6 +49,11 @@ class Ledger {
   // Whether this attempt has been entered as ended.
   bool attempt_ended(const std::string& run_id, int attempt) const;
 
+  // Everything entered between these two is one transaction with one sync: nothing of it is durable
+  // before commit_batch returns. A batch that is not committed is undone when the ledger closes.
+  void begin_batch();
+  void commit_batch();
+
   // Writes results.sqlite: VACUUM INTO aside, synced, mode 0444, renamed.
   void publish();
 

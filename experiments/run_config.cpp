@@ -132,29 +132,26 @@ json to_json(const RunConfig& run) {
   return content;
 }
 
-RunConfig run_config_from_json(const json& content) {
-  if (!content.is_object()) cluster::throw_usage("a run must be an object of keys and values");
-  RunConfig run;
-  std::size_t known = 0;
-  visit_keys(run, [&](const char* key, auto& value, Reader) {
-    const auto found = content.find(key);
-    if (found == content.end()) return;
-    ++known;
+void set_value(RunConfig& run, const std::string& key, const json& value) {
+  bool known = false;
+  visit_keys(run, [&](const char* name, auto& member, Reader) {
+    if (key != name) return;
+    known = true;
     try {
-      read_value(*found, value);
+      read_value(value, member);
     } catch (const std::exception& error) {
-      cluster::throw_usage("run key '" + std::string(key) + "' has the value " + found->dump() +
+      cluster::throw_usage("run key '" + key + "' has the value " + value.dump() +
                            " of the wrong type: " + error.what());
     }
   });
-  if (known != content.size()) {
-    const std::vector<std::string> names = key_names();
-    for (const auto& [key, value] : content.items()) {
-      if (std::find(names.begin(), names.end(), key) == names.end()) {
-        cluster::throw_usage("unknown run key '" + key + "'" + cluster::did_you_mean(key, names));
-      }
-    }
-  }
+  if (!known)
+    cluster::throw_usage("unknown run key '" + key + "'" + cluster::did_you_mean(key, key_names()));
+}
+
+RunConfig run_config_from_json(const json& content) {
+  if (!content.is_object()) cluster::throw_usage("a run must be an object of keys and values");
+  RunConfig run;
+  for (const auto& [key, value] : content.items()) set_value(run, key, value);
   return run;
 }
 
@@ -216,11 +213,12 @@ void check_run(const RunConfig& run) {
 }
 
 std::string canonical_form(const RunConfig& run) {
+  static const json defaults = to_json(RunConfig{});
   json content = json::object();
-  const json defaults = to_json(RunConfig{});
   visit_keys(run, [&](const char* key, const auto& value, Reader reader) {
-    const json entry = value;
-    if (reads(reader, run) && entry != defaults.at(key)) content[key] = entry;
+    if (!reads(reader, run)) return;
+    json entry = value;
+    if (entry != defaults.at(key)) content[key] = std::move(entry);
   });
   return content.dump();
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cluster/error.h"
+#include "cluster/failpoint.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
@@ -19,10 +20,11 @@ HostFacts facts_of_this_host() {
   return {cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
 }
 
-// Sleeps until the trainer says something, at most `milliseconds`.
-void doze(const std::optional<TrainerProcess>& trainer, int milliseconds) {
+// Sleeps until the trainer says something, at most `seconds`.
+void doze(const std::optional<TrainerProcess>& trainer, double seconds) {
   pollfd waiting{trainer ? trainer->fd() : -1, POLLIN, 0};
-  poll(&waiting, 1, milliseconds);
+  const timespec longest{0, static_cast<long>(seconds * 1e9)};
+  ppoll(&waiting, 1, &longest, nullptr);
   // A channel at its end is always readable: never spin on it.
   if (trainer && trainer->channel_closed()) usleep(5'000);
 }
@@ -38,7 +40,7 @@ int Agent::run() {
   while (!exit_code_) {
     session_.progress();
     while (auto received = session_.try_receive()) {
-      last_heard_ = cluster::monotonic_seconds();
+      last_busy_ = last_heard_ = cluster::monotonic_seconds();
       handle(parse_coordinator_message(received->second));
     }
     look_after_trainer();
@@ -54,7 +56,9 @@ int Agent::run() {
                                  std::to_string(static_cast<int>(kCoordinatorSilenceSeconds)) +
                                  " s");
     }
-    doze(trainer_, kLoopSleepMilliseconds);
+    // An assignment follows soon after a result.
+    const bool expecting = !work_ && welcome_ && now - last_busy_ < kBusySeconds;
+    doze(trainer_, expecting ? kBusyNapSeconds : kIdleNapSeconds);
   }
   if (trainer_) trainer_->end(kTrainerStopSeconds);
   trainer_.reset();
@@ -72,6 +76,7 @@ void Agent::send(const AgentMessage& message) {
 void Agent::handle(const CoordinatorMessage& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) {
     welcome_ = *welcome;
+    cluster::failpoint("agent.welcomed");
   } else if (const auto* assignment = std::get_if<Assignment>(&message)) {
     if (!welcome_ || assignment->epoch != welcome_->epoch) {
       cluster::log_warning(kArea, "assignment of another epoch refused");
@@ -88,6 +93,7 @@ void Agent::handle(const CoordinatorMessage& message) {
 
 void Agent::begin(const Assignment& assignment) {
   work_ = Work{assignment, cluster::utc_now()};
+  cluster::failpoint("agent.assigned");
   const int threads = assignment.run.threads;
   try {
     if (trainer_ && (trainer_->threads() != threads || trainer_->try_wait())) {
@@ -96,7 +102,12 @@ void Agent::begin(const Assignment& assignment) {
     }
     if (!trainer_) {
       TrainerCommand command;
-      command.program = find_trainer();
+      if (welcome_->simulation) {
+        command.program = cluster::executable_path();
+        command.verb = "simulate-trainer";
+      } else {
+        command.program = find_trainer();
+      }
       command.threads = threads;
       command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
       command.gpu = welcome_->slot.gpu;
@@ -107,6 +118,7 @@ void Agent::begin(const Assignment& assignment) {
     }
     trainer_->send(trainer_run_request(assignment, *welcome_));
     trainer_->expect_within(kTrainerStartSeconds, cluster::monotonic_seconds());
+    cluster::failpoint("agent.trainer_told");
   } catch (const cluster::Error& error) {
     if (trainer_) {
       lose_trainer("crash", error.what());
@@ -173,8 +185,19 @@ void Agent::handle(const TrainerMessage& message) {
     trainer_->expect_within(progress->deadline_seconds, now);
     send(RunProgress{welcome_->epoch, progress->run_id, progress->attempt, progress->phase,
                      progress->step, progress->total});
+    cluster::failpoint("agent.progress");
   } else if (const auto* done = std::get_if<TrainerDone>(&message)) {
-    if (!stale(*done)) seal("done", "protocol", "the trainer said done but sealed no result");
+    if (stale(*done)) return;
+    const bool simulated = welcome_->simulation.has_value();
+    if (simulated && !welcome_->simulation->files && done->result) {
+      end_without_files(*done->result);
+    } else {
+      seal("done", "protocol", "the trainer said done but sealed no result");
+    }
+    if (simulated && welcome_->simulation->process_per_run) {
+      trainer_->end(kTrainerStopSeconds);
+      trainer_.reset();
+    }
   } else if (const auto* failed = std::get_if<TrainerFailed>(&message)) {
     if (!stale(*failed)) seal("failed", failed->kind, failed->message);
   } else if (const auto* interrupted = std::get_if<TrainerInterrupted>(&message)) {
@@ -202,6 +225,7 @@ void Agent::lose_trainer(const std::string& kind, const std::string& message) {
 
 void Agent::seal(const std::string& status, const std::string& kind, const std::string& message,
                  const cluster::ExitStatus& exit) {
+  cluster::failpoint("agent.before_seal");
   const Assignment assignment = work_->assignment;
   const std::string started = work_->started;
   work_.reset();
@@ -215,7 +239,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
                       record.epoch == assignment.epoch;
     const bool final_done = record.status == "done" && record.result.has_value();
     if (same && (final_done || (status != "done" && record.status == status))) {
-      send(AttemptEnded{welcome_->epoch, record});
+      end_with(record);
       return;
     }
   } catch (const cluster::Error&) {
@@ -240,7 +264,27 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   } catch (const cluster::Error& error) {
     cluster::log_error(kArea, std::string("attempt record not written: ") + error.what());
   }
+  end_with(record);
+}
+
+void Agent::end_without_files(const experiments::ResultRecord& result) {
+  experiments::AttemptRecord record;
+  record.run_id = work_->assignment.run_id;
+  record.attempt = work_->assignment.attempt;
+  record.epoch = work_->assignment.epoch;
+  record.status = "done";
+  record.started = work_->started;
+  record.ended = cluster::utc_now();
+  record.host = facts_.host;
+  record.result = result;
+  work_.reset();
+  end_with(record);
+}
+
+void Agent::end_with(const experiments::AttemptRecord& record) {
+  last_busy_ = cluster::monotonic_seconds();
   send(AttemptEnded{welcome_->epoch, record});
+  cluster::failpoint("agent.sealed");
 }
 
 void Agent::forward_signals() {

@@ -42,6 +42,9 @@ class Agent {
   // written here from the cause.
   void seal(const std::string& status, const std::string& kind, const std::string& message,
             const cluster::ExitStatus& exit = {});
+  // The current attempt of a simulation that keeps no files.
+  void end_without_files(const experiments::ResultRecord& result);
+  void end_with(const experiments::AttemptRecord& record);
   // The trainer is dead or must not be trusted: what that means for the current attempt.
   void lose_trainer(const std::string& kind, const std::string& message);
   void forward_signals();
@@ -54,6 +57,7 @@ class Agent {
   std::optional<int> exit_code_;
   double last_alive_sent_ = 0.0;
   double last_heard_ = 0.0;
+  double last_busy_ = 0.0;  // last message from the coordinator or end of an attempt
   int signals_forwarded_ = 0;
 };
 

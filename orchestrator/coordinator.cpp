@@ -10,6 +10,7 @@
 #include "analysis/report/comparison.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/failpoint.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
@@ -47,7 +48,11 @@ double share_of(const RunProgress& progress) {
 
 PreparedSweep prepare_sweep(const SweepOptions& options) {
   PreparedSweep prepared;
-  prepared.sweep = experiments::load_sweep(options.file);
+  prepared.sweep = experiments::load_sweep(options.file, options.subset);
+  if (options.simulate) {
+    experiments::mark_simulated(prepared.sweep);
+    return prepared;
+  }
   prepared.assets = experiments::find_assets_dir(options.assets);
   if (!options.data.empty()) {
     if (!std::filesystem::is_directory(options.data)) {
@@ -97,7 +102,7 @@ int Coordinator::run() {
 
 int Coordinator::run_sweep() {
   PreparedSweep prepared = prepare_sweep(options_);
-  find_trainer();
+  if (!options_.simulate) find_trainer();
   gather_agents(threads_of(prepared.sweep));
   open_ledger(prepared);
   work();
@@ -120,7 +125,7 @@ void Coordinator::gather_agents(int threads) {
                                  std::to_string(wanted) + " agents reported within " +
                                  std::to_string(static_cast<int>(kHelloSeconds)) + " s");
     }
-    usleep(kLoopSleepMilliseconds * 1000);
+    nap(cluster::monotonic_seconds());
   }
   std::map<int, HostFacts> facts;
   for (const auto& [rank, agent] : agents_) facts[rank] = agent.facts;
@@ -134,11 +139,14 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
   const std::filesystem::path results = std::filesystem::canonical(options_.out);
   options_.out = results;
   lease_.emplace(cluster::Lease::acquire(results, {}));
+  cluster::failpoint("coordinator.lease_taken");
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
   sweep_ = prepared.sweep;
   ledger_->register_sweep(sweep_);
+  cluster::failpoint("coordinator.registered");
   experiments::recover(*ledger_, results);
+  cluster::failpoint("coordinator.recovered");
 
   scheduler_.emplace(plan_runs(sweep_.runs));
   for (const experiments::RunConfig& run : sweep_.runs) {
@@ -156,11 +164,14 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
               << results.string() << std::endl;
   }
   const std::string data = prepared.data.string();
-  const std::string assets = std::filesystem::canonical(prepared.assets).string();
+  const std::string assets =
+      prepared.assets.empty() ? "" : std::filesystem::canonical(prepared.assets).string();
+  std::optional<experiments::Simulation> simulation;
+  if (options_.simulate) simulation = sweep_.simulation;
   const double now = cluster::monotonic_seconds();
   for (auto& [rank, agent] : agents_) {
     agent.last_heard = now;
-    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets});
+    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation});
   }
 }
 
@@ -176,7 +187,7 @@ void Coordinator::work() {
       stopping_ = cluster::stop_signal();
       begin_stop();
     }
-    if (stopping_ == 0) assign();
+    enter_news();
     keep_alive(now);
     publish_when_due(now);
     show_progress(now, false);
@@ -185,8 +196,13 @@ void Coordinator::work() {
     if (cluster::stop_signal_count() > 1)
       return;  // asked again: leave what runs to the next command
     if (getppid() != parent) cluster::throw_environment("mpirun has gone");
-    usleep(kLoopSleepMilliseconds * 1000);
+    nap(now);
   }
+}
+
+void Coordinator::nap(double now) const {
+  const bool busy = now - last_busy_ < kBusySeconds;
+  usleep(static_cast<useconds_t>((busy ? kBusyNapSeconds : kIdleNapSeconds) * 1e6));
 }
 
 void Coordinator::receive() {
@@ -204,11 +220,11 @@ void Coordinator::handle(int rank, const AgentMessage& message) {
   const auto found = agents_.find(rank);
   if (found == agents_.end()) return;  // nothing counts before hello
   AgentState& agent = found->second;
-  agent.last_heard = now;
+  agent.last_heard = last_busy_ = now;
   if (const auto* progress = std::get_if<RunProgress>(&message)) {
     take_progress(agent, *progress);
   } else if (const auto* ended = std::get_if<AttemptEnded>(&message)) {
-    take_end(rank, agent, *ended);
+    ended_.emplace_back(rank, *ended);
   } else if (const auto* request = std::get_if<StopRequest>(&message)) {
     if (stopping_ == 0) {
       stopping_ = request->signal == SIGINT ? SIGINT : SIGTERM;
@@ -225,7 +241,27 @@ void Coordinator::take_progress(AgentState& agent, const RunProgress& progress) 
   agent.running->share = share_of(progress);
 }
 
-void Coordinator::take_end(int rank, AgentState& agent, const AttemptEnded& ended) {
+void Coordinator::enter_news() {
+  const bool may_start = stopping_ == 0 && scheduler_->counts().waiting > 0 &&
+                         std::any_of(agents_.begin(), agents_.end(), [](const auto& agent) {
+                           return !agent.second.running.has_value();
+                         });
+  if (ended_.empty() && !may_start) return;
+  ledger_->begin_batch();
+  for (const auto& [rank, ended] : ended_) take_end(rank, ended);
+  ended_.clear();
+  const std::vector<std::pair<int, Assignment>> assignments = assign();
+  cluster::failpoint("coordinator.before_commit");
+  ledger_->commit_batch();
+  cluster::failpoint("coordinator.after_commit");
+  changed_ = true;
+  for (const auto& [rank, assignment] : assignments) tell(rank, assignment);
+  if (!assignments.empty()) cluster::failpoint("coordinator.assigned");
+  last_busy_ = cluster::monotonic_seconds();
+}
+
+void Coordinator::take_end(int rank, const AttemptEnded& ended) {
+  AgentState& agent = agents_.at(rank);
   const experiments::AttemptRecord& record = ended.record;
   const bool current = lease_ && ended.epoch == lease_->epoch() &&
                        record.epoch == lease_->epoch() && agent.running &&
@@ -237,7 +273,6 @@ void Coordinator::take_end(int rank, AgentState& agent, const AttemptEnded& ende
     return;
   }
   ledger_->finish_attempt(record);
-  changed_ = true;
   agent.running.reset();
   if (record.status == "done") {
     scheduler_->finished(record.run_id);
@@ -254,21 +289,22 @@ void Coordinator::take_end(int rank, AgentState& agent, const AttemptEnded& ende
                                       (again ? "; it will be tried again" : "; set aside"));
     }
   }
-  show_progress(cluster::monotonic_seconds(), true);
 }
 
-void Coordinator::assign() {
+std::vector<std::pair<int, Assignment>> Coordinator::assign() {
+  std::vector<std::pair<int, Assignment>> assignments;
+  if (stopping_ != 0) return assignments;
   for (auto& [rank, agent] : agents_) {
     if (agent.running) continue;
     const std::optional<std::string> next = scheduler_->next();
-    if (!next) return;
+    if (!next) break;
     const experiments::RunConfig& run = runs_.at(*next);
     const int attempt =
         ledger_->start_attempt(experiments::RunId(*next), agent.facts.host, agent.slot.slot);
-    changed_ = true;
     agent.running = Running{*next, attempt, 0.0};
-    tell(rank, Assignment{lease_->epoch(), *next, attempt, run});
+    assignments.emplace_back(rank, Assignment{lease_->epoch(), *next, attempt, run});
   }
+  return assignments;
 }
 
 void Coordinator::begin_stop() {
@@ -302,7 +338,9 @@ void Coordinator::keep_alive(double now) {
 
 void Coordinator::publish_when_due(double now) {
   if (!changed_ || now < next_publish_) return;
+  cluster::failpoint("coordinator.before_publish");
   ledger_->publish();
+  cluster::failpoint("coordinator.published");
   const double after = cluster::monotonic_seconds();
   next_publish_ = after + std::max(kPublishSeconds, 50.0 * (after - now));
   changed_ = false;
@@ -318,6 +356,7 @@ void Coordinator::show_progress(double now, bool force) {
 int Coordinator::finish() {
   progress_line_.end();
   ledger_->publish();
+  cluster::failpoint("coordinator.before_end");
   const ScheduleCounts counts = scheduler_->counts();
   const std::filesystem::path published = options_.out / "results.sqlite";
   if (options_.json) {

@@ -26,6 +26,8 @@ struct SweepOptions {
   std::filesystem::path assets;  // empty: found (see experiments/base_manifest.h)
   int workers = 0;               // 0: as many as slots; only when marquee starts itself
   int slots_per_host = 0;        // 0: GPUs, else cores / threads
+  std::string subset;            // of the sweep file; empty: all runs
+  bool simulate = false;         // no-op trainers, as the sweep's `simulate` block says
   bool json = false;
   bool quiet = false;
 };
@@ -71,10 +73,14 @@ class Coordinator {
   void receive();
   void handle(int rank, const AgentMessage& message);
   void take_progress(AgentState& agent, const RunProgress& progress);
-  void take_end(int rank, AgentState& agent, const AttemptEnded& ended);
-  void assign();
+  // Ends and starts of attempts collected since the last pass, entered in one transaction; what
+  // depends on them is told afterwards.
+  void enter_news();
+  void take_end(int rank, const AttemptEnded& ended);
+  std::vector<std::pair<int, Assignment>> assign();
   void begin_stop();
   void keep_alive(double now);
+  void nap(double now) const;
   void publish_when_due(double now);
   void show_progress(double now, bool force);
   int finish();
@@ -92,10 +98,12 @@ class Coordinator {
   std::optional<Scheduler> scheduler_;
   ProgressLine progress_line_;
   int stopping_ = 0;  // the signal of a graceful stop, 0 while there is none
+  std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
   std::size_t fresh_done_ = 0;
   bool changed_ = true;  // the ledger holds news since the last publication
   double started_ = 0.0, last_alive_ = 0.0, last_renewed_ = 0.0;
   double next_publish_ = 0.0;
+  double last_busy_ = 0.0;  // last message or entry
 };
 
 }  // namespace marquee::orchestrator

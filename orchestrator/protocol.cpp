@@ -107,8 +107,15 @@ json body(const StopRequest& m) {
   return {{"type", "stop_request"}, {"signal", m.signal}};
 }
 json body(const Welcome& m) {
-  return {{"type", "welcome"}, {"epoch", m.epoch},     {"slot", m.slot.slot}, {"cpus", m.slot.cpus},
-          {"gpu", m.slot.gpu}, {"results", m.results}, {"data", m.data},      {"assets", m.assets}};
+  return {{"type", "welcome"},
+          {"epoch", m.epoch},
+          {"slot", m.slot.slot},
+          {"cpus", m.slot.cpus},
+          {"gpu", m.slot.gpu},
+          {"results", m.results},
+          {"data", m.data},
+          {"assets", m.assets},
+          {"simulation", m.simulation ? experiments::to_json(*m.simulation) : json()}};
 }
 json body(const Assignment& m) {
   return {{"type", "assignment"},
@@ -185,6 +192,10 @@ CoordinatorMessage parse_coordinator_message(std::string_view text) {
     welcome.results = text_field(m, "results");
     welcome.data = text_field(m, "data");
     welcome.assets = text_field(m, "assets");
+    if (const json& simulation = field(m, "simulation"); !simulation.is_null()) {
+      welcome.simulation =
+          guarded("simulation", [&] { return experiments::simulation_from_json(simulation); });
+    }
     return welcome;
   }
   if (type == "assignment") {
@@ -216,7 +227,14 @@ TrainerMessage parse_trainer_message(std::string_view text) {
                            whole_field(m, "total", 0, kMany),
                            seconds};
   }
-  if (type == "done") return TrainerDone{text_field(m, "run_id"), attempt_field(m)};
+  if (type == "done") {
+    TrainerDone done{text_field(m, "run_id"), attempt_field(m), std::nullopt};
+    if (const auto result = m.find("result"); result != m.end()) {
+      done.result =
+          guarded("result", [&] { return experiments::result_record_from_json(*result); });
+    }
+    return done;
+  }
   if (type == "failed") {
     const std::string kind = text_field(m, "kind");
     if (kind != "usage" && kind != "environment" && kind != "defect") {
@@ -232,14 +250,16 @@ TrainerMessage parse_trainer_message(std::string_view text) {
 }
 
 std::string trainer_run_request(const Assignment& assignment, const Welcome& welcome) {
-  return dump({{"type", "run"},
-               {"run", experiments::to_json(assignment.run)},
-               {"run_id", assignment.run_id},
-               {"attempt", assignment.attempt},
-               {"epoch", assignment.epoch},
-               {"results", welcome.results},
-               {"data", welcome.data},
-               {"assets", welcome.assets}});
+  json request = {{"type", "run"},
+                  {"run", experiments::to_json(assignment.run)},
+                  {"run_id", assignment.run_id},
+                  {"attempt", assignment.attempt},
+                  {"epoch", assignment.epoch},
+                  {"results", welcome.results},
+                  {"data", welcome.data},
+                  {"assets", welcome.assets}};
+  if (welcome.simulation) request["simulation"] = experiments::to_json(*welcome.simulation);
+  return dump(request);
 }
 
 std::string trainer_interrupt_request() {

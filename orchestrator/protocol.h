@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -14,6 +15,7 @@
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
 #include "experiments/run_folder.h"
+#include "experiments/simulation.h"
 #include "orchestrator/slots.h"
 
 namespace marquee::orchestrator {
@@ -57,7 +59,8 @@ using AgentMessage = std::variant<AgentHello, AgentAlive, RunProgress, AttemptEn
 struct Welcome {
   std::uint64_t epoch = 0;
   SlotAssignment slot;
-  std::string results, data, assets;  // absolute folders; data may be empty
+  std::string results, data, assets;                  // absolute folders; data may be empty
+  std::optional<experiments::Simulation> simulation;  // no-op trainers instead of real ones
 };
 
 struct Assignment {
@@ -104,6 +107,7 @@ struct TrainerProgress {
 struct TrainerDone {
   std::string run_id;
   int attempt = 0;
+  std::optional<experiments::ResultRecord> result;
 };
 
 struct TrainerFailed {

@@ -51,76 +51,75 @@ Scheduler::Scheduler(std::vector<PlannedRun> runs) {
     return a.oracle != b.oracle ? a.oracle : a.cost > b.cost;
   });
   for (PlannedRun& run : runs) {
-    MARQUEE_CHECK(index_.emplace(run.run_id, entries_.size()).second,
-                  "run " + run.run_id + " planned twice");
+    const std::size_t place = entries_.size();
+    MARQUEE_CHECK(index_.emplace(run.run_id, place).second, "run " + run.run_id + " planned twice");
     Entry planned;
     planned.run = std::move(run);
     entries_.push_back(std::move(planned));
+    waiting_.insert(waiting_.end(), place);
   }
+  counts_.total = counts_.waiting = entries_.size();
 }
 
-Scheduler::Entry& Scheduler::entry(const std::string& run_id) {
+std::size_t Scheduler::place_of(const std::string& run_id) const {
   const auto found = index_.find(run_id);
   MARQUEE_CHECK(found != index_.end(), "unknown run " + run_id);
-  return entries_[found->second];
+  return found->second;
+}
+
+std::size_t& Scheduler::counter(State state) {
+  switch (state) {
+    case State::waiting:
+      return counts_.waiting;
+    case State::running:
+      return counts_.running;
+    case State::done:
+      return counts_.done;
+    case State::failed:
+      break;
+  }
+  return counts_.failed;
+}
+
+void Scheduler::change(std::size_t place, State state) {
+  Entry& entry = entries_[place];
+  --counter(entry.state);
+  ++counter(state);
+  if (entry.state == State::waiting) waiting_.erase(place);
+  if (state == State::waiting) waiting_.insert(place);
+  entry.state = state;
 }
 
 void Scheduler::mark_done(const std::string& run_id) {
-  entry(run_id).state = State::done;
+  change(place_of(run_id), State::done);
 }
 
 std::optional<std::string> Scheduler::next() {
-  for (Entry& candidate : entries_) {
-    if (candidate.state != State::waiting) continue;
-    candidate.state = State::running;
-    return candidate.run.run_id;
-  }
-  return std::nullopt;
+  if (waiting_.empty()) return std::nullopt;
+  const std::size_t place = *waiting_.begin();
+  change(place, State::running);
+  return entries_[place].run.run_id;
 }
 
 void Scheduler::finished(const std::string& run_id) {
-  Entry& run = entry(run_id);
-  MARQUEE_CHECK(run.state == State::running, "run " + run_id + " finished without running");
-  run.state = State::done;
+  const std::size_t place = place_of(run_id);
+  MARQUEE_CHECK(entries_[place].state == State::running,
+                "run " + run_id + " finished without running");
+  change(place, State::done);
 }
 
 bool Scheduler::failed(const std::string& run_id, FailureKind kind) {
-  Entry& run = entry(run_id);
+  const std::size_t place = place_of(run_id);
+  Entry& run = entries_[place];
   MARQUEE_CHECK(run.state == State::running, "run " + run_id + " failed without running");
-  if (kind == FailureKind::interrupted) {
-    run.state = State::waiting;
-    return true;
-  }
-  ++run.failures;
-  run.state = run.failures < attempts_allowed(kind) ? State::waiting : State::failed;
-  return run.state == State::waiting;
-}
-
-ScheduleCounts Scheduler::counts() const {
-  ScheduleCounts counts;
-  counts.total = entries_.size();
-  for (const Entry& run : entries_) {
-    switch (run.state) {
-      case State::waiting:
-        ++counts.waiting;
-        break;
-      case State::running:
-        ++counts.running;
-        break;
-      case State::done:
-        ++counts.done;
-        break;
-      case State::failed:
-        ++counts.failed;
-        break;
-    }
-  }
-  return counts;
+  if (kind != FailureKind::interrupted) ++run.failures;
+  const bool again = kind == FailureKind::interrupted || run.failures < attempts_allowed(kind);
+  change(place, again ? State::waiting : State::failed);
+  return again;
 }
 
 bool Scheduler::complete() const {
-  const ScheduleCounts now = counts();
-  return now.waiting == 0 && now.running == 0;
+  return counts_.waiting == 0 && counts_.running == 0;
 }
 
 double expected_cost(const experiments::RunConfig& run) {

@@ -4,9 +4,10 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "experiments/run_config.h"
@@ -44,14 +45,14 @@ class Scheduler {
   // A run that needs no attempt: its result is in the ledger already.
   void mark_done(const std::string& run_id);
 
-  // The next run to start, now counted as running; nullopt when none waits.
+  // The next run to start, now counted as running; nullopt when none waits. Logarithmic.
   std::optional<std::string> next();
 
   void finished(const std::string& run_id);
   // True when the run will be tried again; false when it is set aside for good.
   bool failed(const std::string& run_id, FailureKind kind);
 
-  ScheduleCounts counts() const;
+  const ScheduleCounts& counts() const { return counts_; }
   // No run waits or runs.
   bool complete() const;
 
@@ -62,10 +63,14 @@ class Scheduler {
     State state = State::waiting;
     int failures = 0;
   };
-  Entry& entry(const std::string& run_id);
+  std::size_t place_of(const std::string& run_id) const;
+  void change(std::size_t place, State state);
+  std::size_t& counter(State state);
 
   std::vector<Entry> entries_;  // in starting order
-  std::map<std::string, std::size_t> index_;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::set<std::size_t> waiting_;  // places in entries_
+  ScheduleCounts counts_;
 };
 
 // Relative expected duration: tuning images plus generated images times decoding steps.

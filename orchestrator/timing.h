@@ -3,7 +3,9 @@
 
 namespace marquee::orchestrator {
 
-inline constexpr int kLoopSleepMilliseconds = 10;            // idle loops: well under 2 % of a core
+inline constexpr double kIdleNapSeconds = 0.01;              // idle loops: well under 2 % of a core
+inline constexpr double kBusyNapSeconds = 0.0003;            // while an answer is expected
+inline constexpr double kBusySeconds = 0.05;                 // after the last message
 inline constexpr double kAliveIntervalSeconds = 5.0;         // signs of life, both ways
 inline constexpr double kAgentSilenceSeconds = 120.0;        // an agent is lost after this
 inline constexpr double kCoordinatorSilenceSeconds = 900.0;  // covers slow publishing

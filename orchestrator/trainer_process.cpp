@@ -1,5 +1,6 @@
 #include "orchestrator/trainer_process.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -15,11 +16,12 @@ namespace {
 
 constexpr int kControlFd = 3;
 constexpr std::streamoff kTailBytes = 4096;
+constexpr useconds_t kShortestNapMicroseconds = 200, kLongestNapMicroseconds = 10'000;
 
 cluster::SpawnOptions spawn_options(const TrainerCommand& command, int child_socket) {
   cluster::SpawnOptions options;
   options.argv = {command.program.string(),
-                  "serve",
+                  command.verb,
                   "--control-fd",
                   std::to_string(kControlFd),
                   "--parent-pid",
@@ -89,13 +91,15 @@ void TrainerProcess::end(double patience_seconds) {
     // Gone already; the wait below finds out how.
   }
   const double give_up = cluster::monotonic_seconds() + patience_seconds;
+  useconds_t nap = kShortestNapMicroseconds;
   while (!child_.try_wait()) {
     if (cluster::monotonic_seconds() > give_up) {
       cluster::log_warning("agent", "the trainer did not stop in time and is killed");
       kill();
       return;
     }
-    usleep(10'000);
+    usleep(nap);
+    nap = std::min(2 * nap, kLongestNapMicroseconds);
   }
 }
 

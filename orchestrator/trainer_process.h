@@ -22,6 +22,7 @@ std::filesystem::path find_trainer();
 
 struct TrainerCommand {
   std::filesystem::path program;
+  std::string verb = "serve";  // its subcommand
   int threads = 1;
   std::vector<int> cpus;           // affinity; empty: unchanged
   int gpu = -1;                    // the only one the trainer sees; -1: none named

@@ -5,6 +5,7 @@
 
 #include "cluster/build_info.h"
 #include "cluster/error.h"
+#include "cluster/failpoint.h"
 #include "cluster/suggest.h"
 
 namespace marquee::orchestrator {
@@ -63,11 +64,15 @@ int dispatch(const Arguments& arguments) {
     print_build_info();
     return 0;
   }
+  if (arguments[0] == "--failpoints") {
+    for (const std::string_view name : cluster::failpoint_names()) std::cout << name << "\n";
+    return 0;
+  }
+  const Arguments rest(arguments.begin() + 1, arguments.end());
+  if (arguments[0] == "simulate-trainer") return simulate_trainer_command(rest);
   std::vector<std::string> names;
   for (const Command& command : all_commands()) {
-    if (command.name == arguments[0]) {
-      return command.run(Arguments(arguments.begin() + 1, arguments.end()));
-    }
+    if (command.name == arguments[0]) return command.run(rest);
     names.push_back(command.name);
   }
   cluster::throw_usage("unknown command '" + arguments[0] + "'" +

@@ -44,8 +44,13 @@ CommandLine sweep_line() {
        "agents to start when not under mpirun (default: the slots of this host)")  //
       ("slots-per-host", po::value<int>()->default_value(0),
        "trainers a host may run (default: its GPUs, else cores / threads); cores may be shared")  //
-      ("dry-run", "check everything, list the runs in starting order, compute nothing")           //
-      ("json", "machine-readable summary on standard output")                                     //
+      ("subset", po::value<std::string>()->default_value(""),
+       "only the runs of this named subset of the sweep file")  //
+      ("simulate",
+       "no-op trainers instead of real ones, as the sweep's block `simulate` says; needs neither "
+       "LibTorch nor data")                                                              //
+      ("dry-run", "check everything, list the runs in starting order, compute nothing")  //
+      ("json", "machine-readable summary on standard output")                            //
       ("quiet,q", "no progress on standard error");
   line.hidden.add_options()("file", po::value<std::string>()->required(), "sweep FILE");
   line.positional.add("file", 1);
@@ -60,6 +65,8 @@ SweepOptions options_from(const po::variables_map& values) {
   options.assets = values["assets"].as<std::string>();
   options.workers = values["workers"].as<int>();
   options.slots_per_host = values["slots-per-host"].as<int>();
+  options.subset = values["subset"].as<std::string>();
+  options.simulate = values.count("simulate") > 0;
   options.json = values.count("json") > 0;
   options.quiet = values.count("quiet") > 0;
   if (options.workers < 0) {
@@ -98,7 +105,7 @@ int dry_run(const SweepOptions& options) {
 }
 
 int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) {
-  const experiments::SweepFile sweep = experiments::load_sweep(options.file);
+  const experiments::SweepFile sweep = experiments::load_sweep(options.file, options.subset);
   const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
   const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
   const int workers = options.workers > 0

@@ -23,7 +23,12 @@ RunConfig run_with_seed(std::uint64_t seed) {
 }
 
 SweepFile two_runs() {
-  return {"two", {run_with_seed(0), run_with_seed(1)}, std::string(64, 'f'), "two.yaml"};
+  SweepFile sweep;
+  sweep.name = "two";
+  sweep.runs = {run_with_seed(0), run_with_seed(1)};
+  sweep.sha256 = std::string(64, 'f');
+  sweep.file = "two.yaml";
+  return sweep;
 }
 
 AttemptRecord record_of(const RunConfig& run, int attempt, const std::string& status,
@@ -100,6 +105,34 @@ TEST_F(Ledgers, ShowAFinishedRunInOneRow) {
                 "trainable_parameters FROM results ORDER BY seed"),
       (std::vector<std::vector<std::string>>{{"two", "0", "done", "1", "1.5", "0.5", "", "42"},
                                              {"two", "1", "pending", "", "", "", "", ""}}));
+}
+
+TEST_F(Ledgers, CommitABatchAsAWhole) {
+  Ledger ledger = open();
+  ledger.register_sweep(two_runs());
+  ledger.begin_batch();
+  const int attempt = ledger.start_attempt(run_id(run_with_seed(0)), "here", 0);
+  ledger.finish_attempt(record_of(run_with_seed(0), attempt, "done"));
+  ledger.start_attempt(run_id(run_with_seed(1)), "here", 0);
+  ledger.commit_batch();
+  ledger.publish();
+  EXPECT_EQ(published("SELECT status FROM results ORDER BY seed"),
+            (std::vector<std::vector<std::string>>{{"done"}, {"running"}}));
+}
+
+TEST_F(Ledgers, UndoABatchThatWasNotCommitted) {
+  {
+    Ledger ledger = open();
+    ledger.register_sweep(two_runs());
+    ledger.begin_batch();
+    const int attempt = ledger.start_attempt(run_id(run_with_seed(0)), "here", 0);
+    ledger.finish_attempt(record_of(run_with_seed(0), attempt, "done"));
+  }
+  Ledger ledger = open(2);
+  ledger.publish();
+  EXPECT_EQ(published("SELECT status FROM results ORDER BY seed"),
+            (std::vector<std::vector<std::string>>{{"pending"}, {"pending"}}));
+  EXPECT_TRUE(ledger.stale_attempts().empty());
 }
 
 TEST_F(Ledgers, RegisterASweepTwiceWithoutChange) {

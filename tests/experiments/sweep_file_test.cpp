@@ -117,6 +117,179 @@ TEST_F(SweepFiles, RefuseMoreRunsThanAnybodyMeans) {
   EXPECT_NE(refusal("[0, 1]", seeds + "]").find("more than"), std::string::npos);
 }
 
+// Runs as "task shots method seed prompt_length learning_rate".
+std::vector<std::string> described(const SweepFile& sweep) {
+  std::vector<std::string> lines;
+  for (const RunConfig& run : sweep.runs) {
+    lines.push_back(run.task + " " + run.shots + " " + run.method + " " + std::to_string(run.seed) +
+                    " " + std::to_string(run.prompt_length) + " " +
+                    nlohmann::json(run.learning_rate).dump());
+  }
+  return lines;
+}
+
+constexpr const char* kGrid = R"(name: grid
+matrix:
+  prompt_length: [4, 16]
+  task: [eurosat, svhn]
+  shots: [5]
+  method: [prompt, none]
+  seed: [0]
+zip:
+  learning_rate: [0.1, 0.2]
+  steps: [100, 200]
+oracles: false
+)";
+
+TEST_F(SweepFiles, TakeAnyRunKeyAsAnAxisAndZippedOnesTogether) {
+  const SweepFile sweep = load(kGrid);
+  // `none` reads none of the further axes: one run a task.
+  EXPECT_EQ(described(sweep),
+            (std::vector<std::string>{"eurosat 5 prompt 0 4 0.1", "eurosat 5 prompt 0 4 0.2",
+                                      "eurosat 5 prompt 0 16 0.1", "eurosat 5 prompt 0 16 0.2",
+                                      "eurosat 5 none 0 4 0.1", "svhn 5 prompt 0 4 0.1",
+                                      "svhn 5 prompt 0 4 0.2", "svhn 5 prompt 0 16 0.1",
+                                      "svhn 5 prompt 0 16 0.2", "svhn 5 none 0 4 0.1"}));
+  for (const RunConfig& run : sweep.runs) {
+    if (run.method != "prompt") continue;
+    EXPECT_EQ(run.steps, run.learning_rate == 0.1 ? 100 : 200);
+  }
+}
+
+TEST_F(SweepFiles, CrossTheListsOfSeveralZips) {
+  std::string text = kGrid;
+  text.replace(text.find("zip:"), std::string::npos,
+               "zip:\n  - {learning_rate: [0.1, 0.2], steps: [1, 2]}\n"
+               "  - {weight_decay: [0.1, 0.2, 0.3]}\noracles: false\n");
+  // prompt: 2 tasks x 2 lengths x 2 x 3; none: 2 tasks.
+  EXPECT_EQ(load(text).runs.size(), 24u + 2);
+}
+
+TEST_F(SweepFiles, LeaveOutWhatAnExcludePatternMatches) {
+  const std::string text = std::string(kGrid) +
+                           "exclude:\n  - {task: svhn, method: prompt}\n"
+                           "  - {prompt_length: [16], learning_rate: 0.2}\n";
+  EXPECT_EQ(described(load(text)),
+            (std::vector<std::string>{"eurosat 5 prompt 0 4 0.1", "eurosat 5 prompt 0 4 0.2",
+                                      "eurosat 5 prompt 0 16 0.1", "eurosat 5 none 0 4 0.1",
+                                      "svhn 5 none 0 4 0.1"}));
+}
+
+TEST_F(SweepFiles, AddIncludedRunsThatNoExcludeTouches) {
+  const std::string text = std::string(kGrid) +
+                           "exclude: [{method: [prompt, none], task: eurosat}]\n"
+                           "include:\n"
+                           "  - {task: eurosat, shots: 20, method: prompt, seed: [1, 2]}\n";
+  const std::vector<std::string> lines = described(load(text));
+  ASSERT_EQ(lines.size(), 5u + 2);
+  EXPECT_EQ(lines[5], "eurosat 20 prompt 1 8 0.001");
+  EXPECT_EQ(lines[6], "eurosat 20 prompt 2 8 0.001");
+}
+
+TEST_F(SweepFiles, MayConsistOfIncludedRunsAlone) {
+  EXPECT_EQ(load("name: x\ninclude: [{task: svhn, shots: 5, method: none, seed: 3}]\n").runs.size(),
+            1u + 2);
+}
+
+TEST_F(SweepFiles, RunANamedSubsetWithTheOraclesOfItsTasks) {
+  std::string text = kGrid;
+  text.replace(text.find("oracles: false\n"), 15, "");
+  text += "subsets:\n  one: {task: svhn, method: none}\n  short: {prompt_length: [4]}\n";
+  const auto file = folder_.path() / "sweep.yaml";
+  cluster::write_file_durably(file, text);
+  const SweepFile one = load_sweep(file, "one");
+  ASSERT_EQ(one.runs.size(), 3u);
+  EXPECT_EQ(one.runs[0].task, "svhn");
+  EXPECT_EQ(one.runs[1].method, "oracle_real");
+  EXPECT_EQ(one.runs[2].method, "oracle_reconstruction");
+  EXPECT_EQ(one.subsets, (std::vector<std::string>{"one", "short"}));
+  EXPECT_EQ(load_sweep(file).runs.size(), 10u + 4);
+  try {
+    load_sweep(file, "shrt");
+    FAIL() << "found";
+  } catch (const cluster::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean 'short'"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(SweepFiles, RefusePatternsThatMatchNothingAtTheirLine) {
+  const std::string exclude = refusal(std::string(kGrid) + "exclude:\n  - {task: svnh}\n");
+  EXPECT_NE(exclude.find("sweep.yaml:13:"), std::string::npos) << exclude;
+  EXPECT_NE(exclude.find("did you mean 'svhn'"), std::string::npos) << exclude;
+  const std::string subset = refusal(std::string(kGrid) + "subsets: {tiny: {shots: 7}}\n");
+  EXPECT_NE(subset.find("subsets.tiny"), std::string::npos) << subset;
+  EXPECT_NE(refusal(std::string(kGrid) + "exclude: [{}]\n").find("must name a key"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string(kGrid) + "exclude: [{tsk: svhn}]\n").find("'task'"),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, RefuseZipsOfSeveralLengthsAndKeysGivenTwice) {
+  std::string text = kGrid;
+  text.replace(text.find("[100, 200]"), 10, "[100]");
+  const std::string lengths = refusal(text);
+  EXPECT_NE(lengths.find("'steps' has 1 entries; expected 2"), std::string::npos) << lengths;
+  text = kGrid;
+  text.replace(text.find("  steps:"), 8, "  prompt_length:");
+  EXPECT_NE(refusal(text).find("'prompt_length' is given twice"), std::string::npos);
+  EXPECT_NE(refusal("name: x\ninclude: [{task: svhn, shots: 5, method: none}]\n").find("'seed'"),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, ReadTheScriptOfASimulation) {
+  const std::string text =
+      std::string(kGrid) +
+      "simulate:\n  seconds: 0.5\n  files: false\n"
+      "  faults:\n    - {fault: crash, match: {task: svhn}, attempts: [1, 2]}\n";
+  SweepFile sweep = load(text);
+  EXPECT_EQ(sweep.simulation.seconds, 0.5);
+  EXPECT_FALSE(sweep.simulation.files);
+  for (const RunConfig& run : sweep.runs) {
+    EXPECT_EQ(fault_of(sweep.simulation, run, 2), run.task == "svhn" ? "crash" : "");
+    EXPECT_EQ(fault_of(sweep.simulation, run, 3), "");
+  }
+  const std::string real = run_id(sweep.runs[0]).text();
+  mark_simulated(sweep);
+  EXPECT_NE(run_id(sweep.runs[0]).text(), real);
+}
+
+TEST_F(SweepFiles, RefuseAScriptWithUnknownWords) {
+  const std::string grid(kGrid);
+  EXPECT_NE(refusal(grid + "simulate: {second: 1}\n").find("'seconds'"), std::string::npos);
+  EXPECT_NE(refusal(grid + "simulate: {steps: 0}\n").find("from 1"), std::string::npos);
+  EXPECT_NE(refusal(grid + "simulate: {files: maybe}\n").find("true or false"), std::string::npos);
+  EXPECT_NE(refusal(grid + "simulate: {faults: [{fault: crush}]}\n").find("did you mean 'crash'"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(grid + "simulate: {faults: [{fault: crash, match: {tusk: x}}]}\n").find("'task'"),
+      std::string::npos);
+}
+
+TEST_F(SweepFiles, RefuseNamesThatAreNoWord) {
+  EXPECT_NE(refusal("name: small", "name: \"a\\nb\"").find("'name'"), std::string::npos);
+  EXPECT_NE(refusal("name: small", "name: ../up").find("'name'"), std::string::npos);
+  EXPECT_NE(refusal("name: small", "name: \"a\\0b\"").find("'name'"), std::string::npos);
+  std::string text = kSweep;
+  text[text.find("small")] = '\0';
+  EXPECT_NE(refusal(text).find("NUL"), std::string::npos);
+}
+
+// Aliases that would multiply to 10^9 values, and nesting deeper than any stack.
+TEST_F(SweepFiles, RefuseAliasBombsAndDeepNesting) {
+  std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n";
+  for (char c = 'b'; c <= 'j'; ++c) {
+    const std::string last = "*" + std::string(1, static_cast<char>(c - 1));
+    bomb += std::string(1, c) + ": &" + c + " [" + last;
+    for (int i = 0; i < 9; ++i) bomb += ", " + last;
+    bomb += "]\n";
+  }
+  EXPECT_NE(refusal(bomb + "name: x\n").find("unknown key 'a'"), std::string::npos);
+  EXPECT_NE(refusal("name: x\nmatrix: " + std::string(100'000, '[')).find("sweep.yaml:"),
+            std::string::npos);
+  EXPECT_NE(refusal("name: x\nmatrix: &m\n  task: *m\n").find("sweep.yaml:"), std::string::npos);
+}
+
 TEST(ShippedSweeps, AreReadAndHaveTheRunsTheyPromise) {
   const std::filesystem::path folder = std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments";
   EXPECT_EQ(load_sweep(folder / "quickstart.yaml").runs.size(), 2u * 3 + 4);

@@ -48,13 +48,22 @@ TEST(Protocol, CarriesProgress) {
 }
 
 TEST(Protocol, CarriesAWelcome) {
-  const Welcome sent{5, {1, {2, 3}, 0}, "/r", "/d", "/a"};
+  Welcome sent{5, {1, {2, 3}, 0}, "/r", "/d", "/a", std::nullopt};
   const auto got = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
   EXPECT_EQ(got.epoch, 5u);
   EXPECT_EQ(got.slot, sent.slot);
   EXPECT_EQ(got.results, "/r");
   EXPECT_EQ(got.data, "/d");
   EXPECT_EQ(got.assets, "/a");
+  EXPECT_FALSE(got.simulation);
+
+  sent.simulation.emplace();
+  sent.simulation->seconds = 0.5;
+  const auto simulated = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
+  ASSERT_TRUE(simulated.simulation);
+  EXPECT_EQ(simulated.simulation->seconds, 0.5);
+  const json request = json::parse(trainer_run_request({}, simulated));
+  EXPECT_EQ(request.at("simulation").at("seconds"), 0.5);
 }
 
 TEST(Protocol, CarriesAnAssignmentWithItsRun) {
@@ -133,7 +142,7 @@ TEST(Protocol, RefusesAnUnknownKindOfFailure) {
 
 TEST(Protocol, AsksTheTrainerWithEveryFolder) {
   Assignment assignment{7, "id", 3, {}};
-  const Welcome welcome{7, {}, "/r", "/d", "/a"};
+  const Welcome welcome{7, {}, "/r", "/d", "/a", std::nullopt};
   const json request = json::parse(trainer_run_request(assignment, welcome));
   EXPECT_EQ(request.at("type"), "run");
   EXPECT_EQ(request.at("results"), "/r");
@@ -141,6 +150,7 @@ TEST(Protocol, AsksTheTrainerWithEveryFolder) {
   EXPECT_EQ(request.at("assets"), "/a");
   EXPECT_EQ(request.at("attempt"), 3);
   EXPECT_EQ(request.at("epoch"), 7);
+  EXPECT_EQ(request.count("simulation"), 0u);
 }
 
 }  // namespace

@@ -33,11 +33,11 @@ RunConfig run_of(const std::string& method, const std::string& shots, std::uint6
 class Results : public testing::Test {
  protected:
   Results() : ledger_(experiments::Ledger::open(folder_.path(), 1)) {
-    sweep_ = {"small",
-              {run_of("prompt", "5", 0), run_of("prompt", "5", 1), run_of("prompt", "20", 0),
-               run_of("none", "5", 0), run_of("oracle_real", "full", 0)},
-              std::string(64, 'f'),
-              "small.yaml"};
+    sweep_.name = "small";
+    sweep_.runs = {run_of("prompt", "5", 0), run_of("prompt", "5", 1), run_of("prompt", "20", 0),
+                   run_of("none", "5", 0), run_of("oracle_real", "full", 0)};
+    sweep_.sha256 = std::string(64, 'f');
+    sweep_.file = "small.yaml";
   }
   void finish(const RunConfig& run, double fid) {
     experiments::AttemptRecord record = ended(run, "done");

@@ -10,6 +10,7 @@
 #include "cluster/die_with_parent.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/failpoint.h"
 #include "cluster/frame_channel.h"
 #include "cluster/log.h"
 #include "experiments/run_folder.h"
@@ -59,6 +60,7 @@ class Server : public ProgressSink {
 
   void serve() {
     channel_.send(text_of({{"type", "hello"}, {"pid", getpid()}}));
+    cluster::failpoint("trainer.started");
     while (!stop_) {
       const std::optional<std::string> frame = channel_.try_receive();
       if (!frame) {
@@ -119,6 +121,7 @@ class Server : public ProgressSink {
   }
 
   void work() {
+    cluster::failpoint("trainer.run_received");
     const experiments::RunId id = experiments::run_id(request_->run);
     const std::filesystem::path folder =
         experiments::attempt_dir(request_->results, id, request_->attempt);

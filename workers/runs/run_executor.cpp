@@ -8,6 +8,7 @@
 #include "cluster/build_info.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/failpoint.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "datasets/encode_png.h"
@@ -191,8 +192,11 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
           while (state.step < run.steps) {
             tuning.report(state.step, run.steps);
             tuning_step(run, tokens, *adapter, gang, state);
-            if (state.step % run.checkpoint_interval == 0 || state.step == run.steps)
+            cluster::failpoint("trainer.tuned");
+            if (state.step % run.checkpoint_interval == 0 || state.step == run.steps) {
               write_checkpoint(folder, id, trained, state);
+              cluster::failpoint("trainer.checkpointed");
+            }
           }
         } catch (const Interrupted&) {
           write_checkpoint(folder, id, trained, state);
@@ -219,6 +223,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     scoring.report(0, 1);
     result.metrics = score(run, base, features, reference);
     scoring.report(1, 1);
+    cluster::failpoint("trainer.sampled");
   } catch (const Interrupted&) {
     return {std::nullopt, state.step};
   }
@@ -245,6 +250,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     cluster::write_file_durably(folder / "curves.json", curve_of(state.losses).dump() + "\n");
   result.seconds = cluster::monotonic_seconds() - clock;
   result.result_sha256 = write_result(folder / "result.h5", content);
+  cluster::failpoint("trainer.result_written");
 
   experiments::AttemptRecord sealed;
   sealed.run_id = id.text();
@@ -257,6 +263,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   sealed.result = result;
   sealed.run = experiments::to_json(run);
   experiments::write_attempt(folder, sealed);
+  cluster::failpoint("trainer.sealed");
   return {result, state.step};
 }
 

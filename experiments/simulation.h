@@ -1,0 +1,46 @@
+// What a no-op trainer does instead of training (`marquee sweep --simulate`): how long runs last
+// and which faults happen, scripted in the sweep file's block `simulate`. It drives the real
+// coordinator and agents without LibTorch; its results carry hashes of their own, so that they are
+// never taken for real ones.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "experiments/run_config.h"
+
+namespace marquee::experiments {
+
+// What base, network and data hash say in a simulated run.
+inline constexpr const char* kSimulatedHash = "simulated";
+
+struct SimulatedFault {
+  // crash: SIGKILL; exit: exit code 7; hang: no further message; garbage: bytes that are no
+  // message; usage, environment, defect: the run fails with it; false_done: done without a result.
+  std::string fault;
+  std::map<std::string, std::vector<nlohmann::json>> match;  // run key -> values; empty: every run
+  std::vector<int> attempts;                                 // empty: every one
+};
+
+struct Simulation {
+  double seconds = 0;            // of a run
+  int steps = 1;                 // progress messages of a run
+  double deadline_seconds = 10;  // that it promises the next message within
+  bool files = true;             // result.json and attempt.json, durable; false: nothing on disk
+  bool process_per_run = false;  // a new trainer for every run
+  std::vector<SimulatedFault> faults;
+};
+
+const std::vector<std::string>& simulated_fault_names();
+
+nlohmann::json to_json(const Simulation& simulation);
+// Throws environment naming the key.
+Simulation simulation_from_json(const nlohmann::json& content);
+
+// The fault of this attempt, "" for none: the first that matches.
+std::string fault_of(const Simulation& simulation, const RunConfig& run, int attempt);
+
+}  // namespace marquee::experiments

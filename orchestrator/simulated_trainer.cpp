@@ -1,0 +1,190 @@
+#include "orchestrator/simulated_trainer.h"
+
+#include <csignal>
+#include <cstdlib>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/failpoint.h"
+#include "cluster/host.h"
+#include "cluster/sha256.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFaultyExitCode = 7;
+constexpr double kMillisecondsPerSecond = 1000.0;
+
+// A number in [0, 1) from a text.
+double fraction_of(const std::string& text) {
+  return static_cast<double>(
+             std::strtoull(cluster::sha256_hex(text).substr(0, 12).c_str(), nullptr, 16)) /
+         static_cast<double>(std::uint64_t{1} << 48);
+}
+
+[[noreturn]] void sleep_for_ever() {
+  while (true) pause();
+}
+
+}  // namespace
+
+experiments::ResultRecord simulated_result(const experiments::RunConfig& run, double seconds) {
+  const std::string id = experiments::run_id(run).text();
+  experiments::ResultRecord result;
+  for (const char* metric :
+       {"fid_mini", "kid_mini", "precision", "recall", "density", "coverage"}) {
+    experiments::MetricValue value;
+    value.metric = metric;
+    value.value = fraction_of(id + metric);
+    value.n_generated = value.n_reference = run.samples;
+    value.protocol = run.protocol;
+    value.network_hash = run.network_hash;
+    result.metrics.push_back(value);
+  }
+  result.seconds = seconds;
+  result.result_sha256 = cluster::sha256_hex(id + " result");
+  if (experiments::trains(run)) result.prompt_sha256 = cluster::sha256_hex(id + " prompt");
+  if (!experiments::is_oracle(run)) result.tokens_sha256 = cluster::sha256_hex(id + " tokens");
+  result.class_prior = json::array();
+  result.fingerprint = json::object({{"device", experiments::kSimulatedHash}});
+  result.provenance = json::object({{"simulated", true}});
+  return result;
+}
+
+void SimulatedTrainer::serve() {
+  channel_.send(json{{"type", "hello"}, {"pid", getpid()}}.dump());
+  cluster::failpoint("trainer.started");
+  while (!stop_) {
+    if (waiting_.is_object()) {
+      const json message = std::move(waiting_);
+      waiting_ = nullptr;
+      work(message);
+      continue;
+    }
+    if (const auto frame = channel_.try_receive()) {
+      take(*frame);
+      continue;
+    }
+    if (channel_.closed()) return;
+    pollfd waiting{channel_.fd(), POLLIN, 0};
+    poll(&waiting, 1, -1);
+  }
+}
+
+void SimulatedTrainer::take(const std::string& frame) {
+  json message = json::parse(frame, nullptr, /*allow_exceptions=*/false);
+  const std::string type = message.is_object() ? message.value("type", "") : "";
+  if (type == "run") {
+    MARQUEE_CHECK(waiting_.is_null(), "an agent sent a second run while one is waiting");
+    waiting_ = std::move(message);
+    interrupt_ = false;
+  } else if (type == "interrupt") {
+    interrupt_ = true;
+  } else if (type == "stop") {
+    stop_ = true;
+  } else {
+    cluster::throw_environment("message of unknown type '" + type + "' from the agent");
+  }
+}
+
+SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) const {
+  try {
+    Request request;
+    request.run = experiments::run_config_from_json(message.at("run"));
+    request.simulation = experiments::simulation_from_json(message.at("simulation"));
+    request.record.run_id = experiments::run_id(request.run).text();
+    request.record.attempt = message.at("attempt").get<int>();
+    request.record.epoch = message.at("epoch").get<std::uint64_t>();
+    request.record.started = cluster::utc_now();
+    request.record.host = cluster::host_name();
+    request.record.run = message.at("run");
+    request.folder =
+        experiments::attempt_dir(message.at("results").get<std::string>(),
+                                 experiments::RunId(request.record.run_id), request.record.attempt);
+    return request;
+  } catch (const json::exception& error) {
+    cluster::throw_environment(std::string("run request refused: ") + error.what());
+  }
+}
+
+void SimulatedTrainer::send(const Request& request, const char* type, json more) {
+  more["type"] = type;
+  more["run_id"] = request.record.run_id;
+  more["attempt"] = request.record.attempt;
+  channel_.send(more.dump());
+}
+
+void SimulatedTrainer::work(const json& message) {
+  cluster::failpoint("trainer.run_received");
+  Request request = parse_request(message);
+  const double started = cluster::monotonic_seconds();
+  const experiments::Simulation& simulation = request.simulation;
+  const std::string fault = experiments::fault_of(simulation, request.run, request.record.attempt);
+  for (int step = 0; step < simulation.steps; ++step) {
+    if (simulation.seconds > 0 || simulation.steps > 1 || !fault.empty()) {
+      send(request, "progress",
+           {{"phase", "tune"},
+            {"step", step},
+            {"total", simulation.steps},
+            {"deadline_s", simulation.deadline_seconds}});
+    }
+    if (!fault.empty() && step == simulation.steps / 2) {
+      commit_fault(fault, request);
+      return;
+    }
+    cluster::failpoint("trainer.tuned");
+    if (!wait(simulation.seconds / simulation.steps)) {
+      send(request, "interrupted", {{"step", step}});
+      return;
+    }
+  }
+  request.record.status = "done";
+  request.record.ended = cluster::utc_now();
+  request.record.result = simulated_result(request.run, cluster::monotonic_seconds() - started);
+  const json result = experiments::to_json(*request.record.result);
+  if (simulation.files) {
+    cluster::create_directories_durably(request.folder);
+    cluster::write_file_durably(request.folder / "result.json", result.dump());
+    cluster::failpoint("trainer.result_written");
+    experiments::write_attempt(request.folder, request.record);
+  }
+  cluster::failpoint("trainer.sealed");
+  send(request, "done", {{"result", result}});
+  if (simulation.process_per_run) stop_ = true;
+}
+
+void SimulatedTrainer::commit_fault(const std::string& fault, const Request& request) {
+  if (fault == "crash") {
+    ::kill(getpid(), SIGKILL);
+  } else if (fault == "exit") {
+    _exit(kFaultyExitCode);
+  } else if (fault == "hang") {
+    sleep_for_ever();
+  } else if (fault == "garbage") {
+    channel_.send("\x01\x02 no message");
+    sleep_for_ever();
+  } else if (fault == "false_done") {
+    send(request, "done", json::object());
+  } else {
+    send(request, "failed", {{"kind", fault}, {"message", "simulated " + fault + " failure"}});
+  }
+}
+
+bool SimulatedTrainer::wait(double seconds) {
+  const double until = cluster::monotonic_seconds() + seconds;
+  while (true) {
+    while (const auto frame = channel_.try_receive()) take(*frame);
+    if (interrupt_ || stop_ || channel_.closed()) return false;
+    const double left = until - cluster::monotonic_seconds();
+    if (left <= 0) return true;
+    pollfd waiting{channel_.fd(), POLLIN, 0};
+    poll(&waiting, 1, static_cast<int>(left * kMillisecondsPerSecond) + 1);
+  }
+}
+
+}  // namespace marquee::orchestrator

@@ -1,0 +1,124 @@
+"""SIGKILL at every named failpoint of coordinator, agent and trainer, and at random moments: the same command
+again ends with the rows and hashes of an undisturbed sweep, nothing stands there twice, the database is sound
+and no process is left. No-op trainers (`--simulate`); --soak kills 300 times at random instead of 20."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import unittest
+
+from harness import MARQUEE, FaultTest
+
+SWEEP = """\
+name: simulated
+oracles: false
+defaults: {samples: 8}
+matrix:
+  task: [drawn/dsprites_location, drawn/shapes_count]
+  shots: [5]
+  method: [prompt, none]
+  seed: [0, 1]
+simulate:
+  seconds: 0.02
+  steps: 2
+"""
+
+RANDOM_KILLS = 300 if os.environ.get("MARQUEE_SOAK") else 20
+
+
+def failpoints():
+    done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+class Failpoint(FaultTest):
+    def setUp(self):
+        super().setUp()
+        self.sweep_file.write_text(SWEEP)
+
+    def run_once(self, out, **variables):
+        return self.sweep("--simulate", out=out, environment=self.environment(**variables))
+
+    def rows_of(self, out):
+        """Everything of a results folder that must not depend on what was killed."""
+        database = sqlite3.connect(f"file:{out / 'results.sqlite'}?mode=ro&immutable=1", uri=True)
+        try:
+            self.assertEqual([("ok",)], database.execute("PRAGMA integrity_check").fetchall())
+            twice = database.execute("SELECT run_id FROM attempts WHERE status = 'done' GROUP BY run_id "
+                                     "HAVING count(*) > 1").fetchall()
+            self.assertEqual([], twice, "runs with two finished attempts")
+            return (database.execute("SELECT * FROM metrics ORDER BY run_id, metric").fetchall(),
+                    database.execute("SELECT run_id, result_sha256, prompt_sha256, tokens_sha256 FROM attempts "
+                                     "WHERE status = 'done' ORDER BY run_id").fetchall(),
+                    database.execute("SELECT run_id, status FROM runs ORDER BY run_id").fetchall())
+        finally:
+            database.close()
+
+    def undisturbed(self):
+        out = self.folder / "undisturbed"
+        self.assert_exit(0, self.run_once(out))
+        return self.rows_of(out)
+
+    def finish(self, out):
+        self.assert_no_process_left()
+        for _ in range(3):
+            done = self.run_once(out)
+            if done.returncode == 0:
+                break
+        self.assert_exit(0, done)
+        self.assert_no_process_left()
+
+    def test_every_failpoint(self):
+        expected = self.undisturbed()
+        self.assertEqual(8, len(expected[2]))
+        names = failpoints()
+        self.assertGreater(len(names), 20)
+        only_real = {"trainer.checkpointed", "trainer.sampled"}
+        for name in names:
+            if name in only_real:
+                continue
+            with self.subTest(name):
+                out, once = self.folder / name, self.folder / f"{name}.once"
+                self.run_once(out, MARQUEE_FAILPOINT=name, MARQUEE_FAILPOINT_ONCE=once)
+                self.assertTrue(once.exists(), f"no process passed {name}")
+                self.finish(out)
+                self.assertEqual(expected, self.rows_of(out))
+
+    def test_later_passes(self):
+        expected = self.undisturbed()
+        for name, passes in (("coordinator.before_commit", 3), ("coordinator.after_commit", 4),
+                             ("file.renamed", 5), ("file.synced", 6), ("trainer.tuned", 4), ("agent.sealed", 2)):
+            with self.subTest(name):
+                out, once = self.folder / name, self.folder / f"{name}.once"
+                self.run_once(out, MARQUEE_FAILPOINT=f"{name}:{passes}", MARQUEE_FAILPOINT_ONCE=once)
+                self.assertTrue(once.exists(), f"no process passed {name} {passes} times")
+                self.finish(out)
+                self.assertEqual(expected, self.rows_of(out))
+
+    def victims(self):
+        return self.processes("marquee") + self.mpirun()
+
+    def test_random_moments(self):
+        expected = self.undisturbed()
+        seed = int(os.environ.get("MARQUEE_SEED", random.randrange(1 << 30)))
+        chance = random.Random(seed)
+        print(f"seed {seed}: MARQUEE_SEED={seed} repeats it", file=sys.stderr)
+        for number in range(RANDOM_KILLS):
+            with self.subTest(number=number, seed=seed):
+                out = self.folder / f"random-{number}"
+                process = self.start_sweep("--simulate", out=out)
+                time.sleep(chance.uniform(0.05, 0.9))
+                alive = self.victims()
+                if alive:
+                    os.kill(chance.choice(alive), signal.SIGKILL)
+                process.wait(timeout=60)
+                self.finish(out)
+                self.assertEqual(expected, self.rows_of(out))
+
+
+if __name__ == "__main__":
+    unittest.main()
