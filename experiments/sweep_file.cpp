@@ -300,6 +300,7 @@ class SweepReader {
         if (*chosen.back().first == "task") task = chosen.back().second;
       }
     }
+    MARQUEE_CHECK(method != nullptr && task != nullptr, "a grid without method or task");
     RunConfig run = start_of(method->value.get<std::string>());
     for (const auto& [key, setting] : chosen) set_value(run, *key, setting->value);
     try {
