@@ -40,6 +40,7 @@ const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
       {"sweep", "run a sweep file: every run, under mpirun, resumable", sweep_command},
       {"status", "how far a results folder is", status_command},
+      {"explain", "everything known about one run", explain_command},
       {"query", "ask the results database in SQL", query_command},
       {"report", "write report/index.html and report/table.md", report_command},
       {"doctor", "check this machine and installation", doctor_command},

@@ -1,0 +1,112 @@
+// marquee explain: everything the results database knows about one run.
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "analysis/report/query.h"
+#include "cluster/error.h"
+#include "orchestrator/commands/commands.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+
+constexpr std::size_t kShortestPrefix = 4, kIdLength = 64;
+
+CommandLine explain_line() {
+  CommandLine line;
+  line.usage = "marquee explain RUN --out DIR [--json]";
+  line.text =
+      "Tells what is known about one run: its configuration, every attempt with its cause of\n"
+      "failure and last log lines, and its metrics. RUN is a run id or the first four or more of\n"
+      "its digits; attempt folders lie in DIR/runs/RUN/.";
+  line.options.add_options()                                             //
+      ("out,o", po::value<std::string>()->required(), "results folder")  //
+      ("json", "one object with run, attempts, metrics and events");
+  line.hidden.add_options()("run", po::value<std::string>()->required(), "RUN");
+  line.positional.add("run", 1);
+  return line;
+}
+
+json rows_of(const std::filesystem::path& database, const std::string& sql) {
+  return json::parse(analysis::query_text(database, sql, "json"));
+}
+
+// The only run whose id starts with `prefix`.
+std::string whole_id(const std::filesystem::path& database, const std::string& prefix) {
+  if (prefix.size() < kShortestPrefix || prefix.size() > kIdLength ||
+      prefix.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    cluster::throw_usage("'" + prefix + "' is no run id; expected at least " +
+                         std::to_string(kShortestPrefix) + " of its 64 hex digits");
+  }
+  const json found = rows_of(
+      database, "SELECT run_id FROM runs WHERE run_id GLOB '" + prefix + "*' ORDER BY 1 LIMIT 2");
+  if (found.empty())
+    cluster::throw_usage("no run in " + database.string() + " has an id that starts with " +
+                         prefix);
+  if (found.size() > 1) {
+    cluster::throw_usage("several runs have an id that starts with " + prefix + ": " +
+                         found[0].at("run_id").get<std::string>() + ", " +
+                         found[1].at("run_id").get<std::string>() + "; give more digits");
+  }
+  return found[0].at("run_id").get<std::string>();
+}
+
+std::string text_of(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+}
+
+void print(const json& all) {
+  const json& run = all.at("run");
+  std::cout << "run " << text_of(run.at("run_id")) << "\n  " << text_of(run.at("method")) << " on "
+            << text_of(run.at("task")) << ", " << text_of(run.at("shots")) << " shots, seed "
+            << text_of(run.at("seed")) << ": " << text_of(run.at("status")) << "\n\n";
+  for (const json& attempt : all.at("attempts")) {
+    std::cout << "attempt " << text_of(attempt.at("attempt")) << " on "
+              << text_of(attempt.at("host")) << ": " << text_of(attempt.at("status"))
+              << ", started " << text_of(attempt.at("started")) << ", ended "
+              << text_of(attempt.at("ended")) << "\n";
+    if (!attempt.at("cause_kind").is_null()) {
+      std::cout << "  " << text_of(attempt.at("cause_kind")) << ": "
+                << text_of(attempt.at("cause_message")) << "\n";
+    }
+    if (!attempt.at("log_tail").is_null() && attempt.at("log_tail") != "")
+      std::cout << "  last log lines:\n" << text_of(attempt.at("log_tail")) << "\n";
+  }
+  if (!all.at("metrics").empty()) std::cout << "\n";
+  for (const json& metric : all.at("metrics")) {
+    std::cout << text_of(metric.at("metric")) << " = " << text_of(metric.at("value")) << "  ("
+              << text_of(metric.at("n_generated")) << " against "
+              << text_of(metric.at("n_reference")) << " images, " << text_of(metric.at("protocol"))
+              << ")\n";
+  }
+  std::cout << "\n";
+  const json config = json::parse(run.at("config").get<std::string>());
+  for (const auto& [key, value] : config.items()) std::cout << key << ": " << value.dump() << "\n";
+}
+
+}  // namespace
+
+int explain_command(const Arguments& arguments) {
+  CommandLine line = explain_line();
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  const auto database = published_results(values["out"].as<std::string>());
+  const std::string where =
+      " WHERE run_id = '" + whole_id(database, values["run"].as<std::string>()) + "' ";
+  const json all = {
+      {"run", rows_of(database, "SELECT * FROM runs" + where)[0]},
+      {"attempts", rows_of(database, "SELECT * FROM attempts" + where + "ORDER BY attempt")},
+      {"metrics", rows_of(database, "SELECT * FROM metrics" + where + "ORDER BY metric")},
+      {"events", rows_of(database, "SELECT * FROM events" + where + "ORDER BY event")}};
+  if (values.count("json") > 0) {
+    std::cout << all.dump(2) << "\n";
+  } else {
+    print(all);
+  }
+  return 0;
+}
+
+}  // namespace marquee::orchestrator

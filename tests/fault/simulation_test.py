@@ -1,0 +1,66 @@
+"""Faults scripted in a sweep's `simulate` block, with no-op trainers: each ends with the cause that it is, is
+retried as often as its kind allows, and `marquee explain` tells it."""
+
+import json
+import subprocess
+import unittest
+
+from harness import MARQUEE, SOME_FAILED, USAGE, FaultTest
+
+SWEEP = """\
+name: faulty
+oracles: false
+defaults: {samples: 8}
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [5]
+  method: [none]
+  seed: [0, 1, 2, 3, 4, 5, 6, 7, 8]
+simulate:
+  deadline_seconds: 0.5
+  faults:
+    - {fault: crash, match: {seed: 0}}
+    - {fault: exit, match: {seed: 1}}
+    - {fault: hang, match: {seed: 2}}
+    - {fault: garbage, match: {seed: 3}}
+    - {fault: usage, match: {seed: 4}}
+    - {fault: environment, match: {seed: 5}}
+    - {fault: false_done, match: {seed: 6}}
+    - {fault: crash, match: {seed: 7}, attempts: [1, 2]}
+"""
+
+# seed -> (cause, attempts) of the runs that are set aside
+SET_ASIDE = {0: ("crash", 3), 1: ("crash", 3), 2: ("deadline", 3), 3: ("protocol", 3), 4: ("usage", 1),
+             5: ("environment", 2), 6: ("protocol", 3)}
+
+
+class Simulation(FaultTest):
+    def explain(self, *words):
+        return subprocess.run([str(MARQUEE), "explain", *words, "--out", str(self.out)], capture_output=True,
+                              text=True, timeout=30)
+
+    def test_every_fault_has_its_name_and_its_budget(self):
+        self.sweep_file.write_text(SWEEP)
+        self.assert_exit(SOME_FAILED, self.sweep("--simulate"))
+        found = {}
+        for seed, status, cause, attempts in self.rows(
+                "SELECT r.seed, r.status, max(a.cause_kind), count(*) FROM runs r JOIN attempts a USING (run_id) "
+                "GROUP BY r.seed"):
+            found[seed] = (status, cause, attempts)
+        for seed, (cause, attempts) in SET_ASIDE.items():
+            self.assertEqual(("failed", cause, attempts), found[seed], f"seed {seed}")
+        self.assertEqual(("done", "crash", 3), found[7], "two crashes, then done")
+        self.assertEqual(("done", None, 1), found[8])
+        self.assert_no_process_left()
+
+        run = self.rows("SELECT run_id FROM runs WHERE seed = 1")[0][0]
+        told = self.explain(run[:12])
+        self.assert_exit(0, told)
+        self.assertIn("exit code 7", told.stdout)
+        self.assertEqual(3, len(json.loads(self.explain(run[:12], "--json").stdout)["attempts"]))
+        self.assert_exit(USAGE, self.explain("0"))
+        self.assert_exit(USAGE, self.explain("xyzw"))
+
+
+if __name__ == "__main__":
+    unittest.main()
