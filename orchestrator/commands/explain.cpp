@@ -72,8 +72,8 @@ void print(const json& all) {
       std::cout << "  " << text_of(attempt.at("cause_kind")) << ": "
                 << text_of(attempt.at("cause_message")) << "\n";
     }
-    if (!attempt.at("log_tail").is_null() && attempt.at("log_tail") != "")
-      std::cout << "  last log lines:\n" << text_of(attempt.at("log_tail")) << "\n";
+    if (const json& tail = attempt.at("log_tail"); tail.is_string() && !text_of(tail).empty())
+      std::cout << "  last log lines:\n" << text_of(tail) << "\n";
   }
   if (!all.at("metrics").empty()) std::cout << "\n";
   for (const json& metric : all.at("metrics")) {
