@@ -132,6 +132,14 @@ std::string cpu_model() {
   return proc_value("/proc/cpuinfo", "model name");
 }
 
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 std::int64_t memory_bytes() {
   return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) *
          static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE));

@@ -22,6 +22,9 @@ std::filesystem::path executable_path();
 double monotonic_seconds();
 std::string utc_now();  // "2026-01-31T12:00:00.123Z"
 std::string cpu_model();
+// Whether bfloat16 products run in hardware (AVX512-BF16, which AMX implies). Without it they are
+// emulated, tens of times slower than float32.
+bool cpu_has_bf16();
 std::int64_t memory_bytes();
 
 }  // namespace marquee::cluster

@@ -103,6 +103,7 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
                         {"measured", measured},
                         {"seconds_of_last_start", seconds},
                         {"cpu", cluster::cpu_model()},
+                        {"compute", recipe.bf16 ? "bf16" : "fp32"},
                         {"threads", recipe.threads},
                         {"commit", std::string(cluster::build_commit())},
                         {"made", cluster::utc_now()}};
@@ -141,6 +142,11 @@ int pretrain_command(const cluster::Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   PretrainRecipe recipe = load_recipe(values["recipe"].as<std::string>());
+  if (recipe.bf16 && !cluster::cpu_has_bf16()) {
+    recipe.bf16 = false;
+    std::cout << "this processor has no bfloat16 instructions: training in fp32 instead of bf16"
+              << std::endl;
+  }
   if (const int threads = values["threads"].as<int>(); threads > 0) recipe.threads = threads;
   return pretrain(recipe, values["data"].as<std::string>(), values["out"].as<std::string>(),
                   values["work"].as<std::string>());
