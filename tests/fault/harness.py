@@ -182,6 +182,21 @@ class FaultTest(unittest.TestCase):
         return self.rows("SELECT run_id, metric, value, standard_error, n_generated, n_reference, protocol, "
                          "network_hash FROM metrics ORDER BY run_id, metric", out)
 
+    def sound_rows(self, out):
+        """Everything of a results folder that must not depend on what was killed."""
+        database = sqlite3.connect(f"file:{out / 'results.sqlite'}?mode=ro&immutable=1", uri=True)
+        try:
+            self.assertEqual([("ok",)], database.execute("PRAGMA integrity_check").fetchall())
+            twice = database.execute("SELECT run_id FROM attempts WHERE status = 'done' GROUP BY run_id "
+                                     "HAVING count(*) > 1").fetchall()
+            self.assertEqual([], twice, "runs with two finished attempts")
+            return (database.execute("SELECT * FROM metrics ORDER BY run_id, metric").fetchall(),
+                    database.execute("SELECT run_id, result_sha256, prompt_sha256, tokens_sha256 FROM attempts "
+                                     "WHERE status = 'done' ORDER BY run_id").fetchall(),
+                    database.execute("SELECT run_id, status FROM runs ORDER BY run_id").fetchall())
+        finally:
+            database.close()
+
     def statuses(self, out=None):
         return dict(self.rows("SELECT status, count(*) FROM results GROUP BY status", out))
 
