@@ -5,12 +5,11 @@ and no process is left. No-op trainers (`--simulate`); --soak kills 300 times at
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 import unittest
 
-from harness import MARQUEE, FaultTest
+from harness import FaultTest, failpoints
 
 SWEEP = """\
 name: simulated
@@ -27,11 +26,6 @@ simulate:
 """
 
 RANDOM_KILLS = 300 if os.environ.get("MARQUEE_SOAK") else 20
-
-
-def failpoints():
-    done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)
-    return done.stdout.split()
 
 
 class Failpoint(FaultTest):

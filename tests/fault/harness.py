@@ -55,6 +55,12 @@ def real_assets():
     return None
 
 
+def failpoints():
+    """Names of all places at which MARQUEE_FAILPOINT can end a process."""
+    done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
 def make_fake_assets(folder):
     """A base model that hashes right and that only the fake trainer accepts."""
     base = folder / "mini"

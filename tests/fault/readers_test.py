@@ -13,8 +13,8 @@ from harness import FaultTest
 
 READERS = 20
 RUNS = 400
-PUBLISH_SECONDS = 2.0  # orchestrator/timing.h
-SLACK_SECONDS = 4.0    # of a shared machine
+PUBLISH_SECONDS = 2.0  # orchestrator/timing.h: or 50 times the last copy's duration, milliseconds here
+STALL_SECONDS = 30.0   # more than a busy machine makes of that
 
 SWEEP = """\
 name: simulated
@@ -101,7 +101,8 @@ class Readers(FaultTest):
 
         self.assertGreaterEqual(len(times), 4, "too few publications to tell")
         gaps = [after - before for before, after in zip(times, times[1:])]
-        self.assertLess(max(gaps), PUBLISH_SECONDS + SLACK_SECONDS, gaps)
+        self.assertLess(max(gaps), STALL_SECONDS, gaps)
+        self.assertGreater(min(gaps[:-1]), PUBLISH_SECONDS / 2, f"published too often: {gaps}")  # the last ends the sweep
         self.assertEqual([], [path.name for path in self.out.glob("results.sqlite-*")])
         self.assert_no_process_left()
 
