@@ -1,5 +1,5 @@
 """A trainer that was stopped (SIGSTOP) says nothing and dies of nothing: it is replaced within its deadline and the
-run completes. --soak: ten minutes of full load give no false alarm."""
+run completes; and when its agent is killed, it goes with it. --soak: ten minutes of full load give no false alarm."""
 
 import os
 import signal
@@ -47,6 +47,17 @@ class StoppedTrainer(FaultTest):
         self.assertEqual(0, process.wait(timeout=120), self.background_log())
         self.assertEqual({"done": 4}, self.statuses())
         self.assertEqual([("deadline", 1)], self.failed_attempts())
+        self.assert_no_process_left()
+
+    def test_goes_with_its_agent(self):
+        """It reads no closed channel: the kernel must end it (PDEATHSIG)."""
+        self.write_sweep(4, seconds=60, steps=2, deadline=600, files="true")
+        process = self.start_sweep("--simulate")
+        trainers = self.wait_for(lambda: len(found := self.processes("simulate-trainer")) == 2 and found, "trainers")
+        for trainer in trainers:
+            os.kill(trainer, signal.SIGSTOP)
+        os.kill(self.mpirun()[0], signal.SIGKILL)
+        self.assertNotEqual(0, process.wait(timeout=30))
         self.assert_no_process_left()
 
     @unittest.skipUnless(os.environ.get("MARQUEE_SOAK"), "ten minutes: scripts/test --soak")
