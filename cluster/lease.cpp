@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 
@@ -21,6 +23,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uintmax_t kMaxLockBytes = 65536;
+constexpr double kShortestStaleSeconds = 10;  // a holder renews at least that often
 
 // Serialises the read-compare-write of the lease between newcomers. flock works between processes
 // of one host and, on NFS, between hosts; the lease itself does not depend on it.
@@ -80,6 +83,22 @@ bool same_holder(const LeaseRecord& a, const LeaseRecord& b) {
 }
 
 }  // namespace
+
+LeaseOptions lease_options() {
+  LeaseOptions options;
+  const char* chosen = std::getenv("MARQUEE_LEASE");
+  if (chosen == nullptr || *chosen == '\0') return options;
+  int read = 0;
+  if (std::sscanf(chosen, "%lf:%lf%n", &options.stale_after_seconds, &options.give_up_after_seconds,
+                  &read) != 2 ||
+      chosen[read] != '\0' || !(options.stale_after_seconds >= kShortestStaleSeconds) ||
+      !(options.give_up_after_seconds >= 0)) {
+    throw_usage(std::string("MARQUEE_LEASE is '") + chosen +
+                "'; expected STALE:GIVE_UP in seconds, STALE at least " +
+                std::to_string(static_cast<int>(kShortestStaleSeconds)));
+  }
+  return options;
+}
 
 Lease Lease::acquire(const std::filesystem::path& results_dir, const LeaseOptions& options) {
   const std::filesystem::path file = results_dir / "lock";

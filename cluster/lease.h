@@ -19,6 +19,10 @@ struct LeaseOptions {
   double poll_seconds = 1;
 };
 
+// The defaults, or what the environment variable MARQUEE_LEASE=STALE:GIVE_UP says, in seconds (for
+// tests). Throws usage for anything else, and for less than 10 seconds of standing still.
+LeaseOptions lease_options();
+
 struct LeaseRecord {
   std::string host;
   std::int64_t pid = 0;

@@ -138,7 +138,7 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
   cluster::create_directories_durably(options_.out);
   const std::filesystem::path results = std::filesystem::canonical(options_.out);
   options_.out = results;
-  lease_.emplace(cluster::Lease::acquire(results, {}));
+  lease_.emplace(cluster::Lease::acquire(results, cluster::lease_options()));
   cluster::failpoint("coordinator.lease_taken");
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));

@@ -1,4 +1,4 @@
-// A published results.sqlite, opened for reading by code that came after the reader's SQL.
+// A published results.sqlite, opened for reading.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,10 @@
 
 namespace marquee::analysis {
 
-// Read-only, without ATTACH. Throws environment naming the file when it is no database.
+// Read-only. The file may be hostile: no ATTACH, no extension, no trigger, no function with side
+// effects from its schema; a `-wal` or `-journal` beside it is ignored, since a published copy is
+// never written again. Throws environment naming the file when it is none of ours: not a regular
+// file, no database, without the view `results`, or with virtual tables.
 SQLite::Database open_published(const std::filesystem::path& database);
 
 }  // namespace marquee::analysis

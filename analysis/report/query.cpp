@@ -1,12 +1,12 @@
 #include "analysis/report/query.h"
 
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include <nlohmann/json.hpp>
-#include <sqlite3.h>
 
-#include "analysis/report/database.h"
+#include "analysis/report/condition.h"
+#include "analysis/report/guarded_reader.h"
 #include "analysis/report/table.h"
 #include "cluster/error.h"
 #include "cluster/suggest.h"
@@ -15,24 +15,6 @@ namespace marquee::analysis {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kMaxRows = 1'000'000;
-
-// sqlite3_prepare tells where the first statement ends; SQLiteCpp does not.
-void check_single_reading_statement(SQLite::Database& database, const std::string& sql) {
-  sqlite3_stmt* statement = nullptr;
-  const char* rest = nullptr;
-  if (sqlite3_prepare_v2(database.getHandle(), sql.c_str(), static_cast<int>(sql.size()),
-                         &statement, &rest) != SQLITE_OK) {
-    cluster::throw_usage(std::string("SQL refused: ") + database.getErrorMsg());
-  }
-  const bool reads = statement != nullptr && sqlite3_stmt_readonly(statement) != 0 &&
-                     sqlite3_column_count(statement) > 0;
-  sqlite3_finalize(statement);
-  if (!reads) cluster::throw_usage("SQL refused: expected a SELECT; results are read-only here");
-  if (std::string(rest).find_first_not_of(" \t\r\n;") != std::string::npos)
-    cluster::throw_usage("SQL refused: expected one statement, not several");
-}
 
 std::string hex_of(const SQLite::Column& value) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -66,6 +48,30 @@ std::string short_text(const SQLite::Column& value) {
   return text;
 }
 
+// A table goes to a terminal: control characters of a message must not act there.
+std::string printable(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      shown += c;
+    } else if (c == '\n') {
+      shown += "\\n";
+    } else {
+      constexpr char kDigits[] = "0123456789abcdef";
+      shown += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return shown;
+}
+
+std::vector<std::string> column_names(SQLite::Statement& statement) {
+  std::vector<std::string> names;
+  for (int i = 0; i < statement.getColumnCount(); ++i)
+    names.emplace_back(statement.getColumnName(i));
+  return names;
+}
+
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
@@ -82,50 +88,56 @@ std::string csv_row(const std::vector<std::string>& cells) {
   return line + "\r\n";
 }
 
-// Calls `take` with the statement at each row.
-template <typename Take>
-void for_each_row(SQLite::Statement& statement, Take take) {
-  std::size_t rows = 0;
-  while (statement.executeStep()) {
-    if (++rows > kMaxRows)
-      cluster::throw_usage("more than " + std::to_string(kMaxRows) + " rows: add a LIMIT");
-    take();
-  }
+std::string as_json(GuardedReader& reader, const std::string& sql) {
+  std::vector<std::string> names;
+  std::string text = "[";
+  reader.read(
+      sql, [&](SQLite::Statement& statement) { names = column_names(statement); },
+      [&](SQLite::Statement& statement) {
+        Json row = Json::object();
+        for (std::size_t i = 0; i < names.size(); ++i)
+          row[names[i]] = json_of(statement.getColumn(static_cast<int>(i)));
+        text += text.size() > 1 ? ",\n" : "\n";
+        text += row.dump(-1, ' ', false, Json::error_handler_t::replace);
+        reader.check_size(text.size());
+      });
+  return text + "\n]\n";
 }
 
-std::string as_json(SQLite::Statement& statement, const std::vector<std::string>& names) {
-  Json rows = Json::array();
-  for_each_row(statement, [&] {
-    Json row = Json::object();
-    for (std::size_t i = 0; i < names.size(); ++i)
-      row[names[i]] = json_of(statement.getColumn(static_cast<int>(i)));
-    rows.push_back(std::move(row));
-  });
-  return rows.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-std::string as_csv(SQLite::Statement& statement, const std::vector<std::string>& names) {
-  std::string text = csv_row(names);
-  for_each_row(statement, [&] {
-    std::vector<std::string> cells;
-    for (int i = 0; i < statement.getColumnCount(); ++i)
-      cells.push_back(exact_text(statement.getColumn(i)));
-    text += csv_row(cells);
-  });
+std::string as_csv(GuardedReader& reader, const std::string& sql) {
+  std::string text;
+  reader.read(
+      sql, [&](SQLite::Statement& statement) { text = csv_row(column_names(statement)); },
+      [&](SQLite::Statement& statement) {
+        std::vector<std::string> cells;
+        for (int i = 0; i < statement.getColumnCount(); ++i)
+          cells.push_back(exact_text(statement.getColumn(i)));
+        text += csv_row(cells);
+        reader.check_size(text.size());
+      });
   return text;
 }
 
-std::string as_table(SQLite::Statement& statement, const std::vector<std::string>& names) {
-  Table table{names, {}, std::vector<bool>(names.size(), true)};
-  for_each_row(statement, [&] {
-    std::vector<std::string> cells;
-    for (int i = 0; i < statement.getColumnCount(); ++i) {
-      const SQLite::Column value = statement.getColumn(i);
-      if (value.isText() || value.isBlob()) table.numeric[static_cast<std::size_t>(i)] = false;
-      cells.push_back(short_text(value));
-    }
-    table.rows.push_back(std::move(cells));
-  });
+std::string as_table(GuardedReader& reader, const std::string& sql) {
+  Table table;
+  std::size_t bytes = 0;
+  reader.read(
+      sql,
+      [&](SQLite::Statement& statement) {
+        table.header = column_names(statement);
+        table.numeric.assign(table.header.size(), true);
+      },
+      [&](SQLite::Statement& statement) {
+        std::vector<std::string> cells;
+        for (int i = 0; i < statement.getColumnCount(); ++i) {
+          const SQLite::Column value = statement.getColumn(i);
+          if (value.isText() || value.isBlob()) table.numeric[static_cast<std::size_t>(i)] = false;
+          cells.push_back(printable(short_text(value)));
+          bytes += sizeof(std::string) + cells.back().size();
+        }
+        table.rows.push_back(std::move(cells));
+        reader.check_size(bytes);
+      });
   const std::size_t count = table.rows.size();
   return aligned_text(table) + "(" + std::to_string(count) + (count == 1 ? " row)\n" : " rows)\n");
 }
@@ -133,25 +145,35 @@ std::string as_table(SQLite::Statement& statement, const std::vector<std::string
 }  // namespace
 
 std::string query_text(const std::filesystem::path& path, const std::string& sql,
-                       const std::string& format) {
+                       const std::string& format, const QueryLimits& limits) {
   const std::vector<std::string> formats{"table", "csv", "json"};
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     cluster::throw_usage("--format is '" + format + "'; expected one of " + cluster::join(formats) +
                          cluster::did_you_mean(format, formats));
   }
-  SQLite::Database database = open_published(path);
-  check_single_reading_statement(database, sql);
-  try {
-    SQLite::Statement statement(database, sql);
-    std::vector<std::string> names;
-    for (int i = 0; i < statement.getColumnCount(); ++i)
-      names.emplace_back(statement.getColumnName(i));
-    if (format == "json") return as_json(statement, names);
-    if (format == "csv") return as_csv(statement, names);
-    return as_table(statement, names);
-  } catch (const SQLite::Exception& error) {
-    cluster::throw_usage(std::string("SQL failed: ") + error.what());
-  }
+  GuardedReader reader(path, limits);
+  if (format == "json") return as_json(reader, sql);
+  if (format == "csv") return as_csv(reader, sql);
+  return as_table(reader, sql);
+}
+
+std::vector<std::string> run_ids_where(const std::filesystem::path& path,
+                                       const std::string& condition, const QueryLimits& limits) {
+  check_condition(condition);
+  GuardedReader reader(path, limits);
+  std::vector<std::string> ids;
+  reader.read(
+      "SELECT run_id FROM results WHERE (" + condition + "\n) ORDER BY run_id",
+      [](SQLite::Statement&) {},
+      [&](SQLite::Statement& statement) {
+        const std::string id = statement.getColumn(0).getString();
+        // The file may be anybody's, and ids become names of folders.
+        if (id.size() != 64 || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
+          cluster::throw_environment(path.string() + ": '" + id + "' is no run id (64 hex digits)");
+        }
+        ids.push_back(id);
+      });
+  return ids;
 }
 
 }  // namespace marquee::analysis

@@ -1,5 +1,6 @@
 #include "cluster/lease.h"
 
+#include <cstdlib>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -174,6 +175,21 @@ TEST(Lease, OnlyOneOfSeveralNewcomersGetsIt) {
   close(done[0]);
   EXPECT_EQ(held, 1);
   EXPECT_EQ(busy, kNewcomers - 1);
+}
+
+TEST(LeaseOptions, ComeFromTheEnvironmentAndAreChecked) {
+  unsetenv("MARQUEE_LEASE");
+  EXPECT_EQ(lease_options().stale_after_seconds, 60);
+  EXPECT_EQ(lease_options().give_up_after_seconds, 600);
+  setenv("MARQUEE_LEASE", "12.5:7", 1);
+  EXPECT_EQ(lease_options().stale_after_seconds, 12.5);
+  EXPECT_EQ(lease_options().give_up_after_seconds, 7);
+  // Below 10 seconds the lease of a living holder could be taken.
+  for (const char* text : {"9:600", "x", "10", "10:", "10:5x", "nan:5", "10:-1", ":"}) {
+    setenv("MARQUEE_LEASE", text, 1);
+    EXPECT_THROW(lease_options(), Error) << text;
+  }
+  unsetenv("MARQUEE_LEASE");
 }
 
 TEST(ReadLease, OfAFreshFolderIsReleasedWithEpochZero) {

@@ -5,13 +5,11 @@ and no process is left. No-op trainers (`--simulate`); --soak kills 300 times at
 import os
 import random
 import signal
-import sqlite3
-import subprocess
 import sys
 import time
 import unittest
 
-from harness import MARQUEE, FaultTest
+from harness import FaultTest, failpoints
 
 SWEEP = """\
 name: simulated
@@ -30,11 +28,6 @@ simulate:
 RANDOM_KILLS = 300 if os.environ.get("MARQUEE_SOAK") else 20
 
 
-def failpoints():
-    done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
 class Failpoint(FaultTest):
     def setUp(self):
         super().setUp()
@@ -43,25 +36,10 @@ class Failpoint(FaultTest):
     def run_once(self, out, **variables):
         return self.sweep("--simulate", out=out, environment=self.environment(**variables))
 
-    def rows_of(self, out):
-        """Everything of a results folder that must not depend on what was killed."""
-        database = sqlite3.connect(f"file:{out / 'results.sqlite'}?mode=ro&immutable=1", uri=True)
-        try:
-            self.assertEqual([("ok",)], database.execute("PRAGMA integrity_check").fetchall())
-            twice = database.execute("SELECT run_id FROM attempts WHERE status = 'done' GROUP BY run_id "
-                                     "HAVING count(*) > 1").fetchall()
-            self.assertEqual([], twice, "runs with two finished attempts")
-            return (database.execute("SELECT * FROM metrics ORDER BY run_id, metric").fetchall(),
-                    database.execute("SELECT run_id, result_sha256, prompt_sha256, tokens_sha256 FROM attempts "
-                                     "WHERE status = 'done' ORDER BY run_id").fetchall(),
-                    database.execute("SELECT run_id, status FROM runs ORDER BY run_id").fetchall())
-        finally:
-            database.close()
-
     def undisturbed(self):
         out = self.folder / "undisturbed"
         self.assert_exit(0, self.run_once(out))
-        return self.rows_of(out)
+        return self.sound_rows(out)
 
     def finish(self, out):
         self.assert_no_process_left()
@@ -86,7 +64,7 @@ class Failpoint(FaultTest):
                 self.run_once(out, MARQUEE_FAILPOINT=name, MARQUEE_FAILPOINT_ONCE=once)
                 self.assertTrue(once.exists(), f"no process passed {name}")
                 self.finish(out)
-                self.assertEqual(expected, self.rows_of(out))
+                self.assertEqual(expected, self.sound_rows(out))
 
     def test_later_passes(self):
         expected = self.undisturbed()
@@ -97,7 +75,7 @@ class Failpoint(FaultTest):
                 self.run_once(out, MARQUEE_FAILPOINT=f"{name}:{passes}", MARQUEE_FAILPOINT_ONCE=once)
                 self.assertTrue(once.exists(), f"no process passed {name} {passes} times")
                 self.finish(out)
-                self.assertEqual(expected, self.rows_of(out))
+                self.assertEqual(expected, self.sound_rows(out))
 
     def victims(self):
         return self.processes("marquee") + self.mpirun()
@@ -117,7 +95,7 @@ class Failpoint(FaultTest):
                     os.kill(chance.choice(alive), signal.SIGKILL)
                 process.wait(timeout=60)
                 self.finish(out)
-                self.assertEqual(expected, self.rows_of(out))
+                self.assertEqual(expected, self.sound_rows(out))
 
 
 if __name__ == "__main__":

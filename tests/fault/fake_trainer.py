@@ -102,6 +102,9 @@ def misbehave(channel, fault, request, folder):
         channel.send(type="progress", **about, phase="tune", step="one", total=4, deadline_s=5)
     elif fault == "unsealed":
         channel.send(type="done", **about, result=result_of(request))
+    elif fault == "older_epoch":
+        seal(folder, {**request, "epoch": request["epoch"] - 1}, "done", result=result_of(request))
+        channel.send(type="done", **about, result=result_of(request))
     elif fault == "stale":
         channel.send(type="done", run_id=request["run_id"], attempt=request["attempt"] + 1, result=result_of(request))
         return False

@@ -55,6 +55,12 @@ def real_assets():
     return None
 
 
+def failpoints():
+    """Names of all places at which MARQUEE_FAILPOINT can end a process."""
+    done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
 def make_fake_assets(folder):
     """A base model that hashes right and that only the fake trainer accepts."""
     base = folder / "mini"
@@ -181,6 +187,21 @@ class FaultTest(unittest.TestCase):
     def metric_rows(self, out=None):
         return self.rows("SELECT run_id, metric, value, standard_error, n_generated, n_reference, protocol, "
                          "network_hash FROM metrics ORDER BY run_id, metric", out)
+
+    def sound_rows(self, out):
+        """Everything of a results folder that must not depend on what was killed."""
+        database = sqlite3.connect(f"file:{out / 'results.sqlite'}?mode=ro&immutable=1", uri=True)
+        try:
+            self.assertEqual([("ok",)], database.execute("PRAGMA integrity_check").fetchall())
+            twice = database.execute("SELECT run_id FROM attempts WHERE status = 'done' GROUP BY run_id "
+                                     "HAVING count(*) > 1").fetchall()
+            self.assertEqual([], twice, "runs with two finished attempts")
+            return (database.execute("SELECT * FROM metrics ORDER BY run_id, metric").fetchall(),
+                    database.execute("SELECT run_id, result_sha256, prompt_sha256, tokens_sha256 FROM attempts "
+                                     "WHERE status = 'done' ORDER BY run_id").fetchall(),
+                    database.execute("SELECT run_id, status FROM runs ORDER BY run_id").fetchall())
+        finally:
+            database.close()
 
     def statuses(self, out=None):
         return dict(self.rows("SELECT status, count(*) FROM results GROUP BY status", out))

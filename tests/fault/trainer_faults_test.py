@@ -75,6 +75,11 @@ class TrainerFaults(FaultTest):
         self.assert_exit(SOME_FAILED, done)
         self.assertEqual({"done": 2, "failed": 2}, self.statuses())
 
+    def test_a_record_of_an_older_epoch_is_not_believed(self):
+        self.assert_exit(0, self.sweep(environment=self.environment(FAKE="older_epoch", FAKE_TIMES=1)))
+        self.assertEqual({"done": 4}, self.statuses())
+        self.assertEqual(["protocol"] * 4, [cause["kind"] for cause in self.causes()])
+
     def test_messages_about_another_attempt_are_refused(self):
         self.assert_exit(0, self.sweep(environment=self.environment(FAKE="stale", FAKE_TIMES=1)))
         self.assertEqual({"done": 4}, self.statuses())
