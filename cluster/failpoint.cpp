@@ -64,6 +64,8 @@ const std::vector<std::string_view>& failpoint_names() {
       "coordinator.lease_taken",    // before the ledger is opened
       "coordinator.registered",     // the sweep is in the ledger, nothing taken in yet
       "coordinator.recovered",      // what earlier attempts left is taken in
+      "coordinator.inbox_read",     // entries of the inbox read, not committed (any holder)
+      "coordinator.inbox_taken",    // committed, still in the inbox
       "coordinator.before_commit",  // results and starts entered, not committed
       "coordinator.after_commit",   // committed, agents not told
       "coordinator.assigned",       // agents told

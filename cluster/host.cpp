@@ -1,6 +1,7 @@
 #include "cluster/host.h"
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -118,8 +119,20 @@ double monotonic_seconds() {
 }
 
 std::string utc_now() {
+  return utc_after(0);
+}
+
+std::string utc_after(double seconds) {
+  constexpr long kNanoseconds = 1'000'000'000;
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
+  const double whole = std::floor(seconds);
+  now.tv_sec += static_cast<time_t>(whole);
+  now.tv_nsec += static_cast<long>((seconds - whole) * 1e9);
+  if (now.tv_nsec >= kNanoseconds) {
+    now.tv_nsec -= kNanoseconds;
+    ++now.tv_sec;
+  }
   std::tm parts{};
   ::gmtime_r(&now.tv_sec, &parts);
   char date[32], text[48];

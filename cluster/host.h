@@ -20,7 +20,8 @@ int gpu_count();  // NVIDIA devices that the driver shows
 std::uint64_t process_start_time(pid_t pid);
 std::filesystem::path executable_path();
 double monotonic_seconds();
-std::string utc_now();  // "2026-01-31T12:00:00.123Z"
+std::string utc_now();                  // "2026-01-31T12:00:00.123Z"
+std::string utc_after(double seconds);  // from now; the same form
 std::string cpu_model();
 // Whether bfloat16 products run in hardware (AVX512-BF16, which AMX implies). Without it they are
 // emulated, tens of times slower than float32.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,40 @@ namespace marquee::experiments {
 
 struct RunState {
   std::string run_id;
-  std::string status;  // pending, running, done, failed
+  std::string status;  // pending, running, done, failed, cancelled
   int attempts = 0;    // made so far
+};
+
+// Whether an attempt's folder is taken when the attempt starts; simulations may keep no files.
+enum class AttemptFolder { claimed, none };
+
+// An entry of the inbox as the ledger remembers it.
+struct TakenRequest {
+  std::string name;        // of the entry in the inbox; each is taken in once
+  std::string kind;        // cancel, rerun, attempt, refused
+  std::string made, host;  // when and where, as it says itself; may be empty
+  std::string text;        // what became of it
+};
+
+// What `marquee status` tells about the holder of the folder.
+struct CoordinatorState {
+  std::string sweep, host;
+  std::int64_t pid = 0;
+  int workers = 0;
+  std::size_t runs = 0, done = 0, failed = 0, cancelled = 0;
+  std::size_t fresh_done = 0;  // by this coordinator
+  std::optional<double> runs_per_hour, seconds_left;
+  bool ended = false;
+};
+
+struct SlotState {
+  std::string host;
+  int slot = 0;
+  std::string run_id;  // empty: idle, and so is what follows
+  int attempt = 0;
+  std::string phase;
+  std::int64_t step = 0, total = 0;
+  std::string since, progressed, deadline;  // UTC: start, last progress, next progress due
 };
 
 class Ledger {
@@ -31,23 +64,49 @@ class Ledger {
   Ledger(Ledger&&) noexcept;
   ~Ledger();
 
+  std::uint64_t epoch() const;
+
   // Enters the sweep and its runs; known ones stay as they are.
   void register_sweep(const SweepFile& sweep);
   void register_run(const RunConfig& run);
   bool has_run(const std::string& run_id) const;
 
-  // Enters a new attempt as running and returns its number: one above every entry and every folder.
-  int start_attempt(const RunId& run, const std::string& host, int slot);
-  // One transaction: attempt, metrics and status of the run. The same record again changes nothing.
-  void finish_attempt(const AttemptRecord& record);
+  // Enters a new attempt as running and returns its number: above every entry and, where its folder
+  // is claimed, every folder (nobody else gets it then: run_folder.h).
+  int start_attempt(const RunId& run, const std::string& host, int slot,
+                    AttemptFolder folder = AttemptFolder::claimed);
+  // One transaction: attempt, metrics and status of the run; of finished attempts the newest
+  // counts. When it differs from the finished one before it in prompt, tokens or metrics, event
+  // `rerun_mismatch` names both. False when the ledger knows the attempt's end: the same record
+  // again changes nothing.
+  bool finish_attempt(const AttemptRecord& record);
+  // Whether finish_attempt would enter this end: the attempt is unknown, running, or was taken for
+  // cut off and turns out to be done.
+  bool takes(const AttemptRecord& record) const;
   void add_event(const std::string& kind, const std::string& run_id, const std::string& text);
 
   // Runs of a sweep in its order; "" for all.
   std::vector<RunState> states(const std::string& sweep) const;
   // Attempts entered as running under an epoch before ours.
   std::vector<std::pair<std::string, int>> stale_attempts() const;
-  // Whether this attempt has been entered as ended.
-  bool attempt_ended(const std::string& run_id, int attempt) const;
+
+  // Sets an unfinished run aside until a rerun is wanted; of a finished one that is to be computed
+  // again, takes that wish back. False when there is nothing to set aside.
+  bool cancel(const std::string& run_id);
+  // Wants a new attempt of a run that is done, failed or cancelled: it is pending from now on.
+  // False when it is pending or running anyway.
+  bool want_rerun(const std::string& run_id);
+  std::optional<RunConfig> configuration(const std::string& run_id) const;
+  std::string status(const std::string& run_id) const;  // "" for an unknown run
+  // False when this entry of the inbox has been taken in before.
+  bool enter_request(const TakenRequest& request);
+  // Replaces what is known about this epoch's coordinator and about the slots.
+  void enter_live(const CoordinatorState& coordinator, const std::vector<SlotState>& slots);
+
+  // After the run folders have been entered: takes over from a published copy what they do not
+  // hold. `runs`: how many only the copy knew. False when it cannot be read or has another schema
+  // version.
+  bool adopt(const std::filesystem::path& published, int& runs);
 
   // Everything entered between these two is one transaction with one sync: nothing of it is durable
   // before commit_batch returns. A batch that is not committed is undone when the ledger closes.
@@ -60,6 +119,8 @@ class Ledger {
  private:
   struct State;
   explicit Ledger(std::unique_ptr<State> state);
+  void note_mismatch(const std::string& run_id, int attempt);
+  void refresh_all();
   std::unique_ptr<State> state_;
 };
 

@@ -11,10 +11,7 @@ RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results) {
   RecoveryReport report;
   for (const RunState& state : ledger.states("")) {
     for (const AttemptRecord& record : scan_attempts(run_dir(results, RunId(state.run_id)))) {
-      if (record.status == "running" || ledger.attempt_ended(record.run_id, record.attempt))
-        continue;
-      ledger.finish_attempt(record);
-      ++report.taken_in;
+      if (record.status != "running" && ledger.finish_attempt(record)) ++report.taken_in;
     }
   }
   for (const auto& [run, attempt] : ledger.stale_attempts()) {
@@ -22,7 +19,7 @@ RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results) {
     record.run_id = run;
     record.attempt = attempt;
     record.status = "interrupted";
-    record.started = record.ended = cluster::utc_now();
+    record.ended = cluster::utc_now();
     record.cause.kind = "interrupted";
     record.cause.message = "cut off with the coordinator that had started it";
     ledger.finish_attempt(record);

@@ -1,6 +1,10 @@
 #include "experiments/run_folder.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <fstream>
+
+#include <sys/stat.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -14,6 +18,11 @@ using nlohmann::json;
 
 constexpr std::uintmax_t kMaxRecordBytes = std::uintmax_t{16} << 20;
 constexpr std::string_view kPrefix = "attempt-";
+
+// Log lines of a crash may hold any bytes; they become replacement characters.
+std::string file_text(const AttemptRecord& record) {
+  return to_json(record).dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
 
 }  // namespace
 
@@ -72,11 +81,49 @@ fs::path attempt_dir(const fs::path& results, const RunId& run, int attempt) {
   return run_dir(results, run) / (std::string(kPrefix) + std::to_string(attempt));
 }
 
+int claim_attempt(const fs::path& results, const RunId& run, int at_least) {
+  const fs::path folder = run_dir(results, run);
+  cluster::create_directories_durably(folder.parent_path());
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    cluster::throw_environment(folder.string() + ": folder cannot be made (" + error.message() +
+                               ")");
+  int number = at_least;
+  for (const int taken : attempt_numbers(folder)) number = std::max(number, taken + 1);
+  while (::mkdir(attempt_dir(results, run, number).c_str(), 0755) != 0) {
+    if (errno != EEXIST)
+      cluster::throw_environment(attempt_dir(results, run, number).string() +
+                                 ": folder cannot be made (" + cluster::errno_text(errno) + ")");
+    ++number;
+  }
+  return number;
+}
+
+void create_attempt_folder(const fs::path& attempt_folder) {
+  std::error_code error;
+  fs::create_directories(attempt_folder, error);
+  if (error)
+    cluster::throw_environment(attempt_folder.string() + ": folder cannot be made (" +
+                               error.message() + ")");
+  cluster::sync_directory(attempt_folder.parent_path());
+  cluster::sync_directory(attempt_folder.parent_path().parent_path());
+}
+
+void note_start(const fs::path& attempt_folder, const AttemptRecord& record) {
+  const fs::path aside = attempt_folder / ".attempt.json.start";
+  std::error_code error;
+  fs::create_directories(attempt_folder, error);
+  std::ofstream(aside, std::ios::binary | std::ios::trunc) << file_text(record);
+  fs::rename(aside, attempt_folder / "attempt.json", error);
+  if (error)
+    cluster::log_warning("runs",
+                         attempt_folder.string() + ": start not noted (" + error.message() + ")");
+}
+
 void write_attempt(const fs::path& attempt_folder, const AttemptRecord& record) {
   cluster::create_directories_durably(attempt_folder);
-  // Log lines of a crash may hold any bytes; they become replacement characters.
-  const std::string text = to_json(record).dump(2, ' ', false, json::error_handler_t::replace);
-  cluster::write_file_durably(attempt_folder / "attempt.json", text + "\n");
+  cluster::write_file_durably(attempt_folder / "attempt.json", file_text(record));
 }
 
 AttemptRecord read_attempt(const fs::path& attempt_folder) {
@@ -105,6 +152,13 @@ std::vector<int> attempt_numbers(const fs::path& run_folder) {
   }
   std::sort(numbers.begin(), numbers.end());
   return numbers;
+}
+
+int newest_finished(const fs::path& run_folder) {
+  int newest = 0;
+  for (const AttemptRecord& record : scan_attempts(run_folder))
+    if (record.status == "done") newest = std::max(newest, record.attempt);
+  return newest;
 }
 
 std::vector<AttemptRecord> scan_attempts(const fs::path& run_folder) {

@@ -1,6 +1,6 @@
-// results/runs/<run id>/attempt-<n>/: the folder of one try, and attempt.json, its record. The
-// record is written last and durably: an attempt whose record says done is sealed, whatever happens
-// afterwards.
+// results/runs/<run id>/attempt-<n>/: the folder of one try, and attempt.json, its record. It says
+// running from the start; its last form is written last and durably: an attempt whose record says
+// done is sealed, whatever happens afterwards.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +44,17 @@ std::filesystem::path run_dir(const std::filesystem::path& results, const RunId&
 std::filesystem::path attempt_dir(const std::filesystem::path& results, const RunId& run,
                                   int attempt);
 
+// Takes the next attempt folder of a run for the caller alone (making a folder is exclusive, also
+// between hosts): its number is at least `at_least` and above every folder there. Not durable:
+// create_attempt_folder is.
+int claim_attempt(const std::filesystem::path& results, const RunId& run, int at_least = 1);
+// Makes the folder where it is missing, and durable whoever made it: the entries for it and for its
+// run are synced.
+void create_attempt_folder(const std::filesystem::path& attempt_folder);
+
+// attempt.json of an attempt that starts: status running, with the configuration, so that a rebuilt
+// ledger knows of it. Whole or absent, but not synced.
+void note_start(const std::filesystem::path& attempt_folder, const AttemptRecord& record);
 // Durable; makes the folder.
 void write_attempt(const std::filesystem::path& attempt_folder, const AttemptRecord& record);
 // Throws environment when there is none or it is damaged.
@@ -51,6 +62,9 @@ AttemptRecord read_attempt(const std::filesystem::path& attempt_folder);
 
 // Numbers of the attempt folders of a run, ascending; foreign names are skipped.
 std::vector<int> attempt_numbers(const std::filesystem::path& run_folder);
+// The newest attempt whose record says done, 0 when there is none. What is tried after it computes
+// anew: checkpoints up to this one are not gone on from.
+int newest_finished(const std::filesystem::path& run_folder);
 // Readable records of a run, by attempt number; unreadable ones are logged and skipped.
 std::vector<AttemptRecord> scan_attempts(const std::filesystem::path& run_folder);
 

@@ -1,12 +1,14 @@
-// The ledger's schema (docs/results-database.md explains it to users). Migrations go forward only:
-// a new version appends its statements.
+// The ledger's schema (docs/results-database.md explains it to users) as steps from nothing to the
+// newest version. Migrations go forward only: a new version appends a step, an old one never
+// changes (experiments/migration.h).
 #pragma once
+
+#include <array>
 
 namespace marquee::experiments {
 
-inline constexpr int kSchemaVersion = 1;
-
-inline constexpr const char* kSchema = R"sql(
+// Version 1: as first released.
+inline constexpr const char* kSchemaStep1 = R"sql(
 CREATE TABLE sweeps (
   sweep TEXT PRIMARY KEY,
   file TEXT NOT NULL,
@@ -131,5 +133,171 @@ FROM attempts a JOIN runs r ON r.run_id = a.run_id
 WHERE a.status IN ('failed', 'interrupted')
 ORDER BY a.ended;
 )sql";
+
+// Version 2: metrics belong to an attempt and the newest finished attempt counts; runs can be
+// cancelled and asked for again; what was taken in from the inbox; the live state of coordinators
+// and slots.
+inline constexpr const char* kSchemaStep2 = R"sql(
+DROP VIEW failures;
+DROP VIEW few_shot;
+DROP VIEW leaderboard;
+DROP VIEW results;
+
+CREATE TABLE new_runs (
+  run_id TEXT PRIMARY KEY,
+  task TEXT NOT NULL,
+  shots TEXT NOT NULL,
+  method TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  base TEXT NOT NULL,
+  profile TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  prompt_kind TEXT,
+  prompt_length INTEGER,
+  factors INTEGER,
+  conditions TEXT,
+  marquee TEXT,
+  steps INTEGER,
+  learning_rate REAL,
+  config TEXT NOT NULL,
+  status TEXT NOT NULL DEFAULT 'pending'
+    CHECK (status IN ('pending', 'running', 'done', 'failed', 'cancelled')),
+  counting_attempt INTEGER,  -- the newest finished one: its values count
+  rerun_after INTEGER,       -- an attempt above this one is wanted
+  cancelled TEXT             -- when the run was set aside by `marquee cancel`
+) STRICT;
+INSERT INTO new_runs
+SELECT r.*, (SELECT max(a.attempt) FROM attempts a WHERE a.run_id = r.run_id AND a.status = 'done'),
+       NULL, NULL
+FROM runs r ORDER BY r.rowid;
+DROP TABLE runs;
+ALTER TABLE new_runs RENAME TO runs;
+
+ALTER TABLE attempts ADD COLUMN rerun_of INTEGER;
+
+CREATE TABLE attempt_metrics (
+  run_id TEXT NOT NULL REFERENCES runs,
+  attempt INTEGER NOT NULL,
+  metric TEXT NOT NULL,
+  value REAL NOT NULL,
+  standard_error REAL,
+  n_generated INTEGER NOT NULL,
+  n_reference INTEGER NOT NULL,
+  protocol TEXT NOT NULL,
+  network_hash TEXT NOT NULL,
+  PRIMARY KEY (run_id, attempt, metric, protocol)
+) STRICT;
+INSERT INTO attempt_metrics
+SELECT m.run_id,
+       coalesce((SELECT r.counting_attempt FROM runs r WHERE r.run_id = m.run_id), 1),
+       m.metric, m.value, m.standard_error, m.n_generated, m.n_reference, m.protocol, m.network_hash
+FROM metrics m ORDER BY m.rowid;
+DROP TABLE metrics;
+
+-- Of the attempt that counts.
+CREATE VIEW metrics AS
+SELECT m.run_id AS run_id, m.metric AS metric, m.value AS value, m.standard_error AS standard_error,
+       m.n_generated AS n_generated, m.n_reference AS n_reference, m.protocol AS protocol,
+       m.network_hash AS network_hash
+FROM attempt_metrics m JOIN runs r ON r.run_id = m.run_id AND r.counting_attempt = m.attempt;
+
+-- What was taken in from inbox/, by the name that it had there: nothing is taken in twice.
+CREATE TABLE requests (
+  request TEXT PRIMARY KEY,
+  taken_in TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('cancel', 'rerun', 'attempt', 'refused')),
+  made TEXT,
+  host TEXT,
+  text TEXT NOT NULL
+) STRICT;
+
+-- One row for each coordinator that has held the folder.
+CREATE TABLE coordinators (
+  epoch INTEGER PRIMARY KEY,
+  sweep TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  workers INTEGER NOT NULL,
+  started TEXT NOT NULL,
+  updated TEXT NOT NULL,
+  ended TEXT,
+  runs INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  fresh_done INTEGER NOT NULL,
+  runs_per_hour REAL,
+  seconds_left REAL
+) STRICT;
+
+-- What the slots of the coordinator do that holds the folder now.
+CREATE TABLE slots (
+  host TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  run_id TEXT,
+  attempt INTEGER,
+  phase TEXT,
+  step INTEGER,
+  total INTEGER,
+  since TEXT,
+  progressed TEXT,
+  deadline TEXT,
+  PRIMARY KEY (host, slot)
+) STRICT;
+
+CREATE VIEW results AS
+SELECT r.run_id AS run_id,
+       (SELECT s.sweep FROM sweep_runs s WHERE s.run_id = r.run_id ORDER BY s.rowid LIMIT 1) AS sweep,
+       r.task AS task, r.shots AS shots, r.method AS method, r.seed AS seed, r.status AS status,
+       r.base AS base, r.profile AS profile, r.protocol AS protocol,
+       r.prompt_kind AS prompt_kind, r.prompt_length AS prompt_length, r.factors AS factors,
+       r.conditions AS conditions, r.marquee AS marquee, r.steps AS steps, r.learning_rate AS learning_rate,
+       a.attempt AS attempt,
+       max(CASE WHEN m.metric = 'fid_mini' THEN m.value END) AS fid_mini,
+       max(CASE WHEN m.metric = 'kid_mini' THEN m.value END) AS kid_mini,
+       max(CASE WHEN m.metric = 'precision' THEN m.value END) AS precision,
+       max(CASE WHEN m.metric = 'recall' THEN m.value END) AS recall,
+       max(CASE WHEN m.metric = 'density' THEN m.value END) AS density,
+       max(CASE WHEN m.metric = 'coverage' THEN m.value END) AS coverage,
+       a.trainable_parameters AS trainable_parameters, a.seconds AS seconds
+FROM runs r
+LEFT JOIN attempts a ON a.run_id = r.run_id
+  AND a.attempt = coalesce(r.counting_attempt,
+                           (SELECT max(b.attempt) FROM attempts b WHERE b.run_id = r.run_id))
+LEFT JOIN attempt_metrics m ON m.run_id = r.run_id AND m.attempt = r.counting_attempt
+  AND m.protocol = r.protocol
+GROUP BY r.run_id;
+
+-- Finished runs; one that is computed again keeps its place meanwhile.
+CREATE VIEW leaderboard AS
+SELECT v.task AS task, v.shots AS shots, v.method AS method, v.protocol AS protocol, count(*) AS seeds,
+       avg(v.fid_mini) AS fid_mini, min(v.fid_mini) AS fid_mini_best, max(v.fid_mini) AS fid_mini_worst,
+       avg(v.kid_mini) AS kid_mini, avg(v.precision) AS precision, avg(v.recall) AS recall,
+       avg(v.density) AS density, avg(v.coverage) AS coverage
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+GROUP BY v.task, v.shots, v.method, v.protocol
+ORDER BY task, shots, fid_mini;
+
+CREATE VIEW few_shot AS
+SELECT v.task AS task, v.method AS method, v.seed AS seed, v.protocol AS protocol, v.shots AS shots,
+       v.fid_mini AS fid_mini, v.kid_mini AS kid_mini, v.precision AS precision, v.recall AS recall,
+       v.density AS density, v.coverage AS coverage
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+WHERE v.shots GLOB '[0-9]*'
+ORDER BY v.task, v.method, v.seed, CAST(v.shots AS INTEGER);
+
+CREATE VIEW failures AS
+SELECT a.run_id AS run_id, r.task AS task, r.shots AS shots, r.method AS method, r.seed AS seed,
+       a.attempt AS attempt, a.status AS status, a.cause_kind AS cause, a.cause_message AS message,
+       a.exit_code AS exit_code, a.signal AS signal, a.host AS host, a.ended AS ended, a.log_tail AS log_tail
+FROM attempts a JOIN runs r ON r.run_id = a.run_id
+WHERE a.status IN ('failed', 'interrupted')
+ORDER BY a.ended;
+)sql";
+
+// Step i leads from version i to i + 1.
+inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2};
+inline constexpr int kSchemaVersion = static_cast<int>(kSchemaSteps.size());
 
 }  // namespace marquee::experiments

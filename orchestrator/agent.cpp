@@ -96,6 +96,7 @@ void Agent::begin(const Assignment& assignment) {
   cluster::failpoint("agent.assigned");
   const int threads = assignment.run.threads;
   try {
+    note_start();
     if (trainer_ && (trainer_->threads() != threads || trainer_->try_wait())) {
       trainer_->end(kTrainerStopSeconds);
       trainer_.reset();
@@ -126,6 +127,24 @@ void Agent::begin(const Assignment& assignment) {
       seal("failed", std::string(error.name()), error.what());
     }
   }
+}
+
+void Agent::note_start() const {
+  if (welcome_->simulation && !welcome_->simulation->files) return;
+  experiments::AttemptRecord record;
+  record.run_id = work_->assignment.run_id;
+  record.attempt = work_->assignment.attempt;
+  record.epoch = work_->assignment.epoch;
+  record.status = "running";
+  record.started = work_->started;
+  record.host = facts_.host;
+  record.run = experiments::to_json(work_->assignment.run);
+  experiments::note_start(folder_of(work_->assignment), record);
+}
+
+std::filesystem::path Agent::folder_of(const Assignment& assignment) const {
+  return experiments::attempt_dir(welcome_->results, experiments::RunId(assignment.run_id),
+                                  assignment.attempt);
 }
 
 void Agent::interrupt() {
@@ -184,7 +203,7 @@ void Agent::handle(const TrainerMessage& message) {
     if (stale(*progress)) return;
     trainer_->expect_within(progress->deadline_seconds, now);
     send(RunProgress{welcome_->epoch, progress->run_id, progress->attempt, progress->phase,
-                     progress->step, progress->total});
+                     progress->step, progress->total, progress->deadline_seconds});
     cluster::failpoint("agent.progress");
   } else if (const auto* done = std::get_if<TrainerDone>(&message)) {
     if (stale(*done)) return;
@@ -230,8 +249,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   const std::string started = work_->started;
   work_.reset();
 
-  const std::filesystem::path folder = experiments::attempt_dir(
-      welcome_->results, experiments::RunId(assignment.run_id), assignment.attempt);
+  const std::filesystem::path folder = folder_of(assignment);
   experiments::AttemptRecord record;
   try {
     record = experiments::read_attempt(folder);
@@ -260,6 +278,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.cause.signal = exit.signal;
   record.cause.log_tail = log_tail(folder / "log");
   try {
+    experiments::create_attempt_folder(folder);
     experiments::write_attempt(folder, record);
   } catch (const cluster::Error& error) {
     cluster::log_error(kArea, std::string("attempt record not written: ") + error.what());

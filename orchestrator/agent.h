@@ -4,6 +4,7 @@
 // Single-threaded loop that sleeps when idle; after MPI_Init no blocking call.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -34,6 +35,8 @@ class Agent {
   void send(const AgentMessage& message);
   void handle(const CoordinatorMessage& message);
   void begin(const Assignment& assignment);
+  void note_start() const;
+  std::filesystem::path folder_of(const Assignment& assignment) const;
   void interrupt();
   void look_after_trainer();
   void handle(const TrainerMessage& message);

@@ -16,6 +16,7 @@
 #include "cluster/stop_signal.h"
 #include "experiments/base_manifest.h"
 #include "experiments/recovery.h"
+#include "orchestrator/run_list.h"
 #include "orchestrator/timing.h"
 #include "orchestrator/trainer_process.h"
 
@@ -44,13 +45,31 @@ double share_of(const RunProgress& progress) {
   return 0.0;
 }
 
+// Runs that are wanted again can be computed with the weights and data that they were planned with.
+void check_unchanged(const std::vector<experiments::RunConfig>& listed,
+                     const std::vector<experiments::RunConfig>& resolved) {
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    if (experiments::run_id(listed[i]) == experiments::run_id(resolved[i])) continue;
+    cluster::throw_environment("run " + experiments::run_id(listed[i]).short_text() +
+                               " was planned with other weights or data than are here: expected "
+                               "base " +
+                               listed[i].base_hash + " and data " + listed[i].data_hash +
+                               ", found " + resolved[i].base_hash + " and " +
+                               resolved[i].data_hash);
+  }
+}
+
 }  // namespace
 
 PreparedSweep prepare_sweep(const SweepOptions& options) {
   PreparedSweep prepared;
-  prepared.sweep = experiments::load_sweep(options.file, options.subset);
+  prepared.sweep = options.run_list.empty() ? experiments::load_sweep(options.file, options.subset)
+                                            : read_run_list(options.run_list);
+  const std::vector<experiments::RunConfig> listed =
+      options.run_list.empty() ? std::vector<experiments::RunConfig>{} : prepared.sweep.runs;
   if (options.simulate) {
     experiments::mark_simulated(prepared.sweep);
+    check_unchanged(listed, prepared.sweep.runs);
     return prepared;
   }
   prepared.assets = experiments::find_assets_dir(options.assets);
@@ -68,6 +87,7 @@ PreparedSweep prepare_sweep(const SweepOptions& options) {
     experiments::verify_base(experiments::load_base_manifest(prepared.assets, run.base));
   }
   experiments::resolve_hashes(prepared.sweep, prepared.assets, prepared.data);
+  check_unchanged(listed, prepared.sweep.runs);
   return prepared;
 }
 
@@ -143,25 +163,27 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
   sweep_ = prepared.sweep;
-  ledger_->register_sweep(sweep_);
+  if (options_.run_list.empty()) ledger_->register_sweep(sweep_);
   cluster::failpoint("coordinator.registered");
   experiments::recover(*ledger_, results);
+  experiments::take_in(*ledger_, results);
   cluster::failpoint("coordinator.recovered");
 
   scheduler_.emplace(plan_runs(sweep_.runs));
   for (const experiments::RunConfig& run : sweep_.runs) {
     runs_[experiments::run_id(run).text()] = run;
   }
-  std::size_t kept = 0;
   for (const experiments::RunState& state : ledger_->states(sweep_.name)) {
-    if (state.status != "done" || runs_.count(state.run_id) == 0) continue;
-    scheduler_->mark_done(state.run_id);
-    ++kept;
+    if (runs_.count(state.run_id) == 0) continue;
+    if (state.status == "done") scheduler_->mark_done(state.run_id);
+    if (state.status == "cancelled") scheduler_->cancel(state.run_id);
   }
   if (!options_.quiet) {
-    std::cerr << "sweep " << sweep_.name << ": " << sweep_.runs.size() << " runs, " << kept
-              << " of them done before; " << agents_.size() << " workers; results in "
-              << results.string() << std::endl;
+    const ScheduleCounts& counts = scheduler_->counts();
+    std::cerr << (sweep_.name.empty() ? "runs again" : "sweep " + sweep_.name) << ": "
+              << counts.total << " runs, " << counts.done << " of them done before";
+    if (counts.cancelled > 0) std::cerr << ", " << counts.cancelled << " cancelled";
+    std::cerr << "; " << agents_.size() << " workers; results in " << results.string() << std::endl;
   }
   const std::string data = prepared.data.string();
   const std::string assets =
@@ -188,11 +210,12 @@ void Coordinator::work() {
       begin_stop();
     }
     enter_news();
+    const bool stopped = stopping_ != 0 || gave_up_;
+    look_into_inbox(now, !stopped && scheduler_->complete());
     keep_alive(now);
     publish_when_due(now);
     show_progress(now, false);
-    const bool nothing_left = stopping_ != 0 || scheduler_->complete();
-    if (nothing_left && !anything_running()) return;
+    if ((stopped || scheduler_->complete()) && !anything_running()) return;
     if (cluster::stop_signal_count() > 1)
       return;  // asked again: leave what runs to the next command
     if (getppid() != parent) cluster::throw_environment("mpirun has gone");
@@ -238,11 +261,18 @@ void Coordinator::take_progress(AgentState& agent, const RunProgress& progress) 
       agent.running->run_id != progress.run_id || agent.running->attempt != progress.attempt) {
     return;
   }
-  agent.running->share = share_of(progress);
+  Running& running = *agent.running;
+  running.share = share_of(progress);
+  running.phase = progress.phase;
+  running.step = progress.step;
+  running.total = progress.total;
+  running.progressed = cluster::utc_now();
+  running.deadline = cluster::utc_after(progress.deadline_seconds);
+  changed_ = true;
 }
 
 void Coordinator::enter_news() {
-  const bool may_start = stopping_ == 0 && scheduler_->counts().waiting > 0 &&
+  const bool may_start = stopping_ == 0 && !gave_up_ && scheduler_->counts().waiting > 0 &&
                          std::any_of(agents_.begin(), agents_.end(), [](const auto& agent) {
                            return !agent.second.running.has_value();
                          });
@@ -250,6 +280,7 @@ void Coordinator::enter_news() {
   ledger_->begin_batch();
   for (const auto& [rank, ended] : ended_) take_end(rank, ended);
   ended_.clear();
+  give_up_when_too_many_failed();
   const std::vector<std::pair<int, Assignment>> assignments = assign();
   cluster::failpoint("coordinator.before_commit");
   ledger_->commit_batch();
@@ -293,15 +324,23 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
 
 std::vector<std::pair<int, Assignment>> Coordinator::assign() {
   std::vector<std::pair<int, Assignment>> assignments;
-  if (stopping_ != 0) return assignments;
+  if (stopping_ != 0 || gave_up_) return assignments;
+  const bool files = !options_.simulate || sweep_.simulation.files;
   for (auto& [rank, agent] : agents_) {
     if (agent.running) continue;
     const std::optional<std::string> next = scheduler_->next();
     if (!next) break;
     const experiments::RunConfig& run = runs_.at(*next);
-    const int attempt =
-        ledger_->start_attempt(experiments::RunId(*next), agent.facts.host, agent.slot.slot);
-    agent.running = Running{*next, attempt, 0.0};
+    const int attempt = ledger_->start_attempt(
+        experiments::RunId(*next), agent.facts.host, agent.slot.slot,
+        files ? experiments::AttemptFolder::claimed : experiments::AttemptFolder::none);
+    Running running;
+    running.run_id = *next;
+    running.attempt = attempt;
+    running.phase = "start";
+    running.since = running.progressed = cluster::utc_now();
+    running.deadline = cluster::utc_after(kTrainerStartSeconds);
+    agent.running = std::move(running);
     assignments.emplace_back(rank, Assignment{lease_->epoch(), *next, attempt, run});
   }
   return assignments;
@@ -313,6 +352,10 @@ void Coordinator::begin_stop() {
     std::cerr << "marquee: stopping: trainers write a checkpoint, then the ledger is closed"
               << std::endl;
   }
+  interrupt_all();
+}
+
+void Coordinator::interrupt_all() {
   for (const auto& [rank, agent] : agents_) {
     if (agent.running) tell(rank, Interrupt{lease_->epoch()});
   }
@@ -337,34 +380,48 @@ void Coordinator::keep_alive(double now) {
 }
 
 void Coordinator::publish_when_due(double now) {
-  if (!changed_ || now < next_publish_) return;
+  if (now < next_publish_ || (!changed_ && now - published_ < kSignOfLifeSeconds)) return;
+  enter_live(now, false);
   cluster::failpoint("coordinator.before_publish");
   ledger_->publish();
   cluster::failpoint("coordinator.published");
   const double after = cluster::monotonic_seconds();
+  published_ = after;
   next_publish_ = after + std::max(kPublishSeconds, 50.0 * (after - now));
   changed_ = false;
 }
 
-void Coordinator::show_progress(double now, bool force) {
+Forecast Coordinator::forecast_at(double now) const {
   double shares = 0.0;
   for (const auto& [rank, agent] : agents_) shares += agent.running ? agent.running->share : 0.0;
-  progress_line_.show(progress_text(scheduler_->counts(), shares, fresh_done_, now - started_), now,
+  return forecast(scheduler_->counts(), shares, fresh_done_, now - started_);
+}
+
+void Coordinator::show_progress(double now, bool force) {
+  progress_line_.show(progress_text(scheduler_->counts(), agents_.size(), forecast_at(now)), now,
                       force);
 }
 
 int Coordinator::finish() {
   progress_line_.end();
+  enter_live(cluster::monotonic_seconds(), true);
   ledger_->publish();
   cluster::failpoint("coordinator.before_end");
   const ScheduleCounts counts = scheduler_->counts();
   const std::filesystem::path published = options_.out / "results.sqlite";
   if (options_.json) {
-    const nlohmann::json summary = {
-        {"sweep", sweep_.name},          {"total", counts.total},
-        {"done", counts.done},           {"failed", counts.failed},
-        {"results", published.string()}, {"stopped_by_signal", stopping_}};
+    const nlohmann::json summary = {{"sweep", sweep_.name},
+                                    {"total", counts.total},
+                                    {"done", counts.done},
+                                    {"failed", counts.failed},
+                                    {"cancelled", counts.cancelled},
+                                    {"waiting", counts.waiting},
+                                    {"seconds", cluster::monotonic_seconds() - started_},
+                                    {"results", published.string()},
+                                    {"stopped_by_signal", stopping_}};
     std::cout << summary.dump() << std::endl;
+  } else if (sweep_.name.empty()) {
+    std::cout << counts.done << " of " << counts.total << " runs done\n" << std::flush;
   } else {
     std::cout << analysis::comparison_text(published, sweep_.name) << std::flush;
   }
@@ -377,6 +434,9 @@ int Coordinator::finish() {
     std::cerr << "marquee: " << counts.failed << " of " << counts.total
               << " runs failed; marquee query --out " << options_.out.string()
               << " \"SELECT * FROM failures\" tells why" << std::endl;
+    if (gave_up_)
+      std::cerr << "marquee: stopped by --max-fails " << options_.max_fails << "; "
+                << counts.waiting << " runs wait; the same command goes on from there" << std::endl;
     return kSomeRunsFailed;
   }
   return 0;

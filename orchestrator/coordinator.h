@@ -11,6 +11,7 @@
 
 #include "cluster/lease.h"
 #include "cluster/mpi_session.h"
+#include "experiments/inbox.h"
 #include "experiments/ledger.h"
 #include "experiments/sweep_file.h"
 #include "orchestrator/progress_line.h"
@@ -22,12 +23,14 @@ namespace marquee::orchestrator {
 struct SweepOptions {
   std::filesystem::path file;
   std::filesystem::path out;
-  std::filesystem::path data;    // empty: none
-  std::filesystem::path assets;  // empty: found (see experiments/base_manifest.h)
-  int workers = 0;               // 0: as many as slots; only when marquee starts itself
-  int slots_per_host = 0;        // 0: GPUs, else cores / threads
-  std::string subset;            // of the sweep file; empty: all runs
-  bool simulate = false;         // no-op trainers, as the sweep's `simulate` block says
+  std::filesystem::path data;      // empty: none
+  std::filesystem::path assets;    // empty: found (see experiments/base_manifest.h)
+  int workers = 0;                 // 0: as many as slots; only when marquee starts itself
+  int slots_per_host = 0;          // 0: GPUs, else cores / threads
+  std::string subset;              // of the sweep file; empty: all runs
+  std::filesystem::path run_list;  // instead of a sweep file: runs to go on with (run_list.h)
+  int max_fails = 0;               // stop when so many runs have been set aside; 0: never
+  bool simulate = false;           // no-op trainers, as the sweep's `simulate` block says
   bool json = false;
   bool quiet = false;
 };
@@ -58,6 +61,9 @@ class Coordinator {
     std::string run_id;
     int attempt = 0;
     double share = 0.0;  // of the attempt, 0..1
+    std::string phase;
+    std::int64_t step = 0, total = 0;
+    std::string since, progressed, deadline;  // UTC
   };
   struct AgentState {
     HostFacts facts;
@@ -79,9 +85,18 @@ class Coordinator {
   void take_end(int rank, const AttemptEnded& ended);
   std::vector<std::pair<int, Assignment>> assign();
   void begin_stop();
+  void interrupt_all();
+  // Takes in what others have left in the inbox and acts on it; now and then, or at once.
+  void look_into_inbox(double now, bool at_once);
+  void act_on(const experiments::TakenIn& taken);
+  // A rerun is wanted: of a run of this sweep, or of another that these trainers can compute.
+  void plan_again(const std::string& run_id);
+  void give_up_when_too_many_failed();
+  void enter_live(double now, bool ended);
   void keep_alive(double now);
   void nap(double now) const;
   void publish_when_due(double now);
+  Forecast forecast_at(double now) const;
   void show_progress(double now, bool force);
   int finish();
   void tell(int rank, const CoordinatorMessage& message);
@@ -97,12 +112,14 @@ class Coordinator {
   std::optional<experiments::Ledger> ledger_;
   std::optional<Scheduler> scheduler_;
   ProgressLine progress_line_;
-  int stopping_ = 0;  // the signal of a graceful stop, 0 while there is none
+  int stopping_ = 0;      // the signal of a graceful stop, 0 while there is none
+  bool gave_up_ = false;  // too many runs have failed
   std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
   std::size_t fresh_done_ = 0;
-  bool changed_ = true;  // the ledger holds news since the last publication
+  bool changed_ = true;  // there is news since the last publication
   double started_ = 0.0, last_alive_ = 0.0, last_renewed_ = 0.0;
-  double next_publish_ = 0.0;
+  double next_publish_ = 0.0, published_ = 0.0;
+  double inbox_seen_ = 0.0;
   double last_busy_ = 0.0;  // last message or entry
 };
 

@@ -3,10 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace marquee::orchestrator {
+namespace {
+
+constexpr int kUsualColumns = 80;
+
+}  // namespace
 
 std::string duration_text(double seconds) {
   const long whole = static_cast<long>(std::ceil(std::max(0.0, seconds)));
@@ -21,30 +28,59 @@ std::string duration_text(double seconds) {
   return text;
 }
 
-std::string progress_text(const ScheduleCounts& counts, double running_share,
-                          std::size_t fresh_done, double elapsed_seconds) {
+Forecast forecast(const ScheduleCounts& counts, double running_share, std::size_t fresh_done,
+                  double elapsed_seconds) {
+  constexpr double kLeastFinished = 0.2, kSecondsPerHour = 3600.0;
+  Forecast forecast;
+  const double finished = static_cast<double>(fresh_done) + running_share;
+  if (finished <= kLeastFinished || elapsed_seconds <= 0.0) return forecast;
+  forecast.runs_per_hour = kSecondsPerHour * finished / elapsed_seconds;
+  const double left = static_cast<double>(counts.waiting + counts.running) - running_share;
+  if (left > 0.0) forecast.seconds_left = elapsed_seconds * left / finished;
+  return forecast;
+}
+
+std::string progress_text(const ScheduleCounts& counts, std::size_t workers,
+                          const Forecast& forecast) {
   std::string text = std::to_string(counts.done) + "/" + std::to_string(counts.total) + " done";
   text += ", " + std::to_string(counts.failed) + " failed";
-  text += ", " + std::to_string(counts.running) + " running";
-  const double finished = static_cast<double>(fresh_done) + running_share;
-  const double left = static_cast<double>(counts.waiting + counts.running) - running_share;
-  if (left > 0.0 && finished > 0.2 && elapsed_seconds > 0.0) {
-    text += ", about " + duration_text(elapsed_seconds * left / finished) + " left";
+  if (counts.cancelled > 0) text += ", " + std::to_string(counts.cancelled) + " cancelled";
+  text += ", " + std::to_string(counts.running) + " running on " + std::to_string(workers) +
+          (workers == 1 ? " worker" : " workers");
+  if (forecast.runs_per_hour && forecast.seconds_left) {
+    char rate[48];
+    std::snprintf(rate, sizeof rate, ", %.3g runs/h", *forecast.runs_per_hour);
+    text += rate;
+    text += ", about " + duration_text(*forecast.seconds_left) + " left";
   }
   return text;
 }
 
+int terminal_columns() {
+  if (isatty(STDERR_FILENO) == 1) {
+    winsize size{};
+    const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return known ? size.ws_col : kUsualColumns;
+  }
+  const char* told = std::getenv(kTerminalVariable);
+  return told == nullptr ? 0 : std::max(0, std::atoi(told));
+}
+
 ProgressLine::ProgressLine(bool quiet, double interval_seconds)
-    : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1), interval_seconds_(interval_seconds) {}
+    : quiet_(quiet), columns_(terminal_columns()), interval_seconds_(interval_seconds) {}
 
 void ProgressLine::show(const std::string& text, double now, bool force) {
+  constexpr double kTerminalSeconds = 0.2;
   if (quiet_ || text == last_text_) return;
-  const double interval = terminal_ ? std::min(0.2, interval_seconds_) : interval_seconds_;
+  const bool terminal = columns_ > 0;
+  const double interval =
+      terminal ? std::min(kTerminalSeconds, interval_seconds_) : interval_seconds_;
   if (!force && now - last_shown_ < interval) return;
   last_shown_ = now;
   last_text_ = text;
-  if (terminal_) {
-    std::fprintf(stderr, "\r\033[K%s", text.c_str());
+  if (terminal) {
+    // A line that wraps could not be rewritten.
+    std::fprintf(stderr, "\r\033[K%.*s", columns_ - 1, text.c_str());
     open_ = true;
   } else {
     std::fprintf(stderr, "%s\n", text.c_str());

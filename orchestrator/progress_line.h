@@ -1,7 +1,8 @@
-// The sweep's progress as text: counts, failures, time left. One line rewritten in place on a
+// The sweep's progress as text: runs, workers, rate, time left. One line rewritten in place on a
 // terminal, plain lines now and then in a log file. Not thread safe.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "orchestrator/scheduler.h"
@@ -11,11 +12,26 @@ namespace marquee::orchestrator {
 // "1 h 02 min", "3 min 10 s", "42 s"; rounded up to whole seconds.
 std::string duration_text(double seconds);
 
-// "12/40 done, 1 failed, 2 running, about 3 min 10 s left". `running_share` is the summed share
-// (0..1 each) of the running runs; `fresh_done` counts the runs finished by this command, which
-// took `elapsed_seconds` until now: the time left is scaled from them.
-std::string progress_text(const ScheduleCounts& counts, double running_share,
-                          std::size_t fresh_done, double elapsed_seconds);
+struct Forecast {
+  std::optional<double> runs_per_hour, seconds_left;
+};
+
+// `running_share` is the summed share (0..1 each) of the running runs; `fresh_done` counts the runs
+// finished by this command, which took `elapsed_seconds` until now: rate and time left are scaled
+// from them, and absent before there is enough to go by.
+Forecast forecast(const ScheduleCounts& counts, double running_share, std::size_t fresh_done,
+                  double elapsed_seconds);
+
+// "12/40 done, 1 failed, 2 running on 2 workers, 90 runs/h, about 3 min 10 s left"; cancelled runs
+// where there are some.
+std::string progress_text(const ScheduleCounts& counts, std::size_t workers,
+                          const Forecast& forecast);
+
+// The environment variable in which `marquee sweep` tells its ranks, which write through mpirun's
+// pipes, how many columns the terminal has.
+inline constexpr const char* kTerminalVariable = "MARQUEE_TERMINAL_COLUMNS";
+// Columns of the terminal that standard error is, or that the variable names; 0 for none.
+int terminal_columns();
 
 class ProgressLine {
  public:
@@ -28,7 +44,7 @@ class ProgressLine {
 
  private:
   bool quiet_;
-  bool terminal_;
+  int columns_;  // of the terminal; 0: there is none
   bool open_ = false;
   double interval_seconds_;
   double last_shown_ = -1e9;

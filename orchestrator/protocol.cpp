@@ -61,6 +61,16 @@ std::uint64_t epoch_field(const json& message) {
   return static_cast<std::uint64_t>(whole_field(message, "epoch", 0, kMany));
 }
 
+double deadline_field(const json& message) {
+  const json& deadline = field(message, "deadline_s");
+  if (!deadline.is_number()) refuse("field 'deadline_s' must be a number");
+  const double seconds = deadline.get<double>();
+  if (!(seconds > 0.0) || seconds > kLongestDeadlineSeconds) {
+    refuse("field 'deadline_s' must lie above 0 and at most one day");
+  }
+  return seconds;
+}
+
 int attempt_field(const json& message) {
   return static_cast<int>(whole_field(message, "attempt", 1, 1'000'000));
 }
@@ -97,8 +107,10 @@ json body(const AgentAlive&) {
   return {{"type", "alive"}};
 }
 json body(const RunProgress& m) {
-  return {{"type", "progress"}, {"epoch", m.epoch}, {"run_id", m.run_id}, {"attempt", m.attempt},
-          {"phase", m.phase},   {"step", m.step},   {"total", m.total}};
+  return {{"type", "progress"}, {"epoch", m.epoch},
+          {"run_id", m.run_id}, {"attempt", m.attempt},
+          {"phase", m.phase},   {"step", m.step},
+          {"total", m.total},   {"deadline_s", m.deadline_seconds}};
 }
 json body(const AttemptEnded& m) {
   return {{"type", "ended"}, {"epoch", m.epoch}, {"record", experiments::to_json(m.record)}};
@@ -162,12 +174,10 @@ AgentMessage parse_agent_message(std::string_view text) {
   }
   if (type == "alive") return AgentAlive{};
   if (type == "progress") {
-    return RunProgress{epoch_field(m),
-                       text_field(m, "run_id"),
-                       attempt_field(m),
-                       text_field(m, "phase"),
-                       whole_field(m, "step", 0, kMany),
-                       whole_field(m, "total", 0, kMany)};
+    return RunProgress{
+        epoch_field(m),         text_field(m, "run_id"),          attempt_field(m),
+        text_field(m, "phase"), whole_field(m, "step", 0, kMany), whole_field(m, "total", 0, kMany),
+        deadline_field(m)};
   }
   if (type == "ended") {
     return AttemptEnded{epoch_field(m), guarded("attempt record", [&] {
@@ -214,18 +224,12 @@ TrainerMessage parse_trainer_message(std::string_view text) {
   const std::string type = text_field(m, "type");
   if (type == "hello") return TrainerHello{whole_field(m, "pid", 1, kMany)};
   if (type == "progress") {
-    const json& deadline = field(m, "deadline_s");
-    if (!deadline.is_number()) refuse("field 'deadline_s' must be a number");
-    const double seconds = deadline.get<double>();
-    if (!(seconds > 0.0) || seconds > kLongestDeadlineSeconds) {
-      refuse("field 'deadline_s' must lie above 0 and at most one day");
-    }
     return TrainerProgress{text_field(m, "run_id"),
                            attempt_field(m),
                            text_field(m, "phase"),
                            whole_field(m, "step", 0, kMany),
                            whole_field(m, "total", 0, kMany),
-                           seconds};
+                           deadline_field(m)};
   }
   if (type == "done") {
     TrainerDone done{text_field(m, "run_id"), attempt_field(m), std::nullopt};

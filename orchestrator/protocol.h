@@ -38,7 +38,8 @@ struct RunProgress {
   int attempt = 0;
   std::string phase;  // load, cache, tune, sample, score, save
   std::int64_t step = 0;
-  std::int64_t total = 0;  // 0: unknown
+  std::int64_t total = 0;       // 0: unknown
+  double deadline_seconds = 0;  // the next one is due within this time; 0 < x <= 86400
 };
 
 // An attempt ended: its record as sealed in attempt.json.

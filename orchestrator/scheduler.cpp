@@ -75,6 +75,8 @@ std::size_t& Scheduler::counter(State state) {
       return counts_.running;
     case State::done:
       return counts_.done;
+    case State::cancelled:
+      return counts_.cancelled;
     case State::failed:
       break;
   }
@@ -94,6 +96,42 @@ void Scheduler::mark_done(const std::string& run_id) {
   change(place_of(run_id), State::done);
 }
 
+void Scheduler::add(PlannedRun run) {
+  MARQUEE_CHECK(index_.emplace(run.run_id, entries_.size()).second,
+                "run " + run.run_id + " planned twice");
+  waiting_.insert(entries_.size());
+  Entry planned;
+  planned.run = std::move(run);
+  entries_.push_back(std::move(planned));
+  ++counts_.total;
+  ++counts_.waiting;
+}
+
+bool Scheduler::cancel(const std::string& run_id) {
+  const std::size_t place = place_of(run_id);
+  Entry& run = entries_[place];
+  if (run.state == State::running) {
+    run.cancel_wanted = true;
+    return true;
+  }
+  if (run.state != State::done) change(place, State::cancelled);
+  return false;
+}
+
+void Scheduler::again(const std::string& run_id) {
+  const std::size_t place = place_of(run_id);
+  Entry& run = entries_[place];
+  run.cancel_wanted = false;
+  if (run.state == State::running || run.state == State::waiting) return;
+  run.failures = 0;
+  change(place, State::waiting);
+}
+
+void Scheduler::finished_elsewhere(const std::string& run_id) {
+  const std::size_t place = place_of(run_id);
+  if (entries_[place].state != State::running) change(place, State::done);
+}
+
 std::optional<std::string> Scheduler::next() {
   if (waiting_.empty()) return std::nullopt;
   const std::size_t place = *waiting_.begin();
@@ -105,6 +143,7 @@ void Scheduler::finished(const std::string& run_id) {
   const std::size_t place = place_of(run_id);
   MARQUEE_CHECK(entries_[place].state == State::running,
                 "run " + run_id + " finished without running");
+  entries_[place].cancel_wanted = false;
   change(place, State::done);
 }
 
@@ -112,6 +151,11 @@ bool Scheduler::failed(const std::string& run_id, FailureKind kind) {
   const std::size_t place = place_of(run_id);
   Entry& run = entries_[place];
   MARQUEE_CHECK(run.state == State::running, "run " + run_id + " failed without running");
+  if (run.cancel_wanted) {
+    run.cancel_wanted = false;
+    change(place, State::cancelled);
+    return false;
+  }
   if (kind != FailureKind::interrupted) ++run.failures;
   const bool again = kind == FailureKind::interrupted || run.failures < attempts_allowed(kind);
   change(place, again ? State::waiting : State::failed);

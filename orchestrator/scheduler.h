@@ -34,7 +34,7 @@ FailureKind failure_kind(const std::string& name);
 int attempts_allowed(FailureKind kind);
 
 struct ScheduleCounts {
-  std::size_t total = 0, done = 0, failed = 0, running = 0, waiting = 0;
+  std::size_t total = 0, done = 0, failed = 0, running = 0, waiting = 0, cancelled = 0;
   bool operator==(const ScheduleCounts&) const = default;
 };
 
@@ -44,6 +44,18 @@ class Scheduler {
 
   // A run that needs no attempt: its result is in the ledger already.
   void mark_done(const std::string& run_id);
+
+  bool knows(const std::string& run_id) const { return index_.count(run_id) > 0; }
+  // One more run, behind all others.
+  void add(PlannedRun run);
+  // Sets a run aside that is not done; a running one when it ends without a result, and then true:
+  // its agent must be told.
+  bool cancel(const std::string& run_id);
+  // A run that is done, failed or cancelled waits once more, with all its attempts. A running one
+  // that was to be cancelled goes on waiting when it ends.
+  void again(const std::string& run_id);
+  // A result has come from elsewhere: a run that waits, failed or was cancelled is done.
+  void finished_elsewhere(const std::string& run_id);
 
   // The next run to start, now counted as running; nullopt when none waits. Logarithmic.
   std::optional<std::string> next();
@@ -57,11 +69,12 @@ class Scheduler {
   bool complete() const;
 
  private:
-  enum class State { waiting, running, done, failed };
+  enum class State { waiting, running, done, failed, cancelled };
   struct Entry {
     PlannedRun run;
     State state = State::waiting;
     int failures = 0;
+    bool cancel_wanted = false;  // while it runs
   };
   std::size_t place_of(const std::string& run_id) const;
   void change(std::size_t place, State state);

@@ -148,7 +148,7 @@ void SimulatedTrainer::work(const json& message) {
   request.record.result = simulated_result(request.run, cluster::monotonic_seconds() - started);
   const json result = experiments::to_json(*request.record.result);
   if (simulation.files) {
-    cluster::create_directories_durably(request.folder);
+    experiments::create_attempt_folder(request.folder);
     cluster::write_file_durably(request.folder / "result.json", result.dump());
     cluster::failpoint("trainer.result_written");
     experiments::write_attempt(request.folder, request.record);

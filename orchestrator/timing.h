@@ -14,6 +14,8 @@ inline constexpr double kTrainerStartSeconds = 300.0;        // start, load the 
 inline constexpr double kTrainerStopSeconds = 5.0;           // an idle trainer told to go
 inline constexpr double kInterruptSeconds = 60.0;            // a checkpoint on request
 inline constexpr double kLeaseRenewSeconds = 3.0;
-inline constexpr double kPublishSeconds = 2.0;  // or 50 times the last copy's duration
+inline constexpr double kPublishSeconds = 2.0;      // or 50 times the last copy's duration
+inline constexpr double kSignOfLifeSeconds = 20.0;  // published at least this often
+inline constexpr double kInboxSeconds = 1.0;
 
 }  // namespace marquee::orchestrator

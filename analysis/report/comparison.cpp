@@ -20,6 +20,7 @@ using nlohmann::json;
 // One run as the database has it.
 struct Run {
   std::string id, status;
+  bool finished = false;  // also while it is computed again
   RunConfig config;
   int attempt = 0;
   std::int64_t trainable_parameters = 0;
@@ -43,7 +44,9 @@ std::map<std::string, Run> load_runs(SQLite::Database& database, const std::stri
   std::map<std::string, Run> runs;
   SQLite::Statement rows(database,
                          "SELECT r.run_id, v.status, r.config, coalesce(v.attempt, 0), "
-                         "coalesce(v.trainable_parameters, 0), coalesce(v.seconds, 0) "
+                         "coalesce(v.trainable_parameters, 0), coalesce(v.seconds, 0), "
+                         "EXISTS (SELECT 1 FROM attempts a WHERE a.run_id = r.run_id AND "
+                         "a.status = 'done') "
                          "FROM runs r JOIN results v ON v.run_id = r.run_id" +
                              chosen);
   bind(rows);
@@ -55,6 +58,7 @@ std::map<std::string, Run> load_runs(SQLite::Database& database, const std::stri
     run.attempt = rows.getColumn(3).getInt();
     run.trainable_parameters = rows.getColumn(4).getInt64();
     run.seconds = rows.getColumn(5).getDouble();
+    run.finished = rows.getColumn(6).getInt() != 0;
     runs[run.id] = std::move(run);
   }
   SQLite::Statement metrics(database,
@@ -102,7 +106,7 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
   row.protocol = config.protocol;
   std::vector<const Run*> finished;
   for (const Run* run : runs) {
-    if (run->status == "done") {
+    if (run->finished) {
       finished.push_back(run);
     } else {
       ++row.unfinished;

@@ -41,6 +41,8 @@ const std::vector<Command>& all_commands() {
       {"sweep", "run a sweep file: every run, under mpirun, resumable", sweep_command},
       {"status", "how far a results folder is", status_command},
       {"explain", "everything known about one run", explain_command},
+      {"cancel", "set runs aside", cancel_command},
+      {"rerun", "a new attempt of finished, failed or cancelled runs", rerun_command},
       {"query", "ask the results database in SQL", query_command},
       {"report", "write report/index.html and report/table.md", report_command},
       {"doctor", "check this machine and installation", doctor_command},

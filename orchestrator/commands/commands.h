@@ -24,6 +24,8 @@ struct Command {
 int sweep_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int explain_command(const Arguments& arguments);
+int cancel_command(const Arguments& arguments);
+int rerun_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);

@@ -10,9 +10,11 @@
 
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "cluster/lease.h"
 #include "datasets/dataset_hash.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/rebuild.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/trainer_process.h"
 
@@ -32,15 +34,20 @@ struct Check {
 
 CommandLine doctor_line() {
   CommandLine line;
-  line.usage = "marquee doctor [--out DIR] [--data DIR] [--assets DIR] [--json]";
+  line.usage =
+      "marquee doctor [--out DIR] [--data DIR] [--assets DIR] [--json] | --rebuild --out DIR";
   line.text =
       "Checks what a sweep needs: the trainer program, the base model's weights, MPI, cores,\n"
-      "memory, disk, and the data folder where one is named. Exit code 3 when a check fails.";
+      "memory, disk, and the data folder where one is named. Exit code 3 when a check fails.\n\n"
+      "--rebuild makes DIR/ledger.sqlite again from the run folders, and from results.sqlite what\n"
+      "they do not hold (which sweep a run belongs to); the old file is kept beside it. Not while\n"
+      "a sweep runs on DIR (exit code 75).";
   line.options.add_options()                                                                     //
       ("out,o", po::value<std::string>()->default_value("."), "folder whose disk is looked at")  //
       ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")          //
       ("assets", po::value<std::string>()->default_value(""), "folder of base models")           //
       ("base", po::value<std::string>()->default_value("mini"), "base model to check")           //
+      ("rebuild", "make the ledger of --out again; no checks")                                   //
       ("json", "the checks as JSON");
   return line;
 }
@@ -130,6 +137,32 @@ std::string look_at_data(const std::string& data) {
   return data + ": " + found;
 }
 
+int rebuild_ledger(const std::string& out, bool as_json) {
+  if (!std::filesystem::is_directory(std::filesystem::path(out) / "runs")) {
+    cluster::throw_environment("no run folders at " + out +
+                               "/runs: --out must name a results folder");
+  }
+  const std::filesystem::path results = std::filesystem::canonical(out);
+  const cluster::Lease lease = cluster::Lease::acquire(results, {});
+  const experiments::RebuildReport report = experiments::rebuild(results, lease);
+  if (as_json) {
+    std::cout << nlohmann::json{{"runs", report.runs},
+                                {"attempts", report.attempts},
+                                {"skipped", report.skipped},
+                                {"from_published", report.from_published},
+                                {"kept_aside", report.kept_aside.string()}}
+                     .dump()
+              << "\n";
+    return 0;
+  }
+  std::cout << "ledger made again: " << report.runs << " runs and " << report.attempts
+            << " attempts from their folders, " << report.from_published
+            << " further runs from results.sqlite, " << report.skipped << " folders skipped\n";
+  if (!report.kept_aside.empty())
+    std::cout << "the old one is kept as " << report.kept_aside.string() << "\n";
+  return 0;
+}
+
 }  // namespace
 
 int doctor_command(const Arguments& arguments) {
@@ -137,6 +170,7 @@ int doctor_command(const Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const auto text = [&](const char* name) { return values[name].as<std::string>(); };
+  if (values.count("rebuild") > 0) return rebuild_ledger(text("out"), values.count("json") > 0);
 
   std::vector<Check> checks = {
       check("trainer", [] { return find_trainer().string(); }),

@@ -4,16 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/query.h"
-#include "cluster/error.h"
-#include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/choose_runs.h"
 
 namespace marquee::orchestrator {
 namespace {
 
 namespace po = boost::program_options;
 using nlohmann::json;
-
-constexpr std::size_t kShortestPrefix = 4, kIdLength = 64;
 
 CommandLine explain_line() {
   CommandLine line;
@@ -32,26 +29,6 @@ CommandLine explain_line() {
 
 json rows_of(const std::filesystem::path& database, const std::string& sql) {
   return json::parse(analysis::query_text(database, sql, "json"));
-}
-
-// The only run whose id starts with `prefix`.
-std::string whole_id(const std::filesystem::path& database, const std::string& prefix) {
-  if (prefix.size() < kShortestPrefix || prefix.size() > kIdLength ||
-      prefix.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    cluster::throw_usage("'" + prefix + "' is no run id; expected at least " +
-                         std::to_string(kShortestPrefix) + " of its 64 hex digits");
-  }
-  const json found = rows_of(
-      database, "SELECT run_id FROM runs WHERE run_id GLOB '" + prefix + "*' ORDER BY 1 LIMIT 2");
-  if (found.empty())
-    cluster::throw_usage("no run in " + database.string() + " has an id that starts with " +
-                         prefix);
-  if (found.size() > 1) {
-    cluster::throw_usage("several runs have an id that starts with " + prefix + ": " +
-                         found[0].at("run_id").get<std::string>() + ", " +
-                         found[1].at("run_id").get<std::string>() + "; give more digits");
-  }
-  return found[0].at("run_id").get<std::string>();
 }
 
 std::string text_of(const json& value) {

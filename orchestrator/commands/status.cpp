@@ -1,54 +1,204 @@
-// marquee status: counts of a results folder, from the published database.
+// marquee status: how far a results folder is and what its slots do, from the published database.
+#include <cstdio>
 #include <iostream>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "analysis/report/query.h"
+#include "cluster/error.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/progress_line.h"
 
 namespace marquee::orchestrator {
+namespace {
 
 namespace po = boost::program_options;
+namespace fs = std::filesystem;
+using nlohmann::json;
 
-int status_command(const Arguments& arguments) {
-  CommandLine line;
-  line.usage = "marquee status --out DIR [--json]";
-  line.text =
-      "Shows how many runs of each sweep are done, failed, running or waiting, as last published\n"
-      "in DIR/results.sqlite (a running sweep publishes every few seconds).";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
-      ("json", "one object a sweep: {\"sweep\":..,\"runs\":..,\"<status>\":..}");
-  const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
-  const std::filesystem::path database = published_results(values["out"].as<std::string>());
-  const nlohmann::json rows = nlohmann::json::parse(
-      analysis::query_text(database,
-                           "SELECT coalesce(sweep, '(single runs)') AS sweep, status, count(*) AS "
-                           "n FROM results GROUP BY sweep, status ORDER BY 1, 2",
-                           "json"));
-  nlohmann::json sweeps = nlohmann::json::object();
-  for (const nlohmann::json& row : rows) {
-    nlohmann::json& sweep = sweeps[row.at("sweep").get<std::string>()];
+// A coordinator publishes at least every 20 s, or 50 times as long as a copy takes.
+constexpr double kSilentSeconds = 300;
+constexpr unsigned kWatchSeconds = 2;
+
+constexpr const char* kCounts =
+    "SELECT sweep, status, sum(n) AS n FROM ("
+    " SELECT m.sweep AS sweep, r.status AS status, 1 AS n"
+    "  FROM sweep_runs m JOIN runs r ON r.run_id = m.run_id"
+    " UNION ALL SELECT '(single runs)', r.status, 1 FROM runs r"
+    "  WHERE r.run_id NOT IN (SELECT run_id FROM sweep_runs))"
+    " GROUP BY sweep, status ORDER BY sweep, status";
+
+constexpr const char* kCoordinator =
+    "SELECT epoch, sweep, host, pid, workers, started, updated, ended, runs, done, failed, "
+    "cancelled,"
+    " fresh_done, runs_per_hour, seconds_left,"
+    " (julianday('now') - julianday(updated)) * 86400.0 AS age_seconds"
+    " FROM coordinators ORDER BY epoch DESC LIMIT 1";
+
+// Overdue: when the coordinator last wrote, the deadline had passed.
+constexpr const char* kSlots =
+    "SELECT s.host, s.slot, s.run_id, r.task, r.shots, r.method, r.seed, s.attempt, s.phase, "
+    "s.step,"
+    " s.total, s.since, s.progressed, s.deadline,"
+    " (julianday('now') - julianday(s.since)) * 86400.0 AS seconds,"
+    " coalesce(s.deadline < (SELECT max(updated) FROM coordinators), 0) AS overdue"
+    " FROM slots s LEFT JOIN runs r ON r.run_id = s.run_id ORDER BY s.host, s.slot";
+
+constexpr const char* kFailures =
+    "SELECT f.run_id, f.task, f.shots, f.method, f.seed, f.attempt, f.cause, f.message, f.host,"
+    " f.ended FROM failures f WHERE f.status = 'failed' ORDER BY f.ended DESC LIMIT 5";
+
+json rows_of(const fs::path& database, const char* sql) {
+  return json::parse(analysis::query_text(database, sql, "json"));
+}
+
+json sweeps_of(const fs::path& database) {
+  json by_name = json::object();
+  for (const json& row : rows_of(database, kCounts)) {
+    json& sweep = by_name[row.at("sweep").get<std::string>()];
     const auto count = row.at("n").get<std::int64_t>();
     sweep[row.at("status").get<std::string>()] = count;
     sweep["runs"] = sweep.value("runs", std::int64_t{0}) + count;
   }
-  if (values.count("json") > 0) {
-    nlohmann::json list = nlohmann::json::array();
-    for (auto& [name, counts] : sweeps.items()) {
-      counts["sweep"] = name;
-      list.push_back(counts);
-    }
-    std::cout << list.dump() << "\n";
-    return 0;
+  json sweeps = json::array();
+  for (auto& [name, counts] : by_name.items()) {
+    counts["sweep"] = name;
+    sweeps.push_back(counts);
   }
-  for (const auto& [name, counts] : sweeps.items()) {
-    std::cout << name << ": " << counts.at("runs") << " runs";
-    for (const auto& [status, count] : counts.items()) {
-      if (status != "runs") std::cout << ", " << count << " " << status;
+  return sweeps;
+}
+
+json status_of(const fs::path& database) {
+  json status{{"sweeps", sweeps_of(database)}, {"failures", rows_of(database, kFailures)}};
+  json coordinator, slots = json::array(), stuck = json::array();
+  try {
+    if (const json found = rows_of(database, kCoordinator); !found.empty()) coordinator = found[0];
+    slots = rows_of(database, kSlots);
+  } catch (const cluster::Error&) {
+    // Published by a version that did not tell: counts are all there is.
+  }
+  if (!coordinator.is_null()) {
+    const bool silent = coordinator.at("age_seconds").get<double>() > kSilentSeconds;
+    coordinator["state"] = !coordinator.at("ended").is_null() ? "ended"
+                           : silent                           ? "silent"
+                                                              : "running";
+  }
+  for (const json& slot : slots)
+    if (slot.at("overdue") == 1) stuck.push_back(slot);
+  status["coordinator"] = coordinator;
+  status["slots"] = slots;
+  status["stuck"] = stuck;
+  return status;
+}
+
+std::string word(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+}
+
+std::string run_words(const json& row) {
+  return word(row.at("run_id")).substr(0, 12) + "  " + word(row.at("task")) + "  " +
+         word(row.at("shots")) + " shots  " + word(row.at("method")) + "  seed " +
+         word(row.at("seed"));
+}
+
+void print_coordinator(const json& coordinator, std::ostream& out) {
+  const std::string state = word(coordinator.at("state"));
+  const std::string who = "process " + word(coordinator.at("pid")) + " on " +
+                          word(coordinator.at("host")) + ", " + word(coordinator.at("workers")) +
+                          " workers";
+  if (state == "ended") {
+    out << "no sweep runs; the last ended " << word(coordinator.at("ended")) << "\n";
+    return;
+  }
+  const std::string sweep = word(coordinator.at("sweep"));
+  out << (sweep.empty() ? "runs again" : "sweep " + sweep) << " (" << who << "), started "
+      << word(coordinator.at("started"));
+  if (coordinator.at("runs_per_hour").is_number()) {
+    char rate[48];
+    std::snprintf(rate, sizeof rate, ", %.3g runs/h",
+                  coordinator.at("runs_per_hour").get<double>());
+    out << rate;
+  }
+  if (coordinator.at("seconds_left").is_number())
+    out << ", about " << duration_text(coordinator.at("seconds_left").get<double>()) << " left";
+  out << "; news of " << duration_text(coordinator.at("age_seconds").get<double>()) << " ago\n";
+  if (state == "silent")
+    out << "  nothing heard since: it may be gone; the same sweep command goes on from there\n";
+}
+
+void print(const json& status, std::ostream& out) {
+  for (const json& sweep : status.at("sweeps")) {
+    out << word(sweep.at("sweep")) << ": " << sweep.at("runs") << " runs";
+    for (const char* state : {"done", "failed", "cancelled", "running", "pending"})
+      if (sweep.contains(state)) out << ", " << sweep.at(state) << " " << state;
+    out << "\n";
+  }
+  if (!status.at("coordinator").is_null()) print_coordinator(status.at("coordinator"), out);
+  for (const json& slot : status.at("slots")) {
+    out << "  " << word(slot.at("host")) << "/" << slot.at("slot") << "  ";
+    if (slot.at("run_id").is_null()) {
+      out << "idle\n";
+      continue;
     }
-    std::cout << "\n";
+    out << run_words(slot) << "  " << word(slot.at("phase")) << " " << word(slot.at("step")) << "/"
+        << word(slot.at("total")) << "  for " << duration_text(slot.at("seconds").get<double>())
+        << "\n";
+  }
+  for (const json& slot : status.at("stuck")) {
+    out << "stuck: " << run_words(slot) << " on " << word(slot.at("host")) << "/"
+        << word(slot.at("slot")) << ": last progress " << word(slot.at("progressed"))
+        << ", the next was due " << word(slot.at("deadline")) << "\n";
+  }
+  if (!status.at("failures").empty()) out << "last failures:\n";
+  for (const json& failure : status.at("failures")) {
+    out << "  " << run_words(failure) << "  attempt " << failure.at("attempt") << ": "
+        << word(failure.at("cause")) << ": " << word(failure.at("message")) << "\n";
+  }
+}
+
+std::string text_of(const json& status, bool as_json) {
+  if (as_json) return status.dump() + "\n";
+  std::ostringstream text;
+  print(status, text);
+  return text.str();
+}
+
+void watch(const fs::path& database, bool as_json) {
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  for (std::string last;; sleep(kWatchSeconds)) {
+    const json status = status_of(database);
+    const std::string text = text_of(status, as_json);
+    if (text != last)
+      std::cout << (terminal && !as_json ? "\033[H\033[2J" : "") << text << std::flush;
+    last = text;
+    const json& coordinator = status.at("coordinator");
+    if (coordinator.is_null() || coordinator.at("state") != "running") return;
+  }
+}
+
+}  // namespace
+
+int status_command(const Arguments& arguments) {
+  CommandLine line;
+  line.usage = "marquee status --out DIR [--json] [--watch]";
+  line.text =
+      "Shows how far each sweep is, its rate and time left, what each slot does, runs that are\n"
+      "stuck (their progress is overdue) and the last failures, as last published in\n"
+      "DIR/results.sqlite (a running sweep publishes every few seconds).";
+  line.options.add_options()                                             //
+      ("out,o", po::value<std::string>()->required(), "results folder")  //
+      ("watch", "go on until the sweep ends")                            //
+      ("json", "one object: sweeps, coordinator, slots, stuck, failures");
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  const fs::path database = published_results(values["out"].as<std::string>());
+  const bool as_json = values.count("json") > 0;
+  if (values.count("watch") > 0) {
+    watch(database, as_json);
+  } else {
+    std::cout << text_of(status_of(database), as_json);
   }
   return 0;
 }

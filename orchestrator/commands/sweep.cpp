@@ -1,5 +1,6 @@
 // marquee sweep: the main job. Started by mpirun it is a rank; else it starts itself under mpirun.
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +15,8 @@
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/launch.h"
+#include "orchestrator/progress_line.h"
+#include "orchestrator/run_list.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -46,13 +49,17 @@ CommandLine sweep_line() {
        "trainers a host may run (default: its GPUs, else cores / threads); cores may be shared")  //
       ("subset", po::value<std::string>()->default_value(""),
        "only the runs of this named subset of the sweep file")  //
+      ("max-fails", po::value<int>()->default_value(0),
+       "stop when this many runs have been set aside (default: go on with the others)")  //
       ("simulate",
        "no-op trainers instead of real ones, as the sweep's block `simulate` says; needs neither "
        "LibTorch nor data")                                                              //
       ("dry-run", "check everything, list the runs in starting order, compute nothing")  //
       ("json", "machine-readable summary on standard output")                            //
       ("quiet,q", "no progress on standard error");
-  line.hidden.add_options()("file", po::value<std::string>()->required(), "sweep FILE");
+  line.hidden.add_options()                                                //
+      ("file", po::value<std::string>()->default_value(""), "sweep FILE")  //
+      ("run-list", po::value<std::string>()->default_value(""), "of marquee rerun");
   line.positional.add("file", 1);
   return line;
 }
@@ -66,9 +73,20 @@ SweepOptions options_from(const po::variables_map& values) {
   options.workers = values["workers"].as<int>();
   options.slots_per_host = values["slots-per-host"].as<int>();
   options.subset = values["subset"].as<std::string>();
+  options.run_list = values["run-list"].as<std::string>();
+  options.max_fails = values["max-fails"].as<int>();
   options.simulate = values.count("simulate") > 0;
   options.json = values.count("json") > 0;
   options.quiet = values.count("quiet") > 0;
+  if (options.file.empty() == options.run_list.empty()) {
+    cluster::throw_usage(
+        "name a sweep FILE\nusage: marquee sweep FILE --out DIR [options]   "
+        "(--help explains)");
+  }
+  if (options.max_fails < 0) {
+    cluster::throw_usage("--max-fails must be at least 1, not " +
+                         std::to_string(options.max_fails));
+  }
   if (options.workers < 0) {
     cluster::throw_usage("--workers must be at least 1, not " + std::to_string(options.workers));
   }
@@ -105,7 +123,12 @@ int dry_run(const SweepOptions& options) {
 }
 
 int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) {
-  const experiments::SweepFile sweep = experiments::load_sweep(options.file, options.subset);
+  const experiments::SweepFile sweep = options.run_list.empty()
+                                           ? experiments::load_sweep(options.file, options.subset)
+                                           : read_run_list(options.run_list);
+  // The ranks write through mpirun's pipes.
+  if (const int columns = terminal_columns(); columns > 0)
+    setenv(kTerminalVariable, std::to_string(columns).c_str(), 1);
   const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
   const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
   const int workers = options.workers > 0

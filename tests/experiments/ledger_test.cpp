@@ -1,7 +1,6 @@
 // The ledger, what it publishes, and recovery from what attempts sealed.
 #include "experiments/ledger.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -9,65 +8,16 @@
 #include "cluster/error.h"
 #include "experiments/recovery.h"
 #include "tests/cluster/temporary_folder.h"
+#include "tests/experiments/run_records.h"
 
 namespace marquee::experiments {
 namespace {
-
-RunConfig run_with_seed(std::uint64_t seed) {
-  RunConfig run;
-  run.task = "eurosat";
-  run.shots = "5";
-  run.method = "prompt";
-  run.seed = seed;
-  return run;
-}
-
-SweepFile two_runs() {
-  SweepFile sweep;
-  sweep.name = "two";
-  sweep.runs = {run_with_seed(0), run_with_seed(1)};
-  sweep.sha256 = std::string(64, 'f');
-  sweep.file = "two.yaml";
-  return sweep;
-}
-
-AttemptRecord record_of(const RunConfig& run, int attempt, const std::string& status,
-                        double fid = 1.5) {
-  AttemptRecord record;
-  record.run_id = run_id(run).text();
-  record.attempt = attempt;
-  record.epoch = 1;
-  record.status = status;
-  record.started = record.ended = "2026-01-01T00:00:00.000Z";
-  record.host = "here";
-  record.run = to_json(run);
-  if (status == "done") {
-    ResultRecord result;
-    result.metrics = {{"fid_mini", fid, 0.1, 256, 1000, "mini-v0", std::string(64, 'b')},
-                      {"precision", 0.5, std::nullopt, 256, 1000, "mini-v0", std::string(64, 'b')}};
-    result.trainable_parameters = 42;
-    result.seconds = 3.5;
-    record.result = result;
-  } else {
-    record.cause.kind = "crash";
-    record.cause.message = "signal 9";
-  }
-  return record;
-}
 
 class Ledgers : public testing::Test {
  protected:
   Ledger open(std::uint64_t epoch = 1) const { return Ledger::open(folder_.path(), epoch); }
   std::vector<std::vector<std::string>> published(const std::string& sql) const {
-    SQLite::Database database((folder_.path() / "results.sqlite").string(), SQLite::OPEN_READONLY);
-    SQLite::Statement statement(database, sql);
-    std::vector<std::vector<std::string>> rows;
-    while (statement.executeStep()) {
-      rows.emplace_back();
-      for (int i = 0; i < statement.getColumnCount(); ++i)
-        rows.back().push_back(statement.getColumn(i).getString());
-    }
-    return rows;
+    return experiments::published(folder_.path(), sql);
   }
   std::vector<std::string> columns(const std::string& table) const {
     std::vector<std::string> names;

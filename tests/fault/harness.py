@@ -119,6 +119,11 @@ class FaultTest(unittest.TestCase):
         self.addCleanup(process.kill)
         return process
 
+    def marquee(self, command, *words, out=None, timeout=60, environment=None):
+        """`marquee COMMAND --out DIR WORDS`, to its end."""
+        return subprocess.run([str(MARQUEE), command, "--out", str(out or self.out), *map(str, words)],
+                              env=environment or self.environment(), capture_output=True, text=True, timeout=timeout)
+
     def background_log(self):
         return (self.folder / "background.log").read_text(errors="replace")
 
@@ -154,6 +159,19 @@ class FaultTest(unittest.TestCase):
             if b"OMPI_COMM_WORLD_RANK=0" in variables:
                 return pid
         return None
+
+    def agents(self):
+        """Process ids of the ranks above 0."""
+        found = []
+        for pid in self.processes("sweep", "--out"):
+            try:
+                variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            ranks = [v.split(b"=")[1] for v in variables if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
+            if ranks and ranks[0] != b"0":
+                found.append(pid)
+        return found
 
     def wait_for(self, condition, what, timeout=60):
         give_up = time.monotonic() + timeout

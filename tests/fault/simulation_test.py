@@ -61,6 +61,27 @@ class Simulation(FaultTest):
         self.assert_exit(USAGE, self.explain("0"))
         self.assert_exit(USAGE, self.explain("xyzw"))
 
+    def test_max_fails_stops_a_sweep_that_cannot_succeed(self):
+        self.sweep_file.write_text(SWEEP[:SWEEP.index("  deadline_seconds")]
+                                   + "  seconds: 0.2\n  faults: [{fault: usage}]\n")
+        done = self.sweep("--simulate", "--max-fails", "2", workers=1)
+        self.assert_exit(SOME_FAILED, done)
+        self.assertIn("--max-fails", done.stderr)
+        self.assertEqual({"failed": 2, "pending": 7}, self.statuses())
+        self.assert_no_process_left()
+        self.assert_exit(USAGE, self.sweep("--simulate", "--max-fails", "-1"))
+
+    def test_poison_runs_are_set_aside_and_the_others_finish(self):
+        self.sweep_file.write_text(SWEEP[:SWEEP.index("  deadline_seconds")]
+                                   + "  faults: [{fault: crash, match: {seed: [0, 4]}}]\n")
+        done = self.sweep("--simulate")
+        self.assert_exit(SOME_FAILED, done)
+        self.assertEqual({"done": 7, "failed": 2}, self.statuses())
+        self.assertEqual([(0, 3), (4, 3)], self.rows(
+            "SELECT r.seed, count(*) FROM runs r JOIN attempts a USING (run_id) WHERE a.cause_kind = 'crash' "
+            "AND a.signal = 9 GROUP BY r.seed ORDER BY 1"))
+        self.assert_no_process_left()
+
 
 if __name__ == "__main__":
     unittest.main()

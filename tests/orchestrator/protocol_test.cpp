@@ -37,7 +37,7 @@ TEST(Protocol, CarriesAHello) {
 }
 
 TEST(Protocol, CarriesProgress) {
-  const RunProgress sent{3, "abc", 2, "tune", 10, 100};
+  const RunProgress sent{3, "abc", 2, "tune", 10, 100, 2.5};
   const auto got = as<RunProgress>(parse_agent_message(to_text(AgentMessage(sent))));
   EXPECT_EQ(got.epoch, 3u);
   EXPECT_EQ(got.run_id, "abc");
@@ -45,6 +45,7 @@ TEST(Protocol, CarriesProgress) {
   EXPECT_EQ(got.phase, "tune");
   EXPECT_EQ(got.step, 10);
   EXPECT_EQ(got.total, 100);
+  EXPECT_EQ(got.deadline_seconds, 2.5);
 }
 
 TEST(Protocol, CarriesAWelcome) {

@@ -72,6 +72,79 @@ TEST(Scheduler, GoesOnWithOthersAfterSettingOneAside) {
   EXPECT_EQ(scheduler.next(), "good");
 }
 
+TEST(Scheduler, StartsNoCancelledRun) {
+  Scheduler scheduler({{"a", false, 2.0}, {"b", false, 1.0}});
+  EXPECT_FALSE(scheduler.cancel("a"));
+  EXPECT_EQ(order_of(scheduler), std::vector<std::string>{"b"});
+  scheduler.finished("b");
+  EXPECT_TRUE(scheduler.complete());
+  EXPECT_EQ(scheduler.counts().cancelled, 1u);
+  EXPECT_EQ(scheduler.counts().done, 1u);
+}
+
+TEST(Scheduler, SetsARunningRunAsideWhenItIsInterrupted) {
+  for (const FailureKind end : {FailureKind::interrupted, FailureKind::crash}) {
+    Scheduler scheduler({{"a", false, 1.0}});
+    scheduler.next();
+    EXPECT_TRUE(scheduler.cancel("a"));
+    EXPECT_EQ(scheduler.counts().running, 1u);
+    EXPECT_FALSE(scheduler.failed("a", end));
+    EXPECT_EQ(scheduler.counts().cancelled, 1u);
+    EXPECT_TRUE(scheduler.complete());
+  }
+}
+
+TEST(Scheduler, KeepsADoneRunDoneWhenItIsCancelled) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  scheduler.mark_done("a");
+  EXPECT_FALSE(scheduler.cancel("a"));
+  EXPECT_EQ(scheduler.counts().done, 1u);
+}
+
+TEST(Scheduler, TakesARunUpAgainWithAllItsAttempts) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  scheduler.next();
+  EXPECT_FALSE(scheduler.failed("a", FailureKind::usage));
+  scheduler.again("a");
+  for (const bool more : {true, true, false}) {
+    ASSERT_EQ(scheduler.next(), "a");
+    EXPECT_EQ(scheduler.failed("a", FailureKind::crash), more);
+  }
+  scheduler.again("a");
+  ASSERT_EQ(scheduler.next(), "a");
+  scheduler.finished("a");
+  scheduler.again("a");
+  EXPECT_EQ(scheduler.next(), "a");
+}
+
+TEST(Scheduler, ForgetsACancellationThatWasTakenBack) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  scheduler.next();
+  scheduler.cancel("a");
+  scheduler.again("a");
+  EXPECT_TRUE(scheduler.failed("a", FailureKind::interrupted));
+  EXPECT_EQ(scheduler.next(), "a");
+}
+
+TEST(Scheduler, AddsRunsBehindTheOthers) {
+  Scheduler scheduler({{"a", false, 1.0}});
+  scheduler.add({"b", true, 9.0});
+  EXPECT_TRUE(scheduler.knows("b"));
+  EXPECT_FALSE(scheduler.knows("c"));
+  EXPECT_EQ(order_of(scheduler), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(scheduler.counts().total, 2u);
+}
+
+TEST(Scheduler, TakesAResultFromElsewhereForARunThatDoesNotRun) {
+  Scheduler scheduler({{"a", false, 2.0}, {"b", false, 1.0}});
+  ASSERT_EQ(scheduler.next(), "a");
+  scheduler.finished_elsewhere("a");
+  scheduler.finished_elsewhere("b");
+  EXPECT_EQ(scheduler.counts(), (ScheduleCounts{2, 1, 0, 1, 0}));
+  scheduler.finished("a");
+  EXPECT_TRUE(scheduler.complete());
+}
+
 TEST(Scheduler, RefusesAnEndWithoutAStart) {
   Scheduler scheduler({{"a", false, 1.0}});
   EXPECT_THROW(scheduler.finished("a"), cluster::Error);

@@ -1,5 +1,5 @@
-// marquee run: one run, here, without MPI. It holds the results folder's lease like a coordinator
-// and goes through the same ledger, so a single ablation stands beside the runs of a sweep.
+// marquee run: one run, here, without MPI. It works beside sweeps and other single runs on the same
+// results folder: its attempt is its own, and is handed in to whoever keeps the ledger.
 #include <cstdio>
 #include <iostream>
 
@@ -9,13 +9,11 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "cluster/lease.h"
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
-#include "experiments/ledger.h"
-#include "experiments/recovery.h"
+#include "experiments/single_run.h"
 #include "experiments/sweep_file.h"
 #include "workers/commands/commands.h"
 #include "workers/runs/run_executor.h"
@@ -87,10 +85,9 @@ void resolve(RunConfig& run, const fs::path& assets, const fs::path& data) {
 
 class Terminal : public ProgressSink {
  public:
-  Terminal(cluster::Lease& lease, bool quiet) : lease_(lease), show_(!quiet) {}
+  explicit Terminal(bool quiet) : show_(!quiet) {}
 
   void progress(const std::string& phase, std::int64_t step, std::int64_t total, double) override {
-    lease_.renew();
     const double now = cluster::monotonic_seconds();
     if (!show_ || (phase == phase_ && now - shown_ < 1 && step < total)) return;
     phase_ = phase;
@@ -105,17 +102,16 @@ class Terminal : public ProgressSink {
   }
 
  private:
-  cluster::Lease& lease_;
   bool show_;
   std::string phase_;
   double shown_ = 0;
 };
 
-std::optional<experiments::AttemptRecord> finished_before(const fs::path& results,
-                                                          const experiments::RunId& id) {
-  for (const auto& record : experiments::scan_attempts(experiments::run_dir(results, id)))
-    if (record.status == "done" && record.result) return record;
-  return std::nullopt;
+// Says so when the result is not in the database yet.
+void tell(const experiments::Delivery& delivery) {
+  if (!delivery.taken)
+    std::cerr << "marquee: the result is sealed and waits in the inbox: " << delivery.busy
+              << std::endl;
 }
 
 void print(const experiments::RunId& id, const experiments::ResultRecord& result,
@@ -154,36 +150,29 @@ int run(RunConfig config, const po::variables_map& values) {
 
   cluster::create_directories_durably(values["out"].as<std::string>());
   const fs::path results = fs::canonical(values["out"].as<std::string>());
-  cluster::Lease lease = cluster::Lease::acquire(results, {});
-  experiments::Ledger ledger = experiments::Ledger::open(results, lease.epoch());
-  ledger.register_run(config);
-  experiments::recover(ledger, results);
   const bool as_json = values.count("json") != 0;
-  if (const auto record = finished_before(results, id)) {
-    ledger.publish();
+  if (const auto record = experiments::finished_attempt(results, id)) {
+    tell(experiments::hand_in(results, id, record->attempt));
     print(id, *record->result, experiments::attempt_dir(results, id, record->attempt), as_json);
     return 0;
   }
 
-  const RunRequest request{config,        ledger.start_attempt(id, cluster::host_name(), 0),
-                           lease.epoch(), results,
-                           data,          fs::canonical(assets)};
-  const fs::path folder = experiments::attempt_dir(results, id, request.attempt);
-  Terminal terminal(lease, values.count("quiet") != 0);
+  const experiments::SingleRun single(results, config);
+  const fs::path folder = single.folder();
+  const RunRequest request{config, single.attempt(),     single.epoch(), results,
+                           data,   fs::canonical(assets)};
+  Terminal terminal(values.count("quiet") != 0);
   LocalCommunicator alone;
-  const auto enter_the_end = [&] {
-    terminal.end();
-    ledger.finish_attempt(experiments::read_attempt(folder));
-    ledger.publish();
-  };
   RunOutcome outcome;
   try {
     outcome = RunExecutor(config.threads).execute(request, alone, terminal);
   } catch (const std::exception&) {
-    enter_the_end();
+    terminal.end();
+    tell(single.hand_in());
     throw;
   }
-  enter_the_end();
+  terminal.end();
+  tell(single.hand_in());
   if (!outcome.result) {
     std::cerr << "marquee: stopped after tuning step " << outcome.step
               << "; the same command goes on from there" << std::endl;
@@ -201,7 +190,7 @@ int run_command(const cluster::Arguments& arguments) {
   line.text =
       "One run, here, without MPI: tunes, samples, scores, and enters the result into DIR beside\n"
       "those of sweeps. A run that DIR holds already is only shown; one that was cut off goes on\n"
-      "from its last checkpoint.\n\n"
+      "from its last checkpoint. Sweeps and other single runs may work on DIR meanwhile.\n\n"
       "  marquee run --task drawn/shapes_count --shots 5 --method prompt --learning-rate 0.01 \\\n"
       "              --steps 100 --samples 256 --out results\n"
       "  marquee run --config results/runs/ID/attempt-1/run.yaml --seed 3 --out results";

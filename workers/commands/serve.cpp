@@ -127,7 +127,7 @@ class Server : public ProgressSink {
         experiments::attempt_dir(request_->results, id, request_->attempt);
     json answer;
     try {
-      cluster::create_directories_durably(folder);
+      experiments::create_attempt_folder(folder);
       const OutputTo log(folder / "log");
       cluster::set_log_run(id.short_text());
       cluster::log_info("run", request_->run.method + " on " + request_->run.task + ", " +

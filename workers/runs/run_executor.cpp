@@ -138,7 +138,7 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
     }
   };
   try {
-    cluster::create_directories_durably(folder);
+    experiments::create_attempt_folder(folder);
     cluster::write_file_durably(folder / "run.yaml", experiments::to_yaml(request.run));
     RunOutcome outcome = attempt(request, folder, started, gang, sink);
     if (!outcome.result)

@@ -96,7 +96,9 @@ void read_checkpoint(const fs::path& path, const experiments::RunId& run, Parame
 std::optional<fs::path> resume(const fs::path& run_folder, const experiments::RunId& run,
                                ParameterMap& trained, TuningState& state) {
   std::vector<std::pair<std::int64_t, fs::path>> all;
+  const int finished = experiments::newest_finished(run_folder);
   for (const int attempt : experiments::attempt_numbers(run_folder)) {
+    if (attempt <= finished) continue;
     const auto found = checkpoints_in(run_folder / ("attempt-" + std::to_string(attempt)));
     all.insert(all.end(), found.begin(), found.end());
   }

@@ -21,8 +21,9 @@ void write_checkpoint(const std::filesystem::path& attempt_folder, const experim
 void read_checkpoint(const std::filesystem::path& file, const experiments::RunId& run,
                      ParameterMap& trained, TuningState& state);
 
-// Loads the newest valid checkpoint of any attempt below `run_folder`; damaged ones are logged and
-// the one before is tried. Returns the file, or nothing when tuning starts afresh.
+// Loads the newest valid checkpoint of any attempt below `run_folder` that is newer than the newest
+// finished one (a rerun computes anew); damaged ones are logged and the one before is tried.
+// Returns the file, or nothing when tuning starts afresh.
 std::optional<std::filesystem::path> resume(const std::filesystem::path& run_folder,
                                             const experiments::RunId& run, ParameterMap& trained,
                                             TuningState& state);

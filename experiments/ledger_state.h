@@ -1,0 +1,105 @@
+// The inside of a Ledger, for the ledger_*.cpp files alone: the open database, its prepared
+// statements, transactions, and SQLite's errors in our words. Not thread safe.
+#pragma once
+
+#include <type_traits>
+#include <unordered_map>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include "cluster/error.h"
+#include "experiments/ledger.h"
+
+namespace marquee::experiments {
+
+inline constexpr const char* kLedgerFile = "ledger.sqlite";
+inline constexpr const char* kPublishedFile = "results.sqlite";
+
+// A prepared statement in use: it is reset and its values are cleared afterwards, so that it holds
+// no read transaction open and can be used again.
+class Use {
+ public:
+  explicit Use(SQLite::Statement& statement) : statement_(statement) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    statement_.tryReset();
+    statement_.clearBindings();  // always succeeds
+  }
+  void bind(int index, const auto& value) const { statement_.bind(index, value); }
+  // NULL unless `present`.
+  void bind_if(bool present, int index, const auto& value) const {
+    if (present) statement_.bind(index, value);
+  }
+  void exec() const { statement_.exec(); }
+  // Runs it; the number of rows that it changed.
+  int changes() const { return statement_.exec(); }
+  bool executeStep() const { return statement_.executeStep(); }
+  SQLite::Column getColumn(int index) const { return statement_.getColumn(index); }
+
+ private:
+  SQLite::Statement& statement_;
+};
+
+struct Ledger::State {
+  std::filesystem::path results;
+  std::uint64_t epoch;
+  SQLite::Database database;
+  std::unordered_map<const char*, SQLite::Statement>
+      statements;  // by their text, which is constant
+  bool in_batch = false;
+
+  State(std::filesystem::path folder, std::uint64_t holder)
+      : results(std::move(folder)),
+        epoch(holder),
+        database((results / kLedgerFile).string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
+
+  // Compiled once for each text.
+  Use prepared(const char* sql) {
+    const auto known = statements.find(sql);
+    if (known != statements.end()) return Use(known->second);
+    return Use(statements.emplace(sql, SQLite::Statement(database, sql)).first->second);
+  }
+
+  // `work` as one transaction, or as a part of the batch that is open.
+  template <typename Work>
+  auto transaction(Work work) {
+    return guarded([&] {
+      if (in_batch) return work();
+      SQLite::Transaction own(database);
+      if constexpr (std::is_void_v<decltype(work())>) {
+        work();
+        own.commit();
+      } else {
+        auto result = work();
+        own.commit();
+        return result;
+      }
+    });
+  }
+
+  // Runs `work`, turning SQLite's errors into ours with the file's name.
+  template <typename Work>
+  auto guarded(Work work) {
+    try {
+      return work();
+    } catch (const SQLite::Exception& error) {
+      const int code = error.getErrorCode();
+      const bool ours = code == SQLITE_CONSTRAINT || code == SQLITE_MISUSE ||
+                        code == SQLITE_ERROR || code == SQLITE_RANGE;
+      const std::string message = (results / kLedgerFile).string() + ": " + error.what();
+      if (ours) cluster::throw_defect(message);
+      cluster::throw_environment(
+          message + (code == SQLITE_FULL
+                         ? " (make room; sealed results are taken in at the next start)"
+                         : ""));
+    }
+  }
+
+  void enter_run(const RunConfig& run);
+  // Counting attempt and status of a run from its attempts and from what was asked for.
+  void refresh_status(const std::string& run);
+};
+
+}  // namespace marquee::experiments

@@ -1,0 +1,128 @@
+// marquee rerun: a new attempt of runs that are done, failed or cancelled.
+#include <algorithm>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "analysis/report/query.h"
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "orchestrator/commands/change_runs.h"
+#include "orchestrator/commands/choose_runs.h"
+#include "orchestrator/launch.h"
+#include "orchestrator/run_list.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+CommandLine rerun_line() {
+  CommandLine line;
+  line.usage = "marquee rerun --out DIR (RUN... | --where SQL) [--workers N] [options]";
+  line.text =
+      "Wants a new attempt of runs that are done, failed or cancelled. A finished run is computed\n"
+      "anew, from no checkpoint; its values stay until the new attempt is done, whose values "
+      "count\n"
+      "then; where they differ, event rerun_mismatch says so. RUN is a run id or the first four "
+      "or\n"
+      "more of its digits. While a sweep runs, its coordinator takes the runs up; else they wait\n"
+      "for the next sweep, or for --workers.\n\n"
+      "  marquee rerun --out results --where \"task = 'dtd' AND prompt_length = 128\" --dry-run\n"
+      "  marquee rerun --out results 3f2a91c0 --workers 2 --data TFDS_FOLDER";
+  line.options.add_options()                                             //
+      ("out,o", po::value<std::string>()->required(), "results folder")  //
+      ("workers,n", po::value<int>()->default_value(0),
+       "compute them now with this many agents on this machine (default: enter the wish only)")  //
+      ("data", po::value<std::string>()->default_value(""), "with --workers: TFDS data sets")    //
+      ("assets", po::value<std::string>()->default_value(""), "with --workers: base models")     //
+      ("slots-per-host", po::value<int>()->default_value(0), "with --workers: as of sweep")      //
+      ("simulate", "with --workers: no-op trainers, for runs of a simulated sweep")              //
+      ("dry-run", "list the runs and change nothing")                                            //
+      ("quiet,q", "with --workers: no progress on standard error")                               //
+      ("json", "one object with the runs and what became of the request");
+  add_choice(line);
+  return line;
+}
+
+// The sweeps that the runs belong to, as commands that compute them.
+std::vector<std::string> commands_for(const ChangedRuns& changed, const std::string& out) {
+  const json rows = json::parse(analysis::query_text(
+      changed.results / "results.sqlite",
+      "SELECT s.file AS file, m.run_id AS run_id FROM sweep_runs m JOIN sweeps s USING (sweep) "
+      "ORDER BY s.rowid",
+      "json"));
+  std::vector<std::string> commands;
+  for (const json& row : rows) {
+    const bool wanted = std::find(changed.changed.begin(), changed.changed.end(),
+                                  row.at("run_id").get<std::string>()) != changed.changed.end();
+    const std::string command =
+        "marquee sweep " + row.at("file").get<std::string>() + " --out " + out;
+    if (wanted && std::find(commands.begin(), commands.end(), command) == commands.end())
+      commands.push_back(command);
+  }
+  return commands;
+}
+
+int compute_now(const ChangedRuns& changed, const po::variables_map& values) {
+  const fs::path list = changed.results / (".rerun-" + std::to_string(getpid()) + ".json");
+  write_run_list(list, changed.configurations);
+  Arguments sweep{"sweep", "--run-list", list.string(), "--out", changed.results.string()};
+  for (const char* name : {"data", "assets"}) {
+    const std::string value = values[name].as<std::string>();
+    if (!value.empty()) sweep.insert(sweep.end(), {std::string("--") + name, value});
+  }
+  sweep.insert(sweep.end(),
+               {"--slots-per-host", std::to_string(values["slots-per-host"].as<int>())});
+  for (const char* name : {"simulate", "quiet", "json"})
+    if (values.count(name) > 0) sweep.push_back(std::string("--") + name);
+  const auto command = mpirun_command(cluster::executable_path().string(), sweep,
+                                      values["workers"].as<int>(), geteuid() == 0);
+  int code = 0;
+  try {
+    code = run_mpirun(command);
+  } catch (const std::exception&) {
+    fs::remove(list);
+    throw;
+  }
+  fs::remove(list);
+  return code;
+}
+
+void tell(const ChangedRuns& changed, const std::string& out) {
+  std::cout << outcome_text("wanted again", changed) << "\n";
+  if (!changed.holder.empty() || changed.changed.empty()) return;
+  const std::vector<std::string> commands = commands_for(changed, out);
+  if (!commands.empty()) std::cout << "to compute them:\n";
+  for (const std::string& command : commands) std::cout << "  " << command << " [--data DIR]\n";
+  if (commands.empty())
+    std::cout << "they belong to no sweep; marquee rerun --workers N computes such runs\n";
+}
+
+}  // namespace
+
+int rerun_command(const Arguments& arguments) {
+  CommandLine line = rerun_line();
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  const bool dry_run = values.count("dry-run") > 0;
+  const int workers = values["workers"].as<int>();
+  if (workers < 0)
+    cluster::throw_usage("--workers must be at least 1, not " + std::to_string(workers));
+  const ChangedRuns changed = change_runs("rerun", values, false, dry_run);
+  if (workers > 0 && !dry_run && changed.holder.empty() && !changed.changed.empty())
+    return compute_now(changed, values);
+  if (values.count("json") > 0) {
+    std::cout << json_of("rerun", changed, dry_run) << "\n";
+  } else if (dry_run) {
+    print_runs(changed.results, changed.chosen);
+  } else {
+    tell(changed, values["out"].as<std::string>());
+  }
+  return 0;
+}
+
+}  // namespace marquee::orchestrator
