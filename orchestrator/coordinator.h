@@ -45,6 +45,10 @@ PreparedSweep prepare_sweep(const SweepOptions& options);
 // The most threads that a run of the sweep uses; slots are counted with it.
 int threads_of(const experiments::SweepFile& sweep);
 
+// Agents that `marquee sweep` starts here when it is not told how many: one for each slot of this
+// host, and no more than runs.
+int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep);
+
 class Coordinator {
  public:
   Coordinator(cluster::MpiSession& session, SweepOptions options);
@@ -78,6 +82,8 @@ class Coordinator {
   void enter_news();
   void take_end(int rank, const AttemptEnded& ended);
   std::vector<std::pair<int, Assignment>> assign();
+  // Frees what the runs that have just finished no longer need.
+  void collect_finished();
   void begin_stop();
   void keep_alive(double now);
   void nap(double now) const;
@@ -99,6 +105,7 @@ class Coordinator {
   ProgressLine progress_line_;
   int stopping_ = 0;  // the signal of a graceful stop, 0 while there is none
   std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
+  std::vector<std::string> finished_;  // run ids, entered as done and not looked through yet
   std::size_t fresh_done_ = 0;
   bool changed_ = true;  // the ledger holds news since the last publication
   double started_ = 0.0, last_alive_ = 0.0, last_renewed_ = 0.0;
