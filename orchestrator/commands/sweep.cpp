@@ -48,9 +48,11 @@ CommandLine sweep_line() {
        "only the runs of this named subset of the sweep file")  //
       ("simulate",
        "no-op trainers instead of real ones, as the sweep's block `simulate` says; needs neither "
-       "LibTorch nor data")                                                              //
-      ("dry-run", "check everything, list the runs in starting order, compute nothing")  //
-      ("json", "machine-readable summary on standard output")                            //
+       "LibTorch nor data")  //
+      ("dry-run",
+       "check everything, list the runs in starting order, compute nothing (marquee plan also "
+       "predicts time, memory and disk)")                      //
+      ("json", "machine-readable summary on standard output")  //
       ("quiet,q", "no progress on standard error");
   line.hidden.add_options()("file", po::value<std::string>()->required(), "sweep FILE");
   line.positional.add("file", 1);
@@ -106,15 +108,11 @@ int dry_run(const SweepOptions& options) {
 
 int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) {
   const experiments::SweepFile sweep = experiments::load_sweep(options.file, options.subset);
-  const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
-  const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
-  const int workers = options.workers > 0
-                          ? options.workers
-                          : std::min<int>(slots, static_cast<int>(sweep.runs.size()));
+  const int workers = workers_for(options, sweep);
   Arguments forwarded = {"sweep"};
   forwarded.insert(forwarded.end(), arguments.begin(), arguments.end());
-  return run_mpirun(mpirun_command(cluster::executable_path().string(), forwarded,
-                                   std::max(1, workers), geteuid() == 0));
+  return run_mpirun(
+      mpirun_command(cluster::executable_path().string(), forwarded, workers, geteuid() == 0));
 }
 
 int be_rank(const SweepOptions& options) {
