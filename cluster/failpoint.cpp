@@ -69,6 +69,7 @@ const std::vector<std::string_view>& failpoint_names() {
       "coordinator.before_commit",  // results and starts entered, not committed
       "coordinator.after_commit",   // committed, agents not told
       "coordinator.assigned",       // agents told
+      "coordinator.collecting",     // before each file that a finished run no longer needs goes
       "coordinator.before_publish",
       "coordinator.published",
       "coordinator.before_end",  // last publication made, lease held

@@ -1,5 +1,7 @@
 #include "cluster/host.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -8,6 +10,8 @@
 #include <sstream>
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cluster/error.h"
@@ -156,6 +160,35 @@ bool cpu_has_bf16() {
 std::int64_t memory_bytes() {
   return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) *
          static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
+std::int64_t memory_limit_bytes() {
+  std::int64_t limit = memory_bytes();
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    std::int64_t bytes = 0;
+    if (file >> bytes && bytes > 0) limit = std::min(limit, bytes);  // "max" is no number
+  }
+  return limit;
+}
+
+std::int64_t peak_memory_bytes() {
+  constexpr std::int64_t kKilobyte = 1024;
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * kKilobyte : 0;
+}
+
+std::int64_t free_disk_bytes(const fs::path& path) {
+  fs::path existing = fs::absolute(path);
+  while (!fs::exists(existing) && existing != existing.root_path())
+    existing = existing.parent_path();
+  struct statvfs facts = {};
+  if (::statvfs(existing.c_str(), &facts) != 0) {
+    throw_environment(existing.string() + ": cannot ask for its free space (" + errno_text(errno) +
+                      ")");
+  }
+  return static_cast<std::int64_t>(facts.f_bavail) * static_cast<std::int64_t>(facts.f_frsize);
 }
 
 }  // namespace marquee::cluster

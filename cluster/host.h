@@ -27,5 +27,12 @@ std::string cpu_model();
 // emulated, tens of times slower than float32.
 bool cpu_has_bf16();
 std::int64_t memory_bytes();
+// What processes here may use together: memory_bytes, or less where the control group says so.
+std::int64_t memory_limit_bytes();
+// The most memory (resident set) that this process has had.
+std::int64_t peak_memory_bytes();
+// Free for this user on the file system of `path` or of its nearest parent that exists. Throws
+// environment when it cannot be asked.
+std::int64_t free_disk_bytes(const std::filesystem::path& path);
 
 }  // namespace marquee::cluster

@@ -1,5 +1,6 @@
 #include "experiments/base_manifest.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -100,6 +101,18 @@ void verify_base(const BaseManifest& manifest) {
           ": SHA-256 differs from manifest.json (weights damaged; restore the file)");
     }
   }
+}
+
+void check_not_pretrained_on(const BaseManifest& manifest, const std::string& task) {
+  if (!manifest.provenance.is_object()) return;
+  const json seen = manifest.provenance.value("task", json());
+  const bool pretrained_on =
+      seen.is_array() ? std::find(seen.begin(), seen.end(), task) != seen.end() : seen == task;
+  if (!pretrained_on) return;
+  cluster::throw_usage("task '" + task + "' with base '" + manifest.name +
+                       "': the base was pretrained on these images (" +
+                       (manifest.folder / "manifest.json").string() +
+                       ", provenance.task), so the result would say nothing about transfer");
 }
 
 namespace {

@@ -35,6 +35,10 @@ BaseManifest load_base_manifest(const std::filesystem::path& assets_dir, std::st
 // Compares size and SHA-256 of every file; throws environment naming the first that differs.
 void verify_base(const BaseManifest& manifest);
 
+// Throws usage when the provenance says that the base was pretrained on this task: generating what
+// it has seen would say nothing about transfer.
+void check_not_pretrained_on(const BaseManifest& manifest, const std::string& task);
+
 // Hash of what generates (tokenizer and transformer) and of what measures (features).
 std::string base_hash(const BaseManifest& manifest);
 std::string network_hash(const BaseManifest& manifest);

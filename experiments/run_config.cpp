@@ -175,6 +175,10 @@ void check_run(const RunConfig& run) {
   };
   datasets::find_task(run.task);
   static_cast<void>(datasets::shots_per_class(run.shots));
+  // The database holds signed numbers.
+  if (run.seed > static_cast<std::uint64_t>(INT64_MAX)) {
+    fail("seed", std::to_string(run.seed), "a whole number from 0 to " + std::to_string(INT64_MAX));
+  }
   one_of("method", run.method, method_names());
   one_of("profile", run.profile, {"mini"});
   one_of("protocol", run.protocol, {"mini-v0"});

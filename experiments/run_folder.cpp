@@ -78,7 +78,10 @@ fs::path run_dir(const fs::path& results, const RunId& run) {
   return results / "runs" / run.text();
 }
 fs::path attempt_dir(const fs::path& results, const RunId& run, int attempt) {
-  return run_dir(results, run) / (std::string(kPrefix) + std::to_string(attempt));
+  return attempt_folder_of(run_dir(results, run), attempt);
+}
+fs::path attempt_folder_of(const fs::path& run_folder, int attempt) {
+  return run_folder / (std::string(kPrefix) + std::to_string(attempt));
 }
 
 int claim_attempt(const fs::path& results, const RunId& run, int at_least) {
@@ -164,7 +167,7 @@ int newest_finished(const fs::path& run_folder) {
 std::vector<AttemptRecord> scan_attempts(const fs::path& run_folder) {
   std::vector<AttemptRecord> records;
   for (const int number : attempt_numbers(run_folder)) {
-    const fs::path folder = run_folder / (std::string(kPrefix) + std::to_string(number));
+    const fs::path folder = attempt_folder_of(run_folder, number);
     if (!fs::exists(folder / "attempt.json")) continue;
     try {
       AttemptRecord record = read_attempt(folder);

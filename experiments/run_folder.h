@@ -43,6 +43,8 @@ AttemptRecord attempt_from_json(const nlohmann::json& content);
 std::filesystem::path run_dir(const std::filesystem::path& results, const RunId& run);
 std::filesystem::path attempt_dir(const std::filesystem::path& results, const RunId& run,
                                   int attempt);
+// attempt-<n> of a run's folder.
+std::filesystem::path attempt_folder_of(const std::filesystem::path& run_folder, int attempt);
 
 // Takes the next attempt folder of a run for the caller alone (making a folder is exclusive, also
 // between hosts): its number is at least `at_least` and above every folder there. Not durable:

@@ -8,6 +8,17 @@ namespace marquee::experiments {
 
 using nlohmann::json;
 
+namespace {
+
+bool matches(const json& run, const std::map<std::string, std::vector<json>>& match) {
+  return std::all_of(match.begin(), match.end(), [&](const auto& entry) {
+    return std::find(entry.second.begin(), entry.second.end(), run.at(entry.first)) !=
+           entry.second.end();
+  });
+}
+
+}  // namespace
+
 const std::vector<std::string>& simulated_fault_names() {
   static const std::vector<std::string> names{"crash", "exit",        "hang",   "garbage",
                                               "usage", "environment", "defect", "false_done"};
@@ -15,7 +26,9 @@ const std::vector<std::string>& simulated_fault_names() {
 }
 
 json to_json(const Simulation& simulation) {
-  json faults = json::array();
+  json faults = json::array(), durations = json::array();
+  for (const SimulatedDuration& duration : simulation.durations)
+    durations.push_back({{"seconds", duration.seconds}, {"match", duration.match}});
   for (const SimulatedFault& fault : simulation.faults) {
     faults.push_back(
         {{"fault", fault.fault}, {"match", fault.match}, {"attempts", fault.attempts}});
@@ -24,7 +37,9 @@ json to_json(const Simulation& simulation) {
           {"steps", simulation.steps},
           {"deadline_seconds", simulation.deadline_seconds},
           {"files", simulation.files},
+          {"checkpoints", simulation.checkpoints},
           {"process_per_run", simulation.process_per_run},
+          {"durations", durations},
           {"faults", faults}};
 }
 
@@ -35,7 +50,13 @@ Simulation simulation_from_json(const json& content) {
     simulation.steps = content.at("steps").get<int>();
     simulation.deadline_seconds = content.at("deadline_seconds").get<double>();
     simulation.files = content.at("files").get<bool>();
+    simulation.checkpoints = content.at("checkpoints").get<int>();
     simulation.process_per_run = content.at("process_per_run").get<bool>();
+    for (const json& entry : content.at("durations")) {
+      simulation.durations.push_back(
+          {entry.at("seconds").get<double>(),
+           entry.at("match").get<std::map<std::string, std::vector<json>>>()});
+    }
     for (const json& entry : content.at("faults")) {
       simulation.faults.push_back(
           {entry.at("fault").get<std::string>(),
@@ -55,14 +76,18 @@ std::string fault_of(const Simulation& simulation, const RunConfig& run, int att
     const bool right_attempt =
         fault.attempts.empty() ||
         std::find(fault.attempts.begin(), fault.attempts.end(), attempt) != fault.attempts.end();
-    const bool right_run =
-        std::all_of(fault.match.begin(), fault.match.end(), [&](const auto& entry) {
-          return std::find(entry.second.begin(), entry.second.end(), content.at(entry.first)) !=
-                 entry.second.end();
-        });
-    if (right_attempt && right_run) return fault.fault;
+    if (right_attempt && matches(content, fault.match)) return fault.fault;
   }
   return "";
+}
+
+double seconds_of(const Simulation& simulation, const RunConfig& run) {
+  if (simulation.durations.empty()) return simulation.seconds;
+  const json content = to_json(run);
+  for (const SimulatedDuration& duration : simulation.durations) {
+    if (matches(content, duration.match)) return duration.seconds;
+  }
+  return simulation.seconds;
 }
 
 }  // namespace marquee::experiments

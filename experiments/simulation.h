@@ -25,12 +25,19 @@ struct SimulatedFault {
   std::vector<int> attempts;                                 // empty: every one
 };
 
+struct SimulatedDuration {
+  double seconds = 0;
+  std::map<std::string, std::vector<nlohmann::json>> match;
+};
+
 struct Simulation {
   double seconds = 0;            // of a run
   int steps = 1;                 // progress messages of a run
   double deadline_seconds = 10;  // that it promises the next message within
   bool files = true;             // result.json and attempt.json, durable; false: nothing on disk
+  int checkpoints = 0;           // files like a checkpoint's that each run leaves; needs `files`
   bool process_per_run = false;  // a new trainer for every run
+  std::vector<SimulatedDuration> durations;  // the first that matches comes over `seconds`
   std::vector<SimulatedFault> faults;
 };
 
@@ -42,5 +49,8 @@ Simulation simulation_from_json(const nlohmann::json& content);
 
 // The fault of this attempt, "" for none: the first that matches.
 std::string fault_of(const Simulation& simulation, const RunConfig& run, int attempt);
+
+// How long this run lasts.
+double seconds_of(const Simulation& simulation, const RunConfig& run);
 
 }  // namespace marquee::experiments

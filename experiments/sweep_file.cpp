@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 #include <unordered_set>
 
@@ -12,6 +11,8 @@
 #include "datasets/dataset_hash.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/run_pattern.h"
+#include "experiments/simulation_yaml.h"
 #include "experiments/yaml_source.h"
 
 namespace marquee::experiments {
@@ -22,6 +23,19 @@ using nlohmann::json;
 constexpr std::size_t kMaxRuns = 100'000;
 constexpr std::size_t kMaxNameLength = 100;
 
+// Names stand in tables, logs and commands: no spaces, nothing that a shell or terminal reads.
+bool is_name(const std::string& text) {
+  constexpr const char* kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  return !text.empty() && text.size() <= kMaxNameLength &&
+         text.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+std::string name_rule(const std::string& key) {
+  return "'" + key + "' must be at most " + std::to_string(kMaxNameLength) +
+         " letters, digits, '_', '.' and '-'";
+}
+
 // What every run of a grid must be given.
 const std::vector<std::string>& required_axes() {
   static const std::vector<std::string> axes{"task", "shots", "method", "seed"};
@@ -30,19 +44,6 @@ const std::vector<std::string>& required_axes() {
 
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-// Keys of RunConfig that a sweep may set, without what only the program fills in.
-const std::vector<std::string>& settable_keys() {
-  static const std::vector<std::string> keys = [] {
-    std::vector<std::string> names;
-    const json defaults = to_json(RunConfig{});
-    for (const auto& [key, value] : defaults.items()) {
-      if (!key.ends_with("_hash") && key != "numerics_version") names.push_back(key);
-    }
-    return names;
-  }();
-  return keys;
 }
 
 // Those that defaults and methods may set: the others are axes or have a place of their own.
@@ -60,19 +61,6 @@ struct Factor {
   std::vector<std::vector<Setting>> choices;  // [way][key]
 };
 
-struct Pattern {
-  YAML::Node place;
-  std::vector<std::pair<std::string, std::vector<Setting>>> keys;
-};
-
-bool matches(const json& run, const Pattern& pattern) {
-  return std::all_of(pattern.keys.begin(), pattern.keys.end(), [&](const auto& entry) {
-    return std::any_of(entry.second.begin(), entry.second.end(), [&](const Setting& setting) {
-      return run.at(entry.first) == setting.value;
-    });
-  });
-}
-
 class SweepReader {
  public:
   explicit SweepReader(const std::filesystem::path& path) : source_(path) {}
@@ -81,19 +69,22 @@ class SweepReader {
     const YAML::Node& root = source_.root();
     source_.check_keys(root, "sweep",
                        {"name", "base", "defaults", "methods", "matrix", "zip", "exclude",
-                        "include", "subsets", "oracles", "simulate"});
+                        "include", "subsets", "oracles", "keep", "simulate"});
     SweepFile sweep;
     sweep.name = read_name();
     sweep.sha256 = cluster::sha256_hex(source_.bytes());
     read_defaults();
     if (!root["matrix"] && !root["zip"] && !root["include"])
       source_.fail(root, "key 'matrix' is missing: lists of task, shots, method and seed");
-    if (root["matrix"] || root["zip"]) expand(read_grid(), exclude_patterns());
-    check_every_exclude_matched();
+    read_excludes();
+    if (root["matrix"] || root["zip"]) expand(read_grid(), &excludes_);
+    excludes_.check_every_one_matched();
     if (root["include"]) read_include(root["include"]);
     select_subset(subset, sweep);
+    if (runs_.empty()) source_.fail(root["exclude"], "'exclude' leaves out every run");
     if (source_.flag(root["oracles"], "oracles", true)) add_oracles();
-    if (root["simulate"]) sweep.simulation = read_simulation(root["simulate"]);
+    if (root["keep"]) read_keep(root["keep"], sweep.keep);
+    if (root["simulate"]) sweep.simulation = read_simulation(source_, root["simulate"]);
     sweep.runs = std::move(runs_);
     return sweep;
   }
@@ -105,12 +96,7 @@ class SweepReader {
       source_.fail(node ? node : source_.root(),
                    "key 'name' is missing: a word that names the sweep");
     const std::string& name = node.Scalar();
-    constexpr const char* kAllowed =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    if (name.size() > kMaxNameLength || name.find_first_not_of(kAllowed) != std::string::npos) {
-      source_.fail(node, "'name' must be at most " + std::to_string(kMaxNameLength) +
-                             " letters, digits, '_', '.' and '-'");
-    }
+    if (!is_name(name)) source_.fail(node, name_rule("name"));
     return name;
   }
 
@@ -176,6 +162,7 @@ class SweepReader {
     if (root["matrix"]) factors = read_lists(root["matrix"], "matrix", /*or_one=*/false);
     if (const YAML::Node zip = root["zip"]) {
       if (zip.IsSequence()) {
+        source_.check_list(zip, "zip");
         for (const auto& entry : zip) factors.push_back(read_zip(entry));
       } else {
         factors.push_back(read_zip(zip));
@@ -200,55 +187,14 @@ class SweepReader {
     }
   }
 
-  Pattern read_pattern(const YAML::Node& node, const std::string& name) const {
-    source_.check_keys(node, name, settable_keys());
-    if (node.size() == 0) source_.fail(node, "'" + name + "' must name a key");
-    Pattern pattern{node, {}};
-    for (const auto& entry : node) {
-      const std::string key = entry.first.Scalar();
-      pattern.keys.emplace_back(key, source_.setting_list(key, entry.second, /*or_one=*/true));
-    }
-    return pattern;
-  }
-
-  const std::vector<Pattern>& exclude_patterns() {
-    if (const YAML::Node list = source_.root()["exclude"]) {
-      source_.check_list(list, "exclude");
-      for (const auto& entry : list) excludes_.push_back(read_pattern(entry, "exclude"));
-      excluded_.resize(excludes_.size());
-    }
-    return excludes_;
-  }
-
-  void check_every_exclude_matched() const {
-    if (source_.root()["exclude"] && excludes_.empty())
-      source_.fail(source_.root()["exclude"], "'exclude' has no matrix to leave runs out of");
-    for (std::size_t i = 0; i < excludes_.size(); ++i) {
-      if (!excluded_[i]) fail_without_match(excludes_[i], "exclude");
-    }
-  }
-
-  // Names the first key of the pattern that no run has a value of.
-  [[noreturn]] void fail_without_match(const Pattern& pattern, const std::string& name) const {
-    for (const auto& [key, settings] : pattern.keys) {
-      const auto found = values_.find(key);
-      if (found == values_.end()) continue;
-      const std::vector<std::string> present(found->second.begin(), found->second.end());
-      const bool any = std::any_of(settings.begin(), settings.end(), [&](const Setting& setting) {
-        return found->second.count(text_of(setting.value)) != 0;
-      });
-      if (any) continue;
-      source_.fail(settings.front().place,
-                   "'" + name + "' matches no run: '" + key + "' is " +
-                       text_of(settings.front().value) +
-                       cluster::did_you_mean(text_of(settings.front().value), present) +
-                       "; the sweep has " + cluster::join(present));
-    }
-    source_.fail(pattern.place, "'" + name + "' matches no run of the sweep");
-  }
-
-  static std::string text_of(const json& value) {
-    return value.is_string() ? value.get<std::string>() : value.dump();
+  void read_excludes() {
+    const YAML::Node list = source_.root()["exclude"];
+    if (!list) return;
+    source_.check_list(list, "exclude");
+    for (const auto& entry : list)
+      excludes_.add(read_pattern(source_, entry, "exclude"), "exclude");
+    if (!source_.root()["matrix"] && !source_.root()["zip"])
+      source_.fail(list, "'exclude' has no matrix to leave runs out of");
   }
 
   void read_include(const YAML::Node& list) {
@@ -256,7 +202,7 @@ class SweepReader {
     for (const auto& entry : list) {
       const std::vector<Factor> factors = read_lists(entry, "include", /*or_one=*/true);
       check_axes(factors, entry, "must have a value in this entry of 'include'");
-      expand(factors, {});
+      expand(factors, nullptr);
     }
   }
 
@@ -272,12 +218,13 @@ class SweepReader {
     return starts_.emplace(method, run).first->second;
   }
 
-  void expand(const std::vector<Factor>& factors, const std::vector<Pattern>& excludes) {
+  void expand(const std::vector<Factor>& factors, PatternSet* excludes) {
     std::size_t total = 1;
     for (const Factor& factor : factors) {
       total *= factor.choices.size();
       if (total > kMaxRuns) fail_too_many(factor.choices.front().front().place);
     }
+    if (excludes != nullptr) excludes->check_effort(total);
     std::vector<std::size_t> at(factors.size(), 0);
     for (std::size_t n = 0; n < total; ++n) {
       add_run(factors, at, excludes);
@@ -289,7 +236,7 @@ class SweepReader {
   }
 
   void add_run(const std::vector<Factor>& factors, const std::vector<std::size_t>& at,
-               const std::vector<Pattern>& excludes) {
+               PatternSet* excludes) {
     std::vector<std::pair<const std::string*, const Setting*>> chosen;
     const Setting* method = nullptr;
     const Setting* task = nullptr;
@@ -311,17 +258,9 @@ class SweepReader {
       for (const auto& [key, setting] : chosen) places[*key] = *setting;
       source_.fail_key(places, task->place, error.what());
     }
-    if (!excludes.empty()) {
-      const json content = to_json(run);
-      for (const auto& [key, value] : content.items()) values_[key].insert(text_of(value));
-      bool left_out = false;
-      for (std::size_t i = 0; i < excludes.size(); ++i) {
-        if (!matches(content, excludes[i])) continue;
-        excluded_[i] = left_out = true;
-      }
-      if (left_out) return;
-    }
-    insert(run, task->place);
+    const bool left_out =
+        excludes != nullptr && !excludes->empty() && !excludes->match(run).empty();
+    if (!left_out) insert(run, task->place);
   }
 
   void insert(const RunConfig& run, const YAML::Node& place) {
@@ -336,39 +275,33 @@ class SweepReader {
 
   void select_subset(const std::string& subset, SweepFile& sweep) {
     const YAML::Node subsets = source_.root()["subsets"];
-    std::optional<std::vector<RunConfig>> selected;
+    PatternSet patterns(source_);
     if (subsets) {
       if (!subsets.IsMap()) source_.fail(subsets, "'subsets' must hold names and patterns");
       for (const auto& entry : subsets) {
         const std::string name = entry.first.Scalar();
-        if (contains(sweep.subsets, name))
-          source_.fail(entry.first, "subset '" + name + "' stands twice");
+        if (!is_name(name)) source_.fail(entry.first, name_rule("name of a subset"));
         sweep.subsets.push_back(name);
-        std::vector<RunConfig> matching = runs_matching(read_pattern(entry.second, name), name);
-        if (name == subset) selected = std::move(matching);
+        patterns.add(read_pattern(source_, entry.second, name), "subsets." + name);
+      }
+      patterns.check_effort(runs_.size());
+    }
+    std::vector<RunConfig> selected;
+    for (const RunConfig& run : runs_) {
+      if (patterns.empty()) break;
+      for (const std::size_t place : patterns.match(run)) {
+        if (sweep.subsets[place] == subset) selected.push_back(run);
       }
     }
+    patterns.check_every_one_matched();
     if (subset.empty()) return;
-    if (!selected) {
+    if (!contains(sweep.subsets, subset)) {
       source_.fail(subsets ? subsets : source_.root(),
                    "no subset '" + subset + "'" + cluster::did_you_mean(subset, sweep.subsets) +
                        (sweep.subsets.empty() ? "; the sweep defines none"
                                               : "; it has " + cluster::join(sweep.subsets)));
     }
-    runs_ = std::move(*selected);
-  }
-
-  std::vector<RunConfig> runs_matching(const Pattern& pattern, const std::string& name) {
-    std::vector<RunConfig> matching;
-    values_.clear();
-    for (const RunConfig& run : runs_) {
-      const json content = to_json(run);
-      if (matches(content, pattern)) matching.push_back(run);
-      for (const auto& [key, settings] : pattern.keys)
-        values_[key].insert(text_of(content.at(key)));
-    }
-    if (matching.empty()) fail_without_match(pattern, "subsets." + name);
-    return matching;
+    runs_ = std::move(selected);
   }
 
   // The two rows of every task that say what real images and the tokenizer alone score; they have
@@ -393,60 +326,25 @@ class SweepReader {
     }
   }
 
-  Simulation read_simulation(const YAML::Node& node) const {
-    source_.check_keys(
-        node, "simulate",
-        {"seconds", "steps", "deadline_seconds", "files", "process_per_run", "faults"});
-    Simulation simulation;
-    const Simulation usual;
-    simulation.seconds = source_.number(node["seconds"], "seconds", 0, 86400, usual.seconds);
-    simulation.steps = source_.whole_number(node["steps"], "steps", 1, 1'000'000, usual.steps);
-    simulation.deadline_seconds = source_.number(node["deadline_seconds"], "deadline_seconds", 0.1,
-                                                 86400, usual.deadline_seconds);
-    simulation.files = source_.flag(node["files"], "files", usual.files);
-    simulation.process_per_run =
-        source_.flag(node["process_per_run"], "process_per_run", usual.process_per_run);
-    if (node["faults"]) {
-      source_.check_list(node["faults"], "faults");
-      for (const auto& entry : node["faults"])
-        simulation.faults.push_back(read_simulated_fault(entry));
-    }
-    return simulation;
-  }
-
-  SimulatedFault read_simulated_fault(const YAML::Node& node) const {
-    source_.check_keys(node, "faults", {"fault", "match", "attempts"});
-    const std::vector<std::string>& names = simulated_fault_names();
-    const std::string name =
-        node["fault"] && node["fault"].IsScalar() ? node["fault"].Scalar() : "";
-    if (!contains(names, name)) {
-      source_.fail(node["fault"] ? node["fault"] : node,
-                   "'fault' is '" + name + "'" + cluster::did_you_mean(name, names) +
-                       "; expected one of " + cluster::join(names));
-    }
-    SimulatedFault fault;
-    fault.fault = name;
-    if (node["match"]) {
-      for (const auto& [key, settings] : read_pattern(node["match"], "match").keys) {
-        for (const Setting& setting : settings) fault.match[key].push_back(setting.value);
+  void read_keep(const YAML::Node& node, KeepPolicy& policy) const {
+    source_.check_keys(node, "keep", keep_keys());
+    for (const auto& entry : node) {
+      const std::string key = entry.first.Scalar();
+      if (!entry.second.IsScalar()) source_.fail(entry.second, "'" + key + "' must be one word");
+      try {
+        set_keep(policy, key, entry.second.Scalar());
+      } catch (const cluster::Error& error) {
+        source_.fail(entry.second, error.what());
       }
     }
-    if (const YAML::Node attempts = node["attempts"]) {
-      source_.check_list(attempts, "attempts");
-      for (const auto& entry : attempts)
-        fault.attempts.push_back(source_.whole_number(entry, "attempts", 1, 1000, 1));
-    }
-    return fault;
   }
 
   YamlSource source_;
   Settings defaults_;
   std::map<std::string, Settings> methods_;
   std::map<std::string, RunConfig> starts_;  // by method
-  std::vector<Pattern> excludes_;
-  std::vector<bool> excluded_;                           // has left out a run
-  std::map<std::string, std::set<std::string>> values_;  // of each key, among the runs looked at
-  std::unordered_set<std::string> seen_;                 // canonical forms
+  PatternSet excludes_{source_};
+  std::unordered_set<std::string> seen_;  // canonical forms
   std::vector<RunConfig> runs_;
 };
 
@@ -482,6 +380,7 @@ RunConfig load_run(const std::filesystem::path& path) {
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   const BaseManifest manifest = load_base_manifest(assets_dir, run.base);
+  check_not_pretrained_on(manifest, run.task);
   run.base_hash = base_hash(manifest);
   run.network_hash = network_hash(manifest);
   run.data_hash = datasets::dataset_content_hash(datasets::find_task(run.task), data_dir);

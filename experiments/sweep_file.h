@@ -9,6 +9,7 @@
 //   include               further small matrices, crossed with nothing
 //   subsets.NAME          patterns; `--subset NAME` runs what matches
 //   oracles               false leaves out the two oracle rows of every task
+//   keep                  what stays of finished runs (keep_policy.h)
 //   simulate              what a no-op trainer does (simulation.h); used with `--simulate` alone
 //
 // A pattern maps run keys to a value or a list of values; a run matches when every key has one of
@@ -19,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/keep_policy.h"
 #include "experiments/run_config.h"
 #include "experiments/simulation.h"
 
@@ -30,6 +32,7 @@ struct SweepFile {
                                 // shots, method, seed, further axes as in the file, zip), then
                                 // include, then oracle rows
   std::vector<std::string> subsets;  // names that the file defines
+  KeepPolicy keep;
   Simulation simulation;
   std::string sha256;  // of the file
   std::filesystem::path file;
@@ -46,7 +49,7 @@ RunConfig load_run(const std::filesystem::path& path);
 void mark_simulated(SweepFile& sweep);
 
 // Fills base_hash, network_hash and data_hash of every run. Throws environment where data or base
-// are missing.
+// are missing, usage where the base was pretrained on the task. (sweep_inputs.h lists all at once.)
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir);
 void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,

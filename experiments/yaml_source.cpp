@@ -1,12 +1,19 @@
 #include "experiments/yaml_source.h"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <optional>
 #include <set>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
 #include "experiments/run_config.h"
+#include "experiments/yaml_limits.h"
 
 namespace marquee::experiments {
 namespace {
@@ -20,34 +27,65 @@ const json& default_of(const std::string& key) {
   return defaults.at(key);
 }
 
-const char* expected_type(const json& like) {
+std::string expected_type(const json& like) {
   if (like.is_boolean()) return "true or false";
   if (like.is_number_float()) return "a number";
-  if (like.is_number_unsigned()) return "a whole number from 0 up";
-  return "a whole number";
+  if (like.is_number_unsigned()) return "a whole number from 0 to " + std::to_string(UINT64_MAX);
+  return "a whole number from " + std::to_string(INT32_MIN) + " to " + std::to_string(INT32_MAX);
+}
+
+// The number that a scalar is, written in decimal: YAML's octal and hexadecimal forms, a leading
+// zero, infinities and what does not fit are none.
+template <typename Number>
+std::optional<Number> number_in(const YAML::Node& node) {
+  if (!node.IsScalar()) return std::nullopt;
+  const std::string& text = node.Scalar();
+  const std::size_t digits = text.starts_with("-") || text.starts_with("+") ? 1 : 0;
+  if (text.size() > digits + 1 && text[digits] == '0' && std::isdigit(text[digits + 1]) != 0)
+    return std::nullopt;
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto [rest, error] =
+      std::from_chars(text.data() + (text.starts_with("+") ? 1 : 0), end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!std::isfinite(number)) return std::nullopt;
+  }
+  return number;
 }
 
 }  // namespace
 
-YamlSource::YamlSource(const std::filesystem::path& path)
-    : path_(path), bytes_(cluster::read_file(path, kMaxBytes)) {
+YamlSource::YamlSource(const std::filesystem::path& path) : path_(path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error) &&
+      std::filesystem::file_size(path, error) > kMaxBytes) {
+    fail_at(1, "is " + std::to_string(std::filesystem::file_size(path, error)) +
+                   " bytes; expected at most " + std::to_string(kMaxBytes));
+  }
+  bytes_ = cluster::read_file(path, kMaxBytes);
   const auto nul = std::find(bytes_.begin(), bytes_.end(), '\0');
   if (nul != bytes_.end()) {
-    cluster::throw_usage(path_.string() + ":" +
-                         std::to_string(std::count(bytes_.begin(), nul, '\n') + 1) +
-                         ": holds a NUL byte; expected YAML text");
+    fail_at(static_cast<std::size_t>(std::count(bytes_.begin(), nul, '\n')) + 1,
+            "holds a NUL byte; expected YAML text");
   }
   try {
+    check_yaml(bytes_, [this](std::size_t line, const std::string& what) { fail_at(line, what); });
     root_ = YAML::Load(bytes_);
-  } catch (const YAML::Exception& error) {
-    cluster::throw_usage(path_.string() + ":" + std::to_string(error.mark.line + 1) + ": " +
-                         error.msg);
+  } catch (const YAML::Exception& problem) {
+    fail_at(static_cast<std::size_t>(std::max(0, problem.mark.line)) + 1, problem.msg);
   }
   if (!root_.IsMap()) fail(root_, "expected keys and values");
 }
 
+void YamlSource::fail_at(std::size_t line, const std::string& what) const {
+  cluster::throw_usage(
+      cluster::printable(path_.string() + ":" + std::to_string(line) + ": " + what));
+}
+
 void YamlSource::fail(const YAML::Node& place, const std::string& what) const {
-  cluster::throw_usage(path_.string() + ":" + std::to_string(place.Mark().line + 1) + ": " + what);
+  // What is not there has no mark: the file's first line stands for it.
+  fail_at(static_cast<std::size_t>(std::max(0, place.Mark().line)) + 1, what);
 }
 
 void YamlSource::fail_key(const Settings& settings, const YAML::Node& otherwise,
@@ -90,38 +128,39 @@ bool YamlSource::flag(const YAML::Node& node, const std::string& name, bool othe
 double YamlSource::number(const YAML::Node& node, const std::string& name, double low, double high,
                           double otherwise) const {
   if (!node) return otherwise;
-  double value = 0;
-  if (!node.IsScalar() || !YAML::convert<double>::decode(node, value) || !(value >= low) ||
-      !(value <= high)) {
+  const std::optional<double> value = number_in<double>(node);
+  if (!value || !(*value >= low) || !(*value <= high)) {
     fail(node,
          "'" + name + "' must be a number from " + json(low).dump() + " to " + json(high).dump());
   }
-  return value;
+  return *value;
 }
 
 int YamlSource::whole_number(const YAML::Node& node, const std::string& name, int low, int high,
                              int otherwise) const {
   if (!node) return otherwise;
-  int value = 0;
-  if (!node.IsScalar() || !YAML::convert<int>::decode(node, value) || value < low || value > high) {
+  const std::optional<int> value = number_in<int>(node);
+  if (!value || *value < low || *value > high) {
     fail(node, "'" + name + "' must be a whole number from " + std::to_string(low) + " to " +
                    std::to_string(high));
   }
-  return value;
+  return *value;
 }
 
 Setting YamlSource::setting(const std::string& key, const YAML::Node& node) const {
   const json& like = default_of(key);
   if (!node.IsScalar()) fail(node, "'" + key + "' must be one value");
-  try {
-    if (like.is_boolean()) return {node.as<bool>(), node};
-    if (like.is_number_unsigned()) return {node.as<std::uint64_t>(), node};
-    if (like.is_number_integer()) return {node.as<int>(), node};
-    if (like.is_number_float()) return {node.as<double>(), node};
-  } catch (const YAML::Exception&) {
-    fail(node, "'" + key + "' is '" + node.Scalar() + "'; expected " + expected_type(like));
+  if (like.is_string()) return {node.Scalar(), node};
+  if (bool truth = false; like.is_boolean() && YAML::convert<bool>::decode(node, truth))
+    return {truth, node};
+  if (like.is_number_unsigned()) {
+    if (const auto value = number_in<std::uint64_t>(node)) return {*value, node};
+  } else if (like.is_number_integer()) {
+    if (const auto value = number_in<int>(node)) return {*value, node};
+  } else if (like.is_number_float()) {
+    if (const auto value = number_in<double>(node)) return {*value, node};
   }
-  return {node.Scalar(), node};
+  fail(node, "'" + key + "' is '" + node.Scalar() + "'; expected " + expected_type(like));
 }
 
 std::vector<Setting> YamlSource::setting_list(const std::string& key, const YAML::Node& node,

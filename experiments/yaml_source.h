@@ -23,13 +23,13 @@ using Settings = std::map<std::string, Setting>;
 class YamlSource {
  public:
   // Reads at most 1 MiB. Throws environment when the file cannot be read, usage when it is not one
-  // mapping.
+  // mapping or breaks a rule of yaml_limits.h.
   explicit YamlSource(const std::filesystem::path& path);
 
   const YAML::Node& root() const { return root_; }
   const std::string& bytes() const { return bytes_; }
 
-  // Throws usage "FILE:LINE: what".
+  // Throws usage "FILE:LINE: what", control characters escaped.
   [[noreturn]] void fail(const YAML::Node& place, const std::string& what) const;
 
   // The same at the value of the key that `error` is about ("'KEY' is ..."), else at `otherwise`.
@@ -59,6 +59,8 @@ class YamlSource {
                     const std::vector<std::string>& valid) const;
 
  private:
+  [[noreturn]] void fail_at(std::size_t line, const std::string& what) const;
+
   std::filesystem::path path_;
   std::string bytes_;
   YAML::Node root_;

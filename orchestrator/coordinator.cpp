@@ -14,7 +14,9 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
+#include "cluster/text.h"
 #include "experiments/base_manifest.h"
+#include "experiments/collection.h"
 #include "experiments/recovery.h"
 #include "orchestrator/run_list.h"
 #include "orchestrator/timing.h"
@@ -97,6 +99,13 @@ int threads_of(const experiments::SweepFile& sweep) {
   return threads;
 }
 
+int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep) {
+  if (options.workers > 0) return options.workers;
+  const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
+  const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
+  return std::max(1, std::min(slots, static_cast<int>(sweep.runs.size())));
+}
+
 Coordinator::Coordinator(cluster::MpiSession& session, SweepOptions options)
     : session_(session), options_(std::move(options)), progress_line_(options_.quiet) {}
 
@@ -106,7 +115,7 @@ int Coordinator::run() {
     code = run_sweep();
   } catch (const std::exception& error) {
     progress_line_.end();
-    std::cerr << "marquee: error: " << error.what() << std::endl;
+    std::cerr << "marquee: error: " << cluster::printable(error.what(), true) << std::endl;
     code = cluster::exit_code_of(error);
   }
   // The lease goes last: whoever gets it next finds the ledger closed.
@@ -183,7 +192,8 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
     std::cerr << (sweep_.name.empty() ? "runs again" : "sweep " + sweep_.name) << ": "
               << counts.total << " runs, " << counts.done << " of them done before";
     if (counts.cancelled > 0) std::cerr << ", " << counts.cancelled << " cancelled";
-    std::cerr << "; " << agents_.size() << " workers; results in " << results.string() << std::endl;
+    std::cerr << "; " << agents_.size() << " workers; results in "
+              << cluster::printable(results.string()) << std::endl;
   }
   const std::string data = prepared.data.string();
   const std::string assets =
@@ -288,6 +298,7 @@ void Coordinator::enter_news() {
   changed_ = true;
   for (const auto& [rank, assignment] : assignments) tell(rank, assignment);
   if (!assignments.empty()) cluster::failpoint("coordinator.assigned");
+  collect_finished();
   last_busy_ = cluster::monotonic_seconds();
 }
 
@@ -307,6 +318,7 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
   agent.running.reset();
   if (record.status == "done") {
     scheduler_->finished(record.run_id);
+    finished_.push_back(record.run_id);
     ++fresh_done_;
   } else {
     const FailureKind kind =
@@ -344,6 +356,21 @@ std::vector<std::pair<int, Assignment>> Coordinator::assign() {
     assignments.emplace_back(rank, Assignment{lease_->epoch(), *next, attempt, run});
   }
   return assignments;
+}
+
+void Coordinator::collect_finished() {
+  const bool no_files = options_.simulate && !sweep_.simulation.files;
+  for (const std::string& run : finished_) {
+    if (no_files) break;
+    try {
+      experiments::collect_run(experiments::run_dir(options_.out, experiments::RunId(run)),
+                               sweep_.keep, experiments::RunStanding::done,
+                               [] { cluster::failpoint("coordinator.collecting"); });
+    } catch (const cluster::Error& error) {
+      cluster::log_warning(kArea, error.what());
+    }
+  }
+  finished_.clear();
 }
 
 void Coordinator::begin_stop() {

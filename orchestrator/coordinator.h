@@ -48,6 +48,10 @@ PreparedSweep prepare_sweep(const SweepOptions& options);
 // The most threads that a run of the sweep uses; slots are counted with it.
 int threads_of(const experiments::SweepFile& sweep);
 
+// Agents that `marquee sweep` starts here when it is not told how many: one for each slot of this
+// host, and no more than runs.
+int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep);
+
 class Coordinator {
  public:
   Coordinator(cluster::MpiSession& session, SweepOptions options);
@@ -84,6 +88,8 @@ class Coordinator {
   void enter_news();
   void take_end(int rank, const AttemptEnded& ended);
   std::vector<std::pair<int, Assignment>> assign();
+  // Frees what the runs that have just finished no longer need.
+  void collect_finished();
   void begin_stop();
   void interrupt_all();
   // Takes in what others have left in the inbox and acts on it; now and then, or at once.
@@ -115,6 +121,7 @@ class Coordinator {
   int stopping_ = 0;      // the signal of a graceful stop, 0 while there is none
   bool gave_up_ = false;  // too many runs have failed
   std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
+  std::vector<std::string> finished_;  // run ids, entered as done and not looked through yet
   std::size_t fresh_done_ = 0;
   bool changed_ = true;  // there is news since the last publication
   double started_ = 0.0, last_alive_ = 0.0, last_renewed_ = 0.0;

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 
 #include <poll.h>
 #include <unistd.h>
@@ -9,8 +10,11 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
+#include "cluster/file_seal.h"
 #include "cluster/host.h"
 #include "cluster/sha256.h"
+#include "experiments/checkpoint_files.h"
+#include "experiments/phase_times.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -27,8 +31,36 @@ double fraction_of(const std::string& text) {
          static_cast<double>(std::uint64_t{1} << 48);
 }
 
+// A sealed file with nothing of use behind the seal.
+void write_checkpoint(const std::filesystem::path& folder, const std::string& run_id, int step) {
+  cluster::StagedFile staged(folder / experiments::checkpoint_name(step));
+  std::ofstream file(staged.staging_path(), std::ios::binary);
+  file << std::string(cluster::kSealBlockBytes, '\0') << "simulated checkpoint of " << run_id;
+  file.close();
+  if (!file) cluster::throw_environment(staged.staging_path().string() + ": cannot be written");
+  cluster::seal_file(staged.staging_path());
+  staged.commit();
+}
+
 [[noreturn]] void sleep_for_ever() {
   while (true) pause();
+}
+
+}  // namespace
+
+namespace {
+
+// All of the time is the tuning's where there is one, else the sampling's.
+experiments::PhaseTimes simulated_times(const experiments::RunConfig& run, double seconds) {
+  experiments::PhaseTimes times;
+  times.images = run.samples;
+  if (experiments::trains(run)) {
+    times.tune = seconds;
+    times.steps = run.steps;
+  } else {
+    times.sample = seconds;
+  }
+  return times;
 }
 
 }  // namespace
@@ -52,7 +84,8 @@ experiments::ResultRecord simulated_result(const experiments::RunConfig& run, do
   if (!experiments::is_oracle(run)) result.tokens_sha256 = cluster::sha256_hex(id + " tokens");
   result.class_prior = json::array();
   result.fingerprint = json::object({{"device", experiments::kSimulatedHash}});
-  result.provenance = json::object({{"simulated", true}});
+  result.provenance = json::object(
+      {{"simulated", true}, {experiments::kTimingKey, to_json(simulated_times(run, seconds))}});
   return result;
 }
 
@@ -125,8 +158,9 @@ void SimulatedTrainer::work(const json& message) {
   const double started = cluster::monotonic_seconds();
   const experiments::Simulation& simulation = request.simulation;
   const std::string fault = experiments::fault_of(simulation, request.run, request.record.attempt);
+  const double seconds = experiments::seconds_of(simulation, request.run);
   for (int step = 0; step < simulation.steps; ++step) {
-    if (simulation.seconds > 0 || simulation.steps > 1 || !fault.empty()) {
+    if (seconds > 0 || simulation.steps > 1 || !fault.empty()) {
       send(request, "progress",
            {{"phase", "tune"},
             {"step", step},
@@ -138,7 +172,7 @@ void SimulatedTrainer::work(const json& message) {
       return;
     }
     cluster::failpoint("trainer.tuned");
-    if (!wait(simulation.seconds / simulation.steps)) {
+    if (!wait(seconds / simulation.steps)) {
       send(request, "interrupted", {{"step", step}});
       return;
     }
@@ -149,6 +183,8 @@ void SimulatedTrainer::work(const json& message) {
   const json result = experiments::to_json(*request.record.result);
   if (simulation.files) {
     experiments::create_attempt_folder(request.folder);
+    for (int step = 1; step <= simulation.checkpoints; ++step)
+      write_checkpoint(request.folder, request.record.run_id, step);
     cluster::write_file_durably(request.folder / "result.json", result.dump());
     cluster::failpoint("trainer.result_written");
     experiments::write_attempt(request.folder, request.record);

@@ -1,22 +1,20 @@
 #include "workers/hdf5_file.h"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include <hdf5.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/file_seal.h"
 #include "cluster/log.h"
-#include "cluster/sha256.h"
 
 namespace marquee::workers {
 namespace {
 
-constexpr hsize_t kUserBlock = 512;
+constexpr hsize_t kUserBlock = cluster::kSealBlockBytes;
 constexpr std::int64_t kMaxStringBytes = std::int64_t{64} << 20;
-constexpr std::string_view kSealMagic = "marquee-hdf5-1 sha256:";
 
 // One owner per HDF5 id; `close` is the matching H5?close.
 class Handle {
@@ -126,20 +124,6 @@ Handle create_with_parents() {
   Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(list.get(), 1);
   return list;
-}
-
-std::string hash_behind_user_block(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(kUserBlock));
-  if (!file) cluster::throw_environment(path.string() + ": cannot be read behind its user block");
-  cluster::Sha256 hash;
-  std::vector<char> buffer(std::size_t{1} << 20);
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
-         file.gcount() > 0) {
-    hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(file.gcount())));
-  }
-  if (file.bad()) cluster::throw_environment(path.string() + ": read error");
-  return hash.hex();
 }
 
 }  // namespace
@@ -426,33 +410,11 @@ void Hdf5File::set_attribute(const std::string& object, const std::string& name,
 }
 
 std::string seal_hdf5(const std::filesystem::path& path) {
-  const std::string hash = hash_behind_user_block(path);
-  std::string block(kSealMagic);
-  block += hash + "\n";
-  block.resize(kUserBlock, '\0');
-  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-  file.write(block.data(), static_cast<std::streamsize>(block.size()));
-  file.close();
-  if (!file)
-    cluster::throw_environment(path.string() + ": the seal cannot be written (disk full?)");
-  return hash;
+  return cluster::seal_file(path);
 }
 
 std::string check_hdf5(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) cluster::throw_environment(path.string() + ": no such file");
-  std::string block(kSealMagic.size() + 64, '\0');
-  file.read(block.data(), static_cast<std::streamsize>(block.size()));
-  if (!file || !block.starts_with(kSealMagic)) {
-    cluster::throw_environment(path.string() +
-                               ": no seal in its user block (not a file of marquee, or cut off)");
-  }
-  const std::string hash = hash_behind_user_block(path);
-  if (block.substr(kSealMagic.size()) != hash) {
-    cluster::throw_environment(path.string() +
-                               ": its bytes do not match the SHA-256 in its user block (damaged)");
-  }
-  return hash;
+  return cluster::check_seal(path);
 }
 
 void write_sealed_hdf5(const std::filesystem::path& path,

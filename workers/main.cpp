@@ -14,6 +14,7 @@ struct Command {
 
 constexpr Command kCommands[] = {{"serve", marquee::workers::serve_command},
                                  {"run", marquee::workers::run_command},
+                                 {"probe", marquee::workers::probe_command},
                                  {"sample", marquee::workers::sample_command},
                                  {"pretrain", marquee::workers::pretrain_command}};
 

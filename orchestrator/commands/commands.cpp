@@ -38,6 +38,7 @@ void print_build_info() {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
+      {"plan", "what a sweep would do, need and take; what is missing", plan_command},
       {"sweep", "run a sweep file: every run, under mpirun, resumable", sweep_command},
       {"status", "how far a results folder is", status_command},
       {"explain", "everything known about one run", explain_command},
@@ -45,6 +46,7 @@ const std::vector<Command>& all_commands() {
       {"rerun", "a new attempt of finished, failed or cancelled runs", rerun_command},
       {"query", "ask the results database in SQL", query_command},
       {"report", "write report/index.html and report/table.md", report_command},
+      {"gc", "free what finished runs no longer need", gc_command},
       {"doctor", "check this machine and installation", doctor_command},
       {"run", "one run, here, without MPI", run_command},
       {"sample", "generate images from a finished run", sample_command},

@@ -21,6 +21,7 @@ struct Command {
   int (*run)(const Arguments& arguments);
 };
 
+int plan_command(const Arguments& arguments);
 int sweep_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int explain_command(const Arguments& arguments);
@@ -28,6 +29,7 @@ int cancel_command(const Arguments& arguments);
 int rerun_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
+int gc_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
 // run, sample and pretrain need LibTorch: they become `marquee-trainer` (execv) and do not return.
 int run_command(const Arguments& arguments);

@@ -4,7 +4,17 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/query.h"
+#include "cluster/host.h"
+#include "cluster/lease.h"
+#include "cluster/text.h"
+#include "experiments/checkpoint_files.h"
+#include "experiments/run_folder.h"
+#include "experiments/simulation.h"
 #include "orchestrator/commands/choose_runs.h"
+#include "orchestrator/human.h"
+#include "orchestrator/run_history.h"
+#include "orchestrator/run_standing.h"
+#include "orchestrator/scheduler.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -16,12 +26,16 @@ CommandLine explain_line() {
   CommandLine line;
   line.usage = "marquee explain RUN --out DIR [--json]";
   line.text =
-      "Tells what is known about one run: its configuration, every attempt with its cause of\n"
-      "failure and last log lines, and its metrics. RUN is a run id or the first four or more of\n"
-      "its digits; attempt folders lie in DIR/runs/RUN/.";
+      "Tells what is known about one run: why it waits, runs, has failed or is set aside, from "
+      "which\n"
+      "checkpoint it goes on and how long that takes, every attempt with its cause of failure and\n"
+      "last log lines, its metrics and its configuration. RUN is a run id or the first four or "
+      "more\n"
+      "of its digits; attempt folders lie in DIR/runs/RUN/.";
   line.options.add_options()                                             //
       ("out,o", po::value<std::string>()->required(), "results folder")  //
-      ("json", "one object with run, attempts, metrics and events");
+      ("json",
+       "one object with run, standing, resume_step, predicted_seconds, attempts, metrics, events");
   line.hidden.add_options()("run", po::value<std::string>()->required(), "RUN");
   line.positional.add("run", 1);
   return line;
@@ -35,22 +49,103 @@ std::string text_of(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
 }
 
+// Fit for a terminal, whatever a trainer has printed.
+std::string shown(const json& value) {
+  return cluster::printable(text_of(value), /*keep_lines=*/true);
+}
+
+// Somebody may be at work in the folder: the lease is held, and if by this host, by a living
+// process.
+bool coordinator_lives(const std::filesystem::path& results) {
+  const cluster::LeaseRecord lease = cluster::read_lease(results);
+  if (lease.released) return false;
+  if (lease.host != cluster::host_name()) return true;
+  return cluster::process_start_time(static_cast<pid_t>(lease.pid)) == lease.process_start;
+}
+
+// Waiting runs of the sweeps that hold this one which the scheduler would start before it.
+std::size_t runs_ahead(const std::filesystem::path& database, const std::string& run_id) {
+  const json waiting = rows_of(
+      database,
+      "SELECT DISTINCT r.run_id AS run_id, r.config AS config, s.position AS position FROM runs r "
+      "JOIN sweep_runs s ON s.run_id = r.run_id WHERE r.status = 'pending' AND s.sweep = "
+      "(SELECT sweep FROM sweep_runs WHERE run_id = '" +
+          run_id + "' LIMIT 1) ORDER BY s.position");
+  std::vector<PlannedRun> queue;
+  for (const json& row : waiting) {
+    const experiments::RunConfig run =
+        experiments::run_config_from_json(json::parse(row.at("config").get<std::string>()));
+    queue.push_back(
+        {row.at("run_id").get<std::string>(), experiments::is_oracle(run), expected_cost(run)});
+  }
+  Scheduler scheduler(std::move(queue));
+  std::size_t ahead = 0;
+  for (auto next = scheduler.next(); next && *next != run_id; next = scheduler.next()) ++ahead;
+  return ahead;
+}
+
+RunFacts facts_of(const json& run, const json& attempts, const std::filesystem::path& database) {
+  RunFacts facts;
+  facts.status = text_of(run.at("status"));
+  for (const json& row : attempts) {
+    AttemptFacts attempt;
+    attempt.attempt = row.at("attempt").get<int>();
+    attempt.epoch = row.at("epoch").get<std::uint64_t>();
+    attempt.status = text_of(row.at("status"));
+    attempt.host = text_of(row.at("host"));
+    attempt.started = text_of(row.at("started"));
+    attempt.cause = text_of(row.at("cause_kind"));
+    if (row.at("slot").is_number_integer()) attempt.slot = row.at("slot").get<int>();
+    facts.attempts.push_back(std::move(attempt));
+  }
+  facts.coordinator_lives = coordinator_lives(database.parent_path());
+  if (facts.status == "pending")
+    facts.ahead = runs_ahead(database, run.at("run_id").get<std::string>());
+  return facts;
+}
+
+// What comes next for a run that is not done: "standing", "resume_step" and "predicted_seconds".
+json outlook(const json& run, const json& attempts, const std::filesystem::path& database) {
+  json result{{"standing", standing_of(facts_of(run, attempts, database))},
+              {"resume_step", nullptr},
+              {"predicted_seconds", nullptr}};
+  if (run.at("status") == "done") return result;
+  const std::filesystem::path results = database.parent_path();
+  const experiments::RunId id(run.at("run_id").get<std::string>());
+  const auto newest = experiments::newest_valid_checkpoint(experiments::run_dir(results, id));
+  if (newest) result["resume_step"] = newest->step;
+  const experiments::RunConfig config =
+      experiments::run_config_from_json(json::parse(run.at("config").get<std::string>()));
+  const bool simulated = config.data_hash == experiments::kSimulatedHash;
+  const auto prediction = read_history(results, machine_here(simulated))
+                              .times.predict(config, newest ? newest->step : 0);
+  if (prediction) result["predicted_seconds"] = prediction->seconds;
+  return result;
+}
+
 void print(const json& all) {
   const json& run = all.at("run");
   std::cout << "run " << text_of(run.at("run_id")) << "\n  " << text_of(run.at("method")) << " on "
             << text_of(run.at("task")) << ", " << text_of(run.at("shots")) << " shots, seed "
-            << text_of(run.at("seed")) << ": " << text_of(run.at("status")) << "\n\n";
+            << text_of(run.at("seed")) << "\n  " << shown(all.at("standing")) << "\n";
+  if (const json& step = all.at("resume_step"); !step.is_null())
+    std::cout << "  goes on from its checkpoint of step " << step << "\n";
+  if (const json& seconds = all.at("predicted_seconds"); !seconds.is_null()) {
+    std::cout << "  takes about " << human_seconds(seconds.get<double>())
+              << " by what finished runs took\n";
+  }
+  std::cout << "\n";
   for (const json& attempt : all.at("attempts")) {
-    std::cout << "attempt " << text_of(attempt.at("attempt")) << " on "
-              << text_of(attempt.at("host")) << ": " << text_of(attempt.at("status"))
+    std::cout << "attempt " << text_of(attempt.at("attempt")) << " on " << shown(attempt.at("host"))
+              << ", slot " << text_of(attempt.at("slot")) << ": " << text_of(attempt.at("status"))
               << ", started " << text_of(attempt.at("started")) << ", ended "
               << text_of(attempt.at("ended")) << "\n";
     if (!attempt.at("cause_kind").is_null()) {
-      std::cout << "  " << text_of(attempt.at("cause_kind")) << ": "
-                << text_of(attempt.at("cause_message")) << "\n";
+      std::cout << "  " << shown(attempt.at("cause_kind")) << ": "
+                << shown(attempt.at("cause_message")) << "\n";
     }
     if (const json& tail = attempt.at("log_tail"); tail.is_string() && !text_of(tail).empty())
-      std::cout << "  last log lines:\n" << text_of(tail) << "\n";
+      std::cout << "  last log lines:\n" << shown(tail) << "\n";
   }
   if (!all.at("metrics").empty()) std::cout << "\n";
   for (const json& metric : all.at("metrics")) {
@@ -73,11 +168,12 @@ int explain_command(const Arguments& arguments) {
   const auto database = published_results(values["out"].as<std::string>());
   const std::string where =
       " WHERE run_id = '" + whole_id(database, values["run"].as<std::string>()) + "' ";
-  const json all = {
+  json all = {
       {"run", rows_of(database, "SELECT * FROM runs" + where)[0]},
       {"attempts", rows_of(database, "SELECT * FROM attempts" + where + "ORDER BY attempt")},
       {"metrics", rows_of(database, "SELECT * FROM metrics" + where + "ORDER BY metric")},
       {"events", rows_of(database, "SELECT * FROM events" + where + "ORDER BY event")}};
+  all.update(outlook(all.at("run"), all.at("attempts"), database));
   if (values.count("json") > 0) {
     std::cout << all.dump(2) << "\n";
   } else {

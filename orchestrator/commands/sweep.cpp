@@ -53,9 +53,11 @@ CommandLine sweep_line() {
        "stop when this many runs have been set aside (default: go on with the others)")  //
       ("simulate",
        "no-op trainers instead of real ones, as the sweep's block `simulate` says; needs neither "
-       "LibTorch nor data")                                                              //
-      ("dry-run", "check everything, list the runs in starting order, compute nothing")  //
-      ("json", "machine-readable summary on standard output")                            //
+       "LibTorch nor data")  //
+      ("dry-run",
+       "check everything, list the runs in starting order, compute nothing (marquee plan also "
+       "predicts time, memory and disk)")                      //
+      ("json", "machine-readable summary on standard output")  //
       ("quiet,q", "no progress on standard error");
   line.hidden.add_options()                                                //
       ("file", po::value<std::string>()->default_value(""), "sweep FILE")  //
@@ -129,15 +131,11 @@ int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) 
   // The ranks write through mpirun's pipes.
   if (const int columns = terminal_columns(); columns > 0)
     setenv(kTerminalVariable, std::to_string(columns).c_str(), 1);
-  const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
-  const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
-  const int workers = options.workers > 0
-                          ? options.workers
-                          : std::min<int>(slots, static_cast<int>(sweep.runs.size()));
+  const int workers = workers_for(options, sweep);
   Arguments forwarded = {"sweep"};
   forwarded.insert(forwarded.end(), arguments.begin(), arguments.end());
-  return run_mpirun(mpirun_command(cluster::executable_path().string(), forwarded,
-                                   std::max(1, workers), geteuid() == 0));
+  return run_mpirun(
+      mpirun_command(cluster::executable_path().string(), forwarded, workers, geteuid() == 0));
 }
 
 int be_rank(const SweepOptions& options) {

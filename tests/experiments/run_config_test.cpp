@@ -1,5 +1,7 @@
 #include "experiments/run_config.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "cluster/durable_file.h"
@@ -47,6 +49,59 @@ TEST(RunId, IsTheOneOfItsFirstDay) {
   none.samples = 256;
   EXPECT_EQ(run_id(none).text(),
             "5fae7c7183c07eea9e29a711b7d4072f9c2d8664e698f2f3b7ec8095e76adad3");
+}
+
+// Worked out from the rule in docs/sweeps.md by another program (Python's json and hashlib).
+TEST(RunId, OfEachMethodIsPinned) {
+  const std::map<std::string, std::string> pinned{
+      {"prompt", "5482bac5ccd88fdeec34bb23b5e2ec8117dda35aa0bd39354374a4b987d0b996"},
+      {"finetune", "ae68be921adac0c252c266f6945584c5bd8c0aac60f290952cdcf1514fff951a"},
+      {"scratch", "153e4705e02db432108789d6173164af404fb40e84fba7fc9e9ce84f087f7bfb"},
+      {"none", "c5b29b745ea160f1a52ecf99e3b52a34a8b9e17927b118517b44d7de7551979a"},
+      {"oracle_real", "48769469366eaadd74e3a46427a3fa1a8ca7fd559d977d47bf231100b344a46a"},
+      {"oracle_reconstruction",
+       "7f3263c8c297407974cb04f72874147db2b3b89f23055cb1b1d7414ee0230318"}};
+  EXPECT_EQ(pinned.size(), method_names().size());
+  for (const auto& [method, id] : pinned) {
+    RunConfig run = eurosat_prompt();
+    run.method = method;
+    EXPECT_EQ(run_id(run).text(), id) << method << " " << canonical_form(run);
+  }
+}
+
+TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
+  const nlohmann::json every = nlohmann::json::parse(
+      R"({"batch":64,"choice_temperature":3.25,"compute":"bf16","conditions":"c2","decode_batch":10,
+          "decode_steps":12,"dropout":0.25,"factors":4,"flip":false,"label_smoothing":0.2,
+          "learning_rate":0.0003,"marquee":"m2","mask_schedule":"pow2.5","masking":"per_sample",
+          "method":"prompt","micro_batches":4,"numerics_version":2,"profile":"p2",
+          "prompt_kind":"k2","prompt_length":16,"protocol":"q2","samples":50,
+          "seed":9007199254740993,"shots":"vtab1k","steps":1000,"task":"svhn","threads":2,
+          "weight_decay":0.045})");
+  RunConfig run = run_config_from_json(every);
+  run.base_hash = std::string(64, 'a');
+  run.network_hash = std::string(64, 'b');
+  run.data_hash = std::string(64, 'c');
+  run.base = "another folder";
+  run.checkpoint_interval = 1;
+  EXPECT_EQ(run_id(run).text(), "440e893afbf384fb482866a8d0b5061a08af1266e0c70e4988f7fb8ea50cbfc3");
+  // A key that is added must be added here too: it counts only off its default.
+  EXPECT_EQ(every.size() + 5, to_json(run).size());
+}
+
+TEST(RunId, OfAConfigurationFromBeforeAKeyIsTheOneWithTheKeyAtItsDefault) {
+  const nlohmann::json defaults = to_json(RunConfig{});
+  for (const std::string& method : method_names()) {
+    RunConfig run = eurosat_prompt();
+    run.method = method;
+    const nlohmann::json full = to_json(run);
+    for (const auto& [key, value] : full.items()) {
+      if (value != defaults.at(key)) continue;
+      nlohmann::json older = full;
+      older.erase(key);
+      EXPECT_EQ(run_id(run_config_from_json(older)), run_id(run)) << key << " of " << method;
+    }
+  }
 }
 
 TEST(RunId, DoesNotSeeWhatChangesNoNumber) {
@@ -137,6 +192,10 @@ TEST(CheckRun, NamesWhatCannotBe) {
   EXPECT_NE(refusal([](RunConfig& run) { run.micro_batches = 3; }).find("micro_batches"),
             std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.steps = 0; }).find("steps"), std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.seed = std::uint64_t{1} << 63; }).find("'seed'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.learning_rate = NAN; }).find("learning_rate"),
+            std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.shots = "5.5"; }).find("5.5"), std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.task = "caltech101"; }).find("caltech101"),
             std::string::npos);

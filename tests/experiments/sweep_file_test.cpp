@@ -101,7 +101,7 @@ TEST_F(SweepFiles, RefuseUnknownWordsAndWrongTypes) {
 }
 
 TEST_F(SweepFiles, RefuseAKeyThatStandsTwice) {
-  EXPECT_NE(refusal("  samples: 64", "  samples: 64\n  samples: 65").find("twice"),
+  EXPECT_NE(refusal("  samples: 64", "  samples: 64\n  samples: 65").find("sweep.yaml:10: "),
             std::string::npos);
 }
 
@@ -267,16 +267,34 @@ TEST_F(SweepFiles, RefuseAScriptWithUnknownWords) {
 }
 
 TEST_F(SweepFiles, RefuseNamesThatAreNoWord) {
-  EXPECT_NE(refusal("name: small", "name: \"a\\nb\"").find("'name'"), std::string::npos);
+  EXPECT_NE(refusal("name: small", "name: \"a\\nb\"").find("sweep.yaml:1: "), std::string::npos);
+  EXPECT_NE(refusal("name: small", "name: \"a\\0b\"").find("U+0000"), std::string::npos);
+  EXPECT_NE(refusal("name: small", "name: \"\\e[31mred\"").find("U+001B"), std::string::npos);
   EXPECT_NE(refusal("name: small", "name: ../up").find("'name'"), std::string::npos);
-  EXPECT_NE(refusal("name: small", "name: \"a\\0b\"").find("'name'"), std::string::npos);
+  EXPECT_NE(refusal("name: small", "name: " + std::string(101, 'x')).find("at most 100"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string(kSweep) + "subsets: {a b: {seed: 0}}\n").find("name of a subset"),
+            std::string::npos);
   std::string text = kSweep;
   text[text.find("small")] = '\0';
-  EXPECT_NE(refusal(text).find("NUL"), std::string::npos);
+  EXPECT_NE(refusal(text).find("sweep.yaml:1: holds a NUL"), std::string::npos);
 }
 
-// Aliases that would multiply to 10^9 values, and nesting deeper than any stack.
-TEST_F(SweepFiles, RefuseAliasBombsAndDeepNesting) {
+TEST_F(SweepFiles, ShowNoControlCharacterOfTheirPath) {
+  const auto file = folder_.path() / "a\n\x1b[31mb.yaml";
+  cluster::write_file_durably(file, "nmae: x\n");
+  try {
+    load_sweep(file);
+    FAIL() << "read";
+  } catch (const cluster::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("a\\n\\x1b[31mb.yaml:1: unknown key 'nmae'"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+// Aliases that would multiply to 10^10 values, nesting deeper than any stack, a file too large.
+TEST_F(SweepFiles, RefuseAliasBombsDeepNestingAndHugeFiles) {
   std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n";
   for (char c = 'b'; c <= 'j'; ++c) {
     const std::string last = "*" + std::string(1, static_cast<char>(c - 1));
@@ -284,10 +302,117 @@ TEST_F(SweepFiles, RefuseAliasBombsAndDeepNesting) {
     for (int i = 0; i < 9; ++i) bomb += ", " + last;
     bomb += "]\n";
   }
-  EXPECT_NE(refusal(bomb + "name: x\n").find("unknown key 'a'"), std::string::npos);
-  EXPECT_NE(refusal("name: x\nmatrix: " + std::string(100'000, '[')).find("sweep.yaml:"),
+  EXPECT_NE(refusal(bomb + "name: x\n").find("aliases count"), std::string::npos);
+  EXPECT_NE(refusal("name: x\nmatrix: " + std::string(100'000, '[')).find("sweep.yaml:2: "),
             std::string::npos);
-  EXPECT_NE(refusal("name: x\nmatrix: &m\n  task: *m\n").find("sweep.yaml:"), std::string::npos);
+  EXPECT_NE(refusal("name: x\nmatrix: &m\n  task: *m\n").find("sweep.yaml:3: "), std::string::npos);
+  EXPECT_NE(refusal(kSweep + std::string((1 << 20) + 1, '#')).find("sweep.yaml:1: is 10"),
+            std::string::npos);
+  EXPECT_NE(refusal("samples: 64", "samples: " + std::string(2000, '6')).find("sweep.yaml:9: "),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, TakeAliasesThatStandForLittle) {
+  std::string text = kSweep;
+  text.replace(text.find("[0, 1]"), 6, "&two [0, 1]");
+  EXPECT_EQ(
+      load(text + "include: [{task: svhn, shots: 1, method: none, seed: *two}]\n").runs.size(),
+      16u + 2 + 6);
+  EXPECT_NE(refusal(text + "include:\n  - {<<: *two, task: svhn}\n").find("'<<'"),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, RefuseKeysThatStandTwiceAnywhere) {
+  EXPECT_NE(refusal(std::string(kSweep) + "name: other\n").find("sweep.yaml:13: key 'name'"),
+            std::string::npos);
+  EXPECT_NE(refusal("seed: [0, 1]", "seed: [0, 1]\n  seed: [2]").find("sweep.yaml:8: key 'seed'"),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, RefuseNumbersThatAreNoneOrTooLarge) {
+  for (const char* value : {"0x10", "010", "1e3", "1_000", "99999999999", "+", "6 4", "1.0"}) {
+    const std::string error = refusal("samples: 64", std::string("samples: ") + value);
+    EXPECT_NE(error.find("sweep.yaml:9: 'samples' is"), std::string::npos) << value << error;
+    EXPECT_NE(error.find("whole number"), std::string::npos) << value << error;
+  }
+  for (const char* value : {".nan", ".inf", "-.inf", "1e999", "0x1p3", "nan", "inf"}) {
+    const std::string error = refusal("0.5", value);
+    EXPECT_NE(error.find("sweep.yaml:12: 'learning_rate' is"), std::string::npos) << value << error;
+  }
+  EXPECT_NE(refusal("seed: [0, 1]", "seed: [0..9]").find("sweep.yaml:7: 'seed' is '0..9'"),
+            std::string::npos);
+  EXPECT_NE(refusal("seed: [0, 1]", "seed: [-1]").find("sweep.yaml:7: "), std::string::npos);
+  EXPECT_NE(refusal("seed: [0, 1]", "seed: [18446744073709551616]").find("sweep.yaml:7: "),
+            std::string::npos);
+  EXPECT_NE(refusal("seed: [0, 1]", "seed: [9223372036854775808]").find("sweep.yaml:7: 'seed' is"),
+            std::string::npos);
+  EXPECT_EQ(
+      load(std::string(kSweep).replace(std::string(kSweep).find("[0, 1]"), 6, "[+7]")).runs[0].seed,
+      7u);
+}
+
+TEST_F(SweepFiles, RefuseEmptyListsAndMappings) {
+  for (const char* text :
+       {"zip: {}\n", "zip: {steps: []}\n", "zip: [{steps: [1]}, {}]\n", "zip: []\n",
+        "exclude: []\n", "exclude: {}\n", "include: []\n", "include: [{}]\n", "subsets: []\n",
+        "subsets: {x: {}}\n", "subsets: {x: {seed: []}}\n", "methods: [prompt]\n", "keep: last\n",
+        "keep: {checkpoints: [1]}\n", "simulate: {durations: []}\n"}) {
+    const std::string error = refusal(std::string(kSweep) + text);
+    EXPECT_NE(error.find("sweep.yaml:1"), std::string::npos) << text << error;
+  }
+}
+
+TEST_F(SweepFiles, RefuseToExcludeEveryRun) {
+  EXPECT_NE(refusal(std::string(kSweep) + "exclude:\n  - {seed: [0, 1]}\n")
+                .find("sweep.yaml:14: 'exclude' leaves out every run"),
+            std::string::npos);
+  // What is included stays.
+  EXPECT_EQ(load(std::string(kSweep) + "exclude:\n  - {seed: [0, 1]}\n"
+                                       "include: [{task: svhn, shots: 1, method: none, seed: 3}]\n")
+                .runs.size(),
+            1u + 2);
+}
+
+TEST_F(SweepFiles, RefusePatternsThatWouldTakeMinutes) {
+  std::string seeds = "[0";
+  for (int i = 1; i < 10'000; ++i) seeds += ", " + std::to_string(i);
+  const std::string text =
+      std::string(kSweep).replace(std::string(kSweep).find("[0, 1]"), 6, seeds + "]");
+  EXPECT_NE(refusal(text + "exclude:\n  - {seed: " + seeds + "]}\n").find("comparisons"),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, ReadWhatToKeep) {
+  EXPECT_EQ(load(kSweep).keep, KeepPolicy{});
+  const SweepFile sweep =
+      load(std::string(kSweep) + "keep: {checkpoints: 3, samples: none, attempts: done}\n");
+  EXPECT_EQ(sweep.keep.checkpoints, 3);
+  EXPECT_FALSE(sweep.keep.samples);
+  EXPECT_FALSE(sweep.keep.failed_attempts);
+  EXPECT_EQ(run_id(sweep.runs[0]), run_id(load(kSweep).runs[0]));
+  const std::string error = refusal(std::string(kSweep) + "keep:\n  checkpoints: lest\n");
+  EXPECT_NE(error.find("sweep.yaml:14: 'checkpoints' is 'lest' (did you mean 'last'?)"),
+            std::string::npos)
+      << error;
+  EXPECT_NE(refusal(std::string(kSweep) + "keep: {checkpoint: last}\n").find("'checkpoints'"),
+            std::string::npos);
+}
+
+TEST_F(SweepFiles, ScriptDurationsOfSimulatedRuns) {
+  const SweepFile sweep = load(std::string(kSweep) +
+                               "simulate:\n  seconds: 1\n  checkpoints: 2\n  durations:\n"
+                               "    - {seconds: 3, match: {method: prompt, seed: 0}}\n"
+                               "    - {seconds: 2, match: {method: prompt}}\n");
+  EXPECT_EQ(sweep.simulation.checkpoints, 2);
+  for (const RunConfig& run : sweep.runs) {
+    EXPECT_EQ(seconds_of(sweep.simulation, run),
+              run.method != "prompt" ? 1 : (run.seed == 0 ? 3 : 2));
+  }
+  const Simulation again = simulation_from_json(to_json(sweep.simulation));
+  EXPECT_EQ(seconds_of(again, sweep.runs[0]), seconds_of(sweep.simulation, sweep.runs[0]));
+  EXPECT_NE(refusal(std::string(kSweep) + "simulate: {durations: [{seconds: 3}]}\n")
+                .find("'match' is missing"),
+            std::string::npos);
 }
 
 TEST(ShippedSweeps, AreReadAndHaveTheRunsTheyPromise) {

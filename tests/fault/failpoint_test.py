@@ -23,6 +23,7 @@ matrix:
 simulate:
   seconds: 0.02
   steps: 2
+  checkpoints: 2
 """
 
 RANDOM_KILLS = 300 if os.environ.get("MARQUEE_SOAK") else 20

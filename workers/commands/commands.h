@@ -12,6 +12,8 @@ int pretrain_command(const cluster::Arguments& arguments);
 int serve_command(const cluster::Arguments& arguments);
 // One run, here, without MPI.
 int run_command(const cluster::Arguments& arguments);
+// Times a few steps of a run, for `marquee plan`.
+int probe_command(const cluster::Arguments& arguments);
 // Images of a finished run.
 int sample_command(const cluster::Arguments& arguments);
 

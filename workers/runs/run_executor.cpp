@@ -13,6 +13,7 @@
 #include "cluster/log.h"
 #include "datasets/encode_png.h"
 #include "datasets/task.h"
+#include "experiments/phase_times.h"
 #include "experiments/run_folder.h"
 #include "workers/runs/fingerprint.h"
 #include "workers/runs/reference_images.h"
@@ -89,6 +90,22 @@ json shares(const Tensor& labels, int classes) {
   return prior;
 }
 
+// Fills the phases of an attempt as it goes through them: each lap ends the phase before it.
+class PhaseClock {
+ public:
+  explicit PhaseClock(experiments::PhaseTimes& times)
+      : times_(times), last_(cluster::monotonic_seconds()) {}
+  void lap(double experiments::PhaseTimes::*phase) {
+    const double now = cluster::monotonic_seconds();
+    times_.*phase += now - last_;
+    last_ = now;
+  }
+
+ private:
+  experiments::PhaseTimes& times_;
+  double last_;
+};
+
 json curve_of(const std::vector<double>& losses) {
   json steps = json::array();
   for (std::size_t i = 0; i < losses.size(); ++i) steps.push_back(i + 1);
@@ -163,8 +180,12 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   const std::filesystem::path cache = request.results / "cache";
   const double clock = cluster::monotonic_seconds();
 
+  experiments::PhaseTimes times;
+  PhaseClock phases(times);
+
   Pace(sink, "load").report(0, 1);
   const BaseModel& base = base_for(request);
+  phases.lap(&experiments::PhaseTimes::load);
   experiments::ResultRecord result;
   ResultContent content{run, result, {}, {}, {}, {}, {}};
   Tensor features;
@@ -177,6 +198,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       features = oracle.features;
       content.labels = oracle.labels;
       content.images = std::move(oracle.images);
+      times.images = features.size(0);
       result.provenance["class_rule"] = "real images";
     } else {
       const std::unique_ptr<Adapter> adapter = make_adapter(run, base, task.num_classes);
@@ -184,9 +206,11 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       if (experiments::trains(run)) {
         Pace caching(sink, "cache");
         const TokenSet tokens = load_tokens(run, base, request.data, cache, caching.counter());
+        phases.lap(&experiments::PhaseTimes::cache);
         state.adam = init_adamw(trained);
         resumed = resume(experiments::run_dir(request.results, id), id, trained, state);
         if (resumed) cluster::log_info("run", "continues from " + resumed->string());
+        const std::int64_t first_step = state.step;
         Pace tuning(sink, "tune");
         try {
           while (state.step < run.steps) {
@@ -202,12 +226,15 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
           write_checkpoint(folder, id, trained, state);
           throw;
         }
+        times.steps = state.step - first_step;
+        phases.lap(&experiments::PhaseTimes::tune);
         result.provenance["training_images"] = tokens.size();
       }
       Pace sampling(sink, "sample");
       Samples samples =
           generate(run, base, *adapter, task.num_classes, kShownImages, sampling.counter());
       features = samples.features;
+      times.images = run.samples;
       content.labels = samples.labels;
       content.tokens = samples.tokens;
       content.images = std::move(samples.images);
@@ -218,11 +245,13 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       result.tokens_sha256 = hash_tensors({{"tokens", samples.tokens.to(torch::kInt32)}});
       result.provenance["class_rule"] = adapter->class_rule();
     }
+    phases.lap(&experiments::PhaseTimes::sample);
     Pace scoring(sink, "score");
     const Tensor reference = test_features(run, base, request.data, cache, scoring.counter());
     scoring.report(0, 1);
     result.metrics = score(run, base, features, reference);
     scoring.report(1, 1);
+    phases.lap(&experiments::PhaseTimes::score);
     cluster::failpoint("trainer.sampled");
   } catch (const Interrupted&) {
     return {std::nullopt, state.step};
@@ -250,6 +279,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     cluster::write_file_durably(folder / "curves.json", curve_of(state.losses).dump() + "\n");
   result.seconds = cluster::monotonic_seconds() - clock;
   result.result_sha256 = write_result(folder / "result.h5", content);
+  // Behind result.h5, whose bytes must not tell how fast this machine was today.
+  times.peak_bytes = cluster::peak_memory_bytes();
+  result.provenance[experiments::kTimingKey] = experiments::to_json(times);
   cluster::failpoint("trainer.result_written");
 
   experiments::AttemptRecord sealed;

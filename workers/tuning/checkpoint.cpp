@@ -1,11 +1,8 @@
 #include "workers/tuning/checkpoint.h"
 
-#include <algorithm>
-#include <tuple>
-
 #include "cluster/error.h"
 #include "cluster/log.h"
-#include "experiments/run_folder.h"
+#include "experiments/checkpoint_files.h"
 #include "workers/hdf5_file.h"
 
 namespace marquee::workers {
@@ -13,38 +10,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "checkpoint-", kSuffix = ".h5";
 constexpr std::size_t kKept = 2;
-
-// Step in "checkpoint-<step>.h5", or -1.
-std::int64_t step_of(const std::string& name) {
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return -1;
-  const std::string digits =
-      name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
-  if (digits.empty() || digits.size() > 12 ||
-      digits.find_first_not_of("0123456789") != std::string::npos)
-    return -1;
-  return std::stoll(digits);
-}
-
-// (step, file) of a folder, newest first.
-std::vector<std::pair<std::int64_t, fs::path>> checkpoints_in(const fs::path& folder) {
-  std::vector<std::pair<std::int64_t, fs::path>> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::int64_t step = step_of(entry.path().filename().string());
-    if (step >= 0) found.emplace_back(step, entry.path());
-  }
-  std::sort(found.rbegin(), found.rend());
-  return found;
-}
 
 }  // namespace
 
 void write_checkpoint(const fs::path& attempt_folder, const experiments::RunId& run,
                       const ParameterMap& trained, const TuningState& state) {
-  const std::string name = std::string(kPrefix) + std::to_string(state.step) + std::string(kSuffix);
-  write_sealed_hdf5(attempt_folder / name, [&](Hdf5File& file) {
+  write_sealed_hdf5(attempt_folder / experiments::checkpoint_name(state.step), [&](Hdf5File& file) {
     file.set_attribute("", "description",
                        "state of a run after `step` tuning steps: parameters, AdamW moments mu and "
                        "nu, loss of each step");
@@ -57,10 +29,10 @@ void write_checkpoint(const fs::path& attempt_folder, const experiments::RunId& 
     }
     file.write_tensor("losses", torch::tensor(at::ArrayRef<double>(state.losses), torch::kFloat64));
   });
-  const auto all = checkpoints_in(attempt_folder);
+  const auto all = experiments::checkpoints_in(attempt_folder);
   for (std::size_t i = kKept; i < all.size(); ++i) {
     std::error_code ignored;
-    fs::remove(all[i].second, ignored);
+    fs::remove(all[i].path, ignored);
   }
 }
 
@@ -95,15 +67,7 @@ void read_checkpoint(const fs::path& path, const experiments::RunId& run, Parame
 
 std::optional<fs::path> resume(const fs::path& run_folder, const experiments::RunId& run,
                                ParameterMap& trained, TuningState& state) {
-  std::vector<std::pair<std::int64_t, fs::path>> all;
-  const int finished = experiments::newest_finished(run_folder);
-  for (const int attempt : experiments::attempt_numbers(run_folder)) {
-    if (attempt <= finished) continue;
-    const auto found = checkpoints_in(run_folder / ("attempt-" + std::to_string(attempt)));
-    all.insert(all.end(), found.begin(), found.end());
-  }
-  std::sort(all.rbegin(), all.rend());
-  for (const auto& [step, file] : all) {
+  for (const auto& [step, attempt, file] : experiments::resumable_checkpoints(run_folder)) {
     try {
       read_checkpoint(file, run, trained, state);
       return file;

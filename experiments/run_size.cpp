@@ -1,0 +1,89 @@
+#include "experiments/run_size.h"
+
+#include <algorithm>
+
+#include "datasets/task.h"
+
+namespace marquee::experiments {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kFloatBytes = 4, kTokenBytes = 4;
+constexpr std::int64_t kShownImages = 64, kChannels = 3;
+constexpr std::int64_t kFileOverhead = 64 * 1024;                // of an HDF5 file's structure
+constexpr std::int64_t kSmallFiles = 32 * 1024;                  // run.yaml, log, attempt.json
+constexpr std::int64_t kRuntimeBytes = std::int64_t{350} << 20;  // LibTorch, HDF5, code
+constexpr std::int64_t kCopiesWhileTuning = 4;                   // value, gradient, two moments
+constexpr std::int64_t kLayerCopies = 12, kLogitCopies = 5, kLevelCopies = 6;
+
+std::int64_t number(const BaseManifest& base, const char* network, const char* key) {
+  const auto found = base.files.find(network);
+  if (found == base.files.end() || !found->second.config.is_object()) return 0;
+  const auto value = found->second.config.find(key);
+  if (value == found->second.config.end()) return 0;
+  if (value->is_array() && !value->empty() && value->back().is_number_integer())
+    return value->back().get<std::int64_t>();
+  return value->is_number_integer() ? value->get<std::int64_t>() : 0;
+}
+
+std::int64_t trained_numbers(const RunConfig& run, const BaseManifest& base, std::int64_t classes) {
+  const std::int64_t width = number(base, "transformer", "width");
+  if (!trains(run)) return 0;
+  // The additive generator: class and position tables, scale and bias of a LayerNorm.
+  if (run.method == "prompt") return (classes + run.prompt_length + 2) * width;
+  // The whole transformer with rows of the word table (and its bias) for the task's classes.
+  const auto transformer = base.files.find("transformer");
+  const std::int64_t whole = transformer == base.files.end() ? 0 : transformer->second.numbers;
+  return whole + (classes - number(base, "transformer", "classes")) * (width + 1);
+}
+
+std::int64_t activations(const RunConfig& run, const BaseManifest& base) {
+  const std::int64_t latent = number(base, "transformer", "latent");
+  const std::int64_t positions =
+      latent * latent + 1 + (run.method == "prompt" ? run.prompt_length : 0);
+  const std::int64_t codes = number(base, "transformer", "codebook");
+  const std::int64_t logits = positions * codes * kLogitCopies;
+  const std::int64_t layers = number(base, "transformer", "layers") * positions *
+                              (kLayerCopies * number(base, "transformer", "width") +
+                               2 * number(base, "transformer", "mlp"));
+  const std::int64_t rows = run.batch / std::max(1, run.micro_batches);
+  const std::int64_t tuning = trains(run) ? rows * (layers + logits) : 0;
+  const std::int64_t side = number(base, "tokenizer", "image_size");
+  const std::int64_t levels = side * side * number(base, "tokenizer", "filters") * kLevelCopies;
+  const std::int64_t decoding = run.decode_batch * std::max(logits, levels);
+  return std::max(tuning, decoding) * kFloatBytes;
+}
+
+}  // namespace
+
+RunSize size_of_run(const RunConfig& run, const BaseManifest& base, const ImageCounts& images) {
+  const std::int64_t classes = datasets::find_task(run.task).num_classes;
+  const std::int64_t latent = number(base, "transformer", "latent");
+  const std::int64_t side = number(base, "tokenizer", "image_size");
+  const std::int64_t pixels = side * side * kChannels;
+  const std::int64_t losses = trains(run) ? std::int64_t{8} * run.steps : 0;
+  RunSize size;
+  size.trained_numbers = trained_numbers(run, base, classes);
+  if (trains(run))
+    size.checkpoint_bytes = 3 * kFloatBytes * size.trained_numbers + losses + kFileOverhead;
+  size.samples_bytes = kShownImages * pixels;
+  const std::int64_t tokens = is_oracle(run) ? 0 : run.samples * (latent * latent + 1);
+  size.result_bytes = kFloatBytes * size.trained_numbers + tokens * kTokenBytes +
+                      kShownImages * pixels + losses + kFileOverhead + kSmallFiles;
+  if (trains(run)) {
+    const std::int64_t copies = run.flip && datasets::find_task(run.task).flip ? 2 : 1;
+    size.token_cache_bytes = images.train * latent * latent * kTokenBytes * copies + kFileOverhead;
+  }
+  size.feature_cache_bytes =
+      images.test * number(base, "features", "channels") * kFloatBytes + kFileOverhead;
+  std::int64_t weights = 0;
+  for (const auto& [network, file] : base.files) weights += file.numbers;
+  // Weights are read as fp16 beside their fp32.
+  size.memory_bytes = kRuntimeBytes + weights * (kFloatBytes + 2) +
+                      size.trained_numbers * kFloatBytes * kCopiesWhileTuning +
+                      activations(run, base) + 2 * size.feature_cache_bytes;
+  return size;
+}
+
+}  // namespace marquee::experiments

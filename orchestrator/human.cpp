@@ -1,0 +1,33 @@
+#include "orchestrator/human.h"
+
+#include <cmath>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace marquee::orchestrator {
+
+std::string human_bytes(std::int64_t bytes) {
+  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
+  constexpr double kStep = 1024.0;
+  if (bytes < static_cast<std::int64_t>(kStep)) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / kStep;
+  std::size_t unit = 0;
+  while (value >= kStep && unit + 1 < std::size(kUnits)) {
+    value /= kStep;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", value, value < 10 ? 1 : 0, kUnits[unit]);
+}
+
+std::string human_seconds(double seconds) {
+  constexpr long long kMinute = 60, kHour = 3600, kDay = 86400;
+  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  const long long whole = std::llround(seconds);
+  if (whole < kMinute) return fmt::format("{} s", whole);
+  if (whole < kHour) return fmt::format("{} min {} s", whole / kMinute, whole % kMinute);
+  if (whole < kDay) return fmt::format("{} h {} min", whole / kHour, whole % kHour / kMinute);
+  return fmt::format("{} d {} h", whole / kDay, whole % kDay / kHour);
+}
+
+}  // namespace marquee::orchestrator

@@ -1,0 +1,12 @@
+// Durations and sizes as people read them. Pure; thread safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace marquee::orchestrator {
+
+std::string human_bytes(std::int64_t bytes);  // "512 B", "1.5 MiB", "12 GiB"
+std::string human_seconds(double seconds);    // "0.4 s", "42 s", "3 min 20 s", "5 h 10 min"
+
+}  // namespace marquee::orchestrator

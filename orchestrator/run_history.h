@@ -1,0 +1,25 @@
+// What a results folder tells about runs of the past: how each stands, and how long finished ones
+// took. Read from the published database, so a sweep may run meanwhile.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "experiments/run_time_model.h"
+
+namespace marquee::orchestrator {
+
+struct RunHistory {
+  std::map<std::string, std::string> status;  // by run id: pending, running, done, failed
+  experiments::RunTimeModel times;
+};
+
+// An absent results.sqlite is an empty history. `machine`: see experiments::machine_of.
+RunHistory read_history(const std::filesystem::path& results, const std::string& machine);
+
+// The machine that a result made here would name: "simulated" with no-op trainers, else device and
+// processor.
+std::string machine_here(bool simulate);
+
+}  // namespace marquee::orchestrator

@@ -1,0 +1,311 @@
+#include "orchestrator/sweep_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "cluster/host.h"
+#include "datasets/dataset.h"
+#include "datasets/shots.h"
+#include "datasets/tfds.h"
+#include "experiments/base_manifest.h"
+#include "experiments/checkpoint_files.h"
+#include "experiments/run_folder.h"
+#include "experiments/run_size.h"
+#include "orchestrator/forecast.h"
+#include "orchestrator/human.h"
+#include "orchestrator/probe.h"
+#include "orchestrator/run_history.h"
+#include "orchestrator/trainer_process.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace fs = std::filesystem;
+using experiments::RunConfig;
+
+constexpr std::int64_t kKilobyte = 1024, kMegabyte = kKilobyte * kKilobyte;
+constexpr std::int64_t kAgentBytes = 30 * kMegabyte;             // an MPI rank of ours
+constexpr std::int64_t kSimulatedTrainerBytes = 16 * kMegabyte;  // a no-op trainer
+constexpr std::int64_t kSimulatedFilesBytes = 32 * kKilobyte;    // what it leaves of a run
+constexpr int kCheckpointsInFlight = 3;  // the last two and the one being written
+
+std::int64_t rows_of(const std::vector<datasets::Slice>& slices,
+                     const datasets::TfdsFolder& folder) {
+  std::int64_t rows = 0;
+  for (const datasets::Slice& slice : slices) {
+    const auto split = folder.splits.find(slice.split);
+    if (split == folder.splits.end()) continue;
+    const auto [from, to] = slice.rows_of(split->second.size());
+    rows += std::max<std::int64_t>(0, to - from);
+  }
+  return rows;
+}
+
+// Zeros where the data are missing.
+experiments::ImageCounts count_images(const RunConfig& run, const fs::path& data) {
+  constexpr std::int64_t kVtab1k = 1000;
+  const datasets::TaskInfo& task = datasets::find_task(run.task);
+  experiments::ImageCounts counts;
+  std::int64_t whole = 0;
+  try {
+    if (task.group == datasets::TaskGroup::drawn) {
+      const auto size = [&](const char* split) {
+        return static_cast<std::int64_t>(datasets::open_dataset(task, split, data)->size());
+      };
+      counts.test = size("test");
+      whole = size("trainval");
+    } else {
+      const datasets::TfdsFolder folder = datasets::open_tfds_folder(task, data);
+      counts.test = rows_of(task.test, folder);
+      whole = rows_of(task.train, folder) + rows_of(task.val, folder);
+    }
+  } catch (const cluster::Error&) {
+    return counts;
+  }
+  const int per_class = datasets::shots_per_class(run.shots);
+  counts.train = per_class > 0         ? std::int64_t{per_class} * task.num_classes
+                 : run.shots == "full" ? whole
+                                       : kVtab1k;
+  return counts;
+}
+
+class Planner {
+ public:
+  explicit Planner(const PlanOptions& options)
+      : options_(options),
+        history_(read_history(options.sweep.out, machine_here(options.sweep.simulate))) {}
+
+  SweepPlan make() {
+    sweep_ = experiments::load_sweep(options_.sweep.file, options_.sweep.subset);
+    plan_.sweep = sweep_.name;
+    plan_.subset = options_.sweep.subset;
+    plan_.out = options_.sweep.out.string();
+    look_at_inputs();
+    look_at_runs();
+    plan_.workers = workers_for(options_.sweep, sweep_);
+    predict_times();
+    predict_memory();
+    predict_disk();
+    return std::move(plan_);
+  }
+
+ private:
+  void look_at_inputs() {
+    if (options_.sweep.simulate) {
+      experiments::mark_simulated(sweep_);
+      return;
+    }
+    data_ = options_.sweep.data;
+    if (!data_.empty() && !fs::is_directory(data_)) {
+      plan_.missing.push_back({"data", data_.string(), "no data folder at " + data_.string(),
+                               "name a folder of TFDS data sets with --data"});
+      data_.clear();
+    }
+    try {
+      assets_ = experiments::find_assets_dir(options_.sweep.assets);
+    } catch (const cluster::Error& error) {
+      plan_.missing.push_back({"base", "assets", error.what(), "name it with --assets"});
+    }
+    for (auto& missing : experiments::resolve_what_is_there(sweep_, assets_, data_))
+      plan_.missing.push_back(std::move(missing));
+    try {
+      trainer_ = find_trainer();
+    } catch (const cluster::Error& error) {
+      plan_.missing.push_back({"trainer", "marquee-trainer", error.what(),
+                               "build it, or name one with MARQUEE_TRAINER"});
+    }
+  }
+
+  void look_at_runs() {
+    for (const RunConfig& run : sweep_.runs) {
+      RunPlan entry;
+      entry.run = run;
+      entry.status = "pending";
+      if (!run.data_hash.empty()) {
+        entry.run_id = experiments::run_id(run).text();
+        const auto known = history_.status.find(entry.run_id);
+        if (known != history_.status.end()) entry.status = known->second;
+      }
+      if (entry.status == "done") {
+        ++plan_.done;
+      } else {
+        ++plan_.to_do;
+        if (entry.status == "failed") ++plan_.failed;
+        look_for_checkpoint(entry);
+      }
+      plan_.runs.push_back(std::move(entry));
+    }
+  }
+
+  void look_for_checkpoint(RunPlan& entry) {
+    if (entry.run_id.empty() || !experiments::trains(entry.run)) return;
+    const auto newest = experiments::newest_valid_checkpoint(
+        experiments::run_dir(options_.sweep.out, experiments::RunId(entry.run_id)));
+    if (!newest) return;
+    entry.resume_step = newest->step;
+    ++plan_.resumable;
+  }
+
+  std::vector<RunPlan*> to_do() {
+    std::vector<RunPlan*> entries;
+    for (RunPlan& entry : plan_.runs)
+      if (entry.status != "done") entries.push_back(&entry);
+    return entries;
+  }
+
+  // Whether finished runs or a probe can tell.
+  bool predict(RunPlan& entry) {
+    const auto prediction = history_.times.predict(entry.run, entry.resume_step);
+    if (!prediction) return false;
+    entry.seconds = prediction->seconds;
+    entry.basis = std::to_string(prediction->finished_runs) + " runs, " + prediction->likeness +
+                  (prediction->same_machine ? "" : ", of another machine");
+    measured_bytes_ = std::max(measured_bytes_, prediction->peak_bytes);
+    return true;
+  }
+
+  void predict_times() {
+    std::vector<RunPlan*> unknown;
+    for (RunPlan* entry : to_do()) {
+      if (!predict(*entry)) unknown.push_back(entry);
+    }
+    const bool from_history = unknown.size() < plan_.to_do;
+    const bool probed = probe_for(unknown);
+    std::map<std::string, double> seconds;
+    std::vector<RunConfig> known;
+    for (const RunPlan* entry : to_do()) {
+      if (!entry->seconds) {
+        ++plan_.without_prediction;
+        continue;
+      }
+      seconds[experiments::run_id(entry->run).text()] = *entry->seconds;
+      known.push_back(entry->run);
+    }
+    plan_.known_seconds = forecast(plan_runs(known), seconds, plan_.workers).seconds;
+    if (from_history) plan_.time_basis = "finished runs";
+    if (probed) plan_.time_basis += plan_.time_basis.empty() ? "a probe" : " and a probe";
+  }
+
+  // Probes one run of each kind among `unknown`; true when one gave an answer.
+  bool probe_for(const std::vector<RunPlan*>& unknown) {
+    if (unknown.empty() || !options_.probe || trainer_.empty() || assets_.empty()) return false;
+    double left = options_.probe_seconds;
+    bool any = false;
+    std::set<std::string> problems;
+    experiments::RunTimeModel probed(machine_here(false));
+    for (RunPlan* entry : unknown) {
+      auto prediction = probed.predict(entry->run, entry->resume_step);
+      if (!prediction && left > 0 && problems.empty()) {
+        const double started = cluster::monotonic_seconds();
+        const ProbeAnswer answer = probe(trainer_, entry->run, assets_, left);
+        left -= cluster::monotonic_seconds() - started;
+        if (answer.times) {
+          probed.add(entry->run, answer.machine, *answer.times);
+          measured_bytes_ = std::max(measured_bytes_, answer.times->peak_bytes);
+          prediction = probed.predict(entry->run, entry->resume_step);
+        } else {
+          problems.insert(answer.problem);
+        }
+      }
+      if (!prediction) continue;
+      any = true;
+      entry->seconds = prediction->seconds;
+      entry->basis = "probe";
+    }
+    for (const std::string& problem : problems) plan_.notes.push_back(problem);
+    if (any) plan_.notes.push_back("a probe leaves out encoding the images and scoring");
+    return any;
+  }
+
+  experiments::RunSize size_of(const RunConfig& run) {
+    auto [counts, new_counts] = counts_.try_emplace({run.task, run.shots});
+    if (new_counts) counts->second = count_images(run, data_);
+    auto [base, new_base] = bases_.try_emplace(run.base);
+    if (new_base) {
+      try {
+        base->second = experiments::load_base_manifest(assets_, run.base);
+      } catch (const cluster::Error&) {
+        // Among the missing already.
+      }
+    }
+    return experiments::size_of_run(run, base->second, counts->second);
+  }
+
+  void predict_memory() {
+    plan_.memory_there = cluster::memory_limit_bytes();
+    if (plan_.to_do == 0) return;
+    if (options_.sweep.simulate) {
+      plan_.memory_of_trainer = kSimulatedTrainerBytes;
+    } else {
+      plan_.memory_measured = measured_bytes_ > 0;
+      plan_.memory_of_trainer = measured_bytes_;
+      for (const RunPlan* entry : to_do()) {
+        if (plan_.memory_measured) break;
+        plan_.memory_of_trainer =
+            std::max(plan_.memory_of_trainer, size_of(entry->run).memory_bytes);
+      }
+    }
+    const auto at_once =
+        std::min<std::int64_t>(plan_.workers, static_cast<std::int64_t>(plan_.to_do));
+    plan_.memory_in_all = at_once * (plan_.memory_of_trainer + kAgentBytes) + kAgentBytes;
+    if (plan_.memory_in_all <= plan_.memory_there) return;
+    const std::string text = "the trainers need about " + human_bytes(plan_.memory_in_all) +
+                             ", this machine has " + human_bytes(plan_.memory_there);
+    if (plan_.memory_measured) {
+      plan_.missing.push_back({"memory", "this machine", text, "start fewer workers"});
+    } else {
+      plan_.notes.push_back(text + " (worked out from sizes)");
+    }
+  }
+
+  void predict_disk() {
+    plan_.disk_free = cluster::free_disk_bytes(options_.sweep.out);
+    std::int64_t largest = 0;
+    std::map<std::string, std::int64_t> caches;
+    for (const RunPlan* entry : to_do()) {
+      if (options_.sweep.simulate) {
+        if (sweep_.simulation.files) plan_.disk_needed += kSimulatedFilesBytes;
+        continue;
+      }
+      const RunConfig& run = entry->run;
+      const experiments::RunSize size = size_of(run);
+      plan_.disk_needed += size.result_bytes + (sweep_.keep.samples ? size.samples_bytes : 0) +
+                           std::min(sweep_.keep.checkpoints, 2) * size.checkpoint_bytes;
+      largest = std::max(largest, size.checkpoint_bytes);
+      caches["features " + run.task] = size.feature_cache_bytes;
+      if (size.token_cache_bytes > 0)
+        caches["tokens " + run.task + " " + run.shots + " " + std::to_string(run.seed)] =
+            size.token_cache_bytes;
+    }
+    plan_.disk_needed += plan_.workers * kCheckpointsInFlight * largest;
+    for (const auto& [name, bytes] : caches) plan_.disk_needed += bytes;
+    if (plan_.disk_needed > plan_.disk_free) {
+      plan_.missing.push_back(
+          {"disk", plan_.out,
+           "the sweep needs about " + human_bytes(plan_.disk_needed) + ", " +
+               human_bytes(plan_.disk_free) + " are free",
+           "make room, name another --out, or keep less (keep: in the sweep file)"});
+    }
+  }
+
+  const PlanOptions& options_;
+  RunHistory history_;
+  experiments::SweepFile sweep_;
+  fs::path assets_, data_, trainer_;
+  std::int64_t measured_bytes_ = 0;
+  std::map<std::pair<std::string, std::string>, experiments::ImageCounts> counts_;
+  std::map<std::string, experiments::BaseManifest> bases_;
+  SweepPlan plan_;
+};
+
+}  // namespace
+
+int SweepPlan::exit_code() const {
+  return missing.empty() ? 0 : static_cast<int>(missing.front().kind);
+}
+
+SweepPlan make_plan(const PlanOptions& options) {
+  return Planner(options).make();
+}
+
+}  // namespace marquee::orchestrator

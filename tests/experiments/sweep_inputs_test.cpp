@@ -1,0 +1,85 @@
+#include "experiments/sweep_inputs.h"
+
+#include <gtest/gtest.h>
+
+#include "cluster/durable_file.h"
+#include "tests/cluster/temporary_folder.h"
+
+namespace marquee::experiments {
+namespace {
+
+const std::filesystem::path kAssets = std::filesystem::path(MARQUEE_SOURCE_DIR) / "assets";
+
+SweepFile sweep_of(const std::vector<std::string>& tasks, const std::string& base = "mini") {
+  SweepFile sweep;
+  for (const std::string& task : tasks) {
+    for (const std::uint64_t seed : {0, 1}) {
+      RunConfig run;
+      run.task = task;
+      run.shots = "5";
+      run.method = "none";
+      run.seed = seed;
+      run.base = base;
+      sweep.runs.push_back(run);
+    }
+  }
+  return sweep;
+}
+
+TEST(SweepInputs, FillTheHashesOfWhatIsThere) {
+  SweepFile sweep = sweep_of({"drawn/shapes_count"}), other = sweep;
+  EXPECT_TRUE(resolve_what_is_there(sweep, kAssets, "").empty());
+  resolve_hashes(other, kAssets, "");
+  EXPECT_EQ(sweep.runs, other.runs);
+}
+
+TEST(SweepInputs, ListEveryMissingDataSetOnce) {
+  SweepFile sweep = sweep_of({"svhn", "drawn/shapes_count", "eurosat"});
+  const cluster::TemporaryFolder data;
+  const auto missing = resolve_what_is_there(sweep, kAssets, data.path());
+  ASSERT_EQ(missing.size(), 2u);
+  EXPECT_EQ(missing[0].what, "data");
+  EXPECT_EQ(missing[0].name, "svhn");
+  EXPECT_EQ(missing[1].name, "eurosat");
+  EXPECT_NE(missing[0].remedy.find(data.path().string()), std::string::npos);
+  EXPECT_EQ(missing[0].kind, cluster::ErrorKind::environment);
+  EXPECT_TRUE(sweep.runs[0].data_hash.empty());
+  EXPECT_FALSE(sweep.runs[2].data_hash.empty()) << "the drawn task is there";
+  EXPECT_NE(resolve_what_is_there(sweep, kAssets, "")[0].remedy.find("--data"), std::string::npos);
+}
+
+TEST(SweepInputs, NameAMissingBaseAndDamagedWeights) {
+  const cluster::TemporaryFolder assets;
+  SweepFile sweep = sweep_of({"drawn/shapes_count"}, "mini");
+  auto missing = resolve_what_is_there(sweep, assets.path(), "");
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_EQ(missing[0].what, "base");
+  std::filesystem::copy(kAssets / "mini", assets.path() / "mini");
+  EXPECT_TRUE(resolve_what_is_there(sweep, assets.path(), "").empty());
+  std::filesystem::resize_file(assets.path() / "mini" / "features.safetensors", 100);
+  missing = resolve_what_is_there(sweep, assets.path(), "");
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_NE(missing[0].text.find("features.safetensors"), std::string::npos);
+}
+
+TEST(SweepInputs, RefuseATaskThatTheBaseWasPretrainedOn) {
+  // Named in the provenance of another base than the shipped one.
+  const cluster::TemporaryFolder assets;
+  std::filesystem::copy(kAssets / "mini", assets.path() / "mini");
+  const auto file = assets.path() / "mini" / "manifest.json";
+  nlohmann::json manifest = nlohmann::json::parse(cluster::read_file(file, 1 << 20));
+  manifest["provenance"]["task"] = "drawn/shapes_count";
+  cluster::write_file_durably(file, manifest.dump());
+  SweepFile sweep = sweep_of({"drawn/shapes_count", "drawn/dsprites_location"});
+  const auto missing = resolve_what_is_there(sweep, assets.path(), "");
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_EQ(missing[0].what, "task");
+  EXPECT_EQ(missing[0].kind, cluster::ErrorKind::usage);
+  EXPECT_NE(missing[0].text.find("pretrained"), std::string::npos);
+  EXPECT_TRUE(sweep.runs[0].data_hash.empty());
+  EXPECT_FALSE(sweep.runs[2].data_hash.empty());
+  EXPECT_THROW(resolve_hashes(sweep, assets.path(), ""), cluster::Error);
+}
+
+}  // namespace
+}  // namespace marquee::experiments
