@@ -11,7 +11,7 @@ using nlohmann::json;
 namespace {
 
 // Comparisons of values that all patterns together may take: some seconds.
-constexpr std::size_t kMaxComparisons = 20'000'000;
+constexpr std::size_t kMaxComparisons = 10'000'000;
 
 std::string text_of(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();

@@ -70,9 +70,12 @@ std::optional<RunPrediction> RunTimeModel::predict_from(const Sums& sums, const 
 
 std::optional<RunPrediction> RunTimeModel::predict(const RunConfig& run,
                                                    std::int64_t steps_done) const {
+  if (sums_.empty()) return std::nullopt;
+  std::array<std::string, kLikeness.size()> keys;
+  for (std::size_t level = 0; level < keys.size(); ++level) keys[level] = key_of(level, run);
   for (const std::string& where : {machine_, std::string()}) {
-    for (std::size_t level = 0; level < kLikeness.size(); ++level) {
-      const auto known = sums_.find(name_of(level, where, key_of(level, run)));
+    for (std::size_t level = 0; level < keys.size(); ++level) {
+      const auto known = sums_.find(name_of(level, where, keys[level]));
       if (known == sums_.end()) continue;
       std::optional<RunPrediction> prediction = predict_from(known->second, run, steps_done);
       if (!prediction) continue;

@@ -16,10 +16,10 @@ namespace {
 constexpr hsize_t kUserBlock = cluster::kSealBlockBytes;
 constexpr std::int64_t kMaxStringBytes = std::int64_t{64} << 20;
 
-// One owner per HDF5 id; `close` is the matching H5?close.
+// One owner per HDF5 id; `how` is the matching H5?close.
 class Handle {
  public:
-  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  Handle(hid_t id, herr_t (*how)(hid_t)) : id_(id), close_(how) {}
   Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
   Handle& operator=(Handle&&) = delete;
   ~Handle() {
@@ -27,6 +27,9 @@ class Handle {
   }
   hid_t get() const { return id_; }
   bool valid() const { return id_ >= 0; }
+  // What was written may lie in a buffer until now: false when the file system refused it, and the
+  // bytes are lost then.
+  bool close() { return id_ < 0 || close_(std::exchange(id_, -1)) >= 0; }
 
  private:
   hid_t id_;
@@ -273,35 +276,33 @@ void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool 
     H5Pset_deflate(properties.get(), 4);
   }
   const Handle links = create_with_parents();
-  const Handle data(H5Dcreate2(id_, name.c_str(), type.memory, space.get(), links.get(),
-                               properties.get(), H5P_DEFAULT),
-                    H5Dclose);
-  if (!data.valid() || (values.numel() > 0 && H5Dwrite(data.get(), type.memory, H5S_ALL, H5S_ALL,
-                                                       H5P_DEFAULT, values.data_ptr()) < 0)) {
-    fail(name, "cannot be written (disk full?)");
-  }
+  Handle data(H5Dcreate2(id_, name.c_str(), type.memory, space.get(), links.get(), properties.get(),
+                         H5P_DEFAULT),
+              H5Dclose);
+  const bool written =
+      data.valid() && (values.numel() == 0 || H5Dwrite(data.get(), type.memory, H5S_ALL, H5S_ALL,
+                                                       H5P_DEFAULT, values.data_ptr()) >= 0);
+  if (!data.close() || !written) fail(name, "cannot be written (disk full?)");
 }
 
 void Hdf5File::write_string(const std::string& name, const std::string& value) {
   const Handle type = text_type(value.size());
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Handle links = create_with_parents();
-  const Handle data(
+  Handle data(
       H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
       H5Dclose);
   const std::string bytes = value.empty() ? std::string(1, '\0') : value;
-  if (!data.valid() ||
-      H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
-    fail(name, "cannot be written (disk full?)");
-  }
+  const bool written = data.valid() && H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL,
+                                                H5P_DEFAULT, bytes.data()) >= 0;
+  if (!data.close() || !written) fail(name, "cannot be written (disk full?)");
 }
 
 void Hdf5File::make_group(const std::string& name) {
   if (has(name)) return;
   const Handle links = create_with_parents();
-  const Handle group(H5Gcreate2(id_, name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
-                     H5Gclose);
-  if (!group.valid()) fail(name, "cannot be made");
+  Handle group(H5Gcreate2(id_, name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  if (!group.valid() || !group.close()) fail(name, "cannot be made");
 }
 
 bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
@@ -371,13 +372,14 @@ namespace {
 
 bool put_attribute(hid_t file, const std::string& object, const std::string& name, hid_t type,
                    const void* value) {
-  const Handle owner = open_object(file, object);
+  Handle owner = open_object(file, object);
   if (!owner.valid()) return false;
   if (H5Aexists(owner.get(), name.c_str()) > 0) H5Adelete(owner.get(), name.c_str());
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle attribute(
+  Handle attribute(
       H5Acreate2(owner.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  return attribute.valid() && H5Awrite(attribute.get(), type, value) >= 0;
+  const bool written = attribute.valid() && H5Awrite(attribute.get(), type, value) >= 0;
+  return attribute.close() && owner.close() && written;
 }
 
 }  // namespace

@@ -214,6 +214,13 @@ std::optional<int> newest_done(const fs::path& run) {
   return newest;
 }
 
+// Newest valid checkpoint of the attempts above `attempt`, which a resuming attempt would take.
+std::optional<fs::path> newest_valid_above(const fs::path& run, int attempt) {
+  for (const CheckpointFile& file : checkpoints_of_run(run))
+    if (file.attempt > attempt && cluster::has_valid_seal(file.path)) return file.path;
+  return std::nullopt;
+}
+
 // For any folder and policy, a kill between any two changes, and the collection after it: the
 // newest valid checkpoint of a run that is not done stays, so does the attempt that counts.
 TEST_F(Collection, LosesNothingThatCountsWhereverItIsKilled) {

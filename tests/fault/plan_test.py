@@ -166,7 +166,7 @@ class Plan(FaultTest):
         self.sweep_file.write_text(SWEEP)
         for options, environment in ((("--no-probe",), None), ((), self.write_probe(code=3)),
                                      (("--probe-seconds", "0.5"), self.write_probe(sleep=30)),
-                                     ((), self.environment())):
+                                     (("--probe-seconds", "1"), self.environment())):
             done = self.plan(*options, environment=environment, timeout=20)
             self.assert_exit(0, done)
             self.assertIn("unknown", done.stdout)
