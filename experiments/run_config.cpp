@@ -73,6 +73,20 @@ void visit_keys(Run& run, Visit visit) {
   visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
 }
 
+// The same for the keys whose value is not the default.
+template <typename Visit>
+void visit_changed(const RunConfig& run, Visit visit) {
+  static const RunConfig kDefaults;
+  std::vector<const void*> usual;
+  visit_keys(kDefaults, [&](const char*, const auto& member, Reader) { usual.push_back(&member); });
+  std::size_t at = 0;
+  visit_keys(run, [&](const char* key, const auto& member, Reader reader) {
+    // Both visits go through the members in one order.
+    using Member = std::decay_t<decltype(member)>;
+    if (member != *static_cast<const Member*>(usual[at++])) visit(key, member, reader);
+  });
+}
+
 void read_value(const json& value, std::string& out) {
   if (!value.is_string()) throw std::domain_error("expected text");
   out = value.get<std::string>();
@@ -105,6 +119,20 @@ std::vector<std::string> key_names() {
   return names;
 }
 
+template <typename Member>
+void read_key(const char* key, const json& value, Member& member) {
+  try {
+    read_value(value, member);
+  } catch (const std::exception& error) {
+    cluster::throw_usage("run key '" + std::string(key) + "' has the value " + value.dump() +
+                         " of the wrong type: " + error.what());
+  }
+}
+
+[[noreturn]] void refuse_unknown(const std::string& key) {
+  cluster::throw_usage("unknown run key '" + key + "'" + cluster::did_you_mean(key, key_names()));
+}
+
 }  // namespace
 
 RunId::RunId(std::string text) : text_(std::move(text)) {
@@ -132,26 +160,37 @@ json to_json(const RunConfig& run) {
   return content;
 }
 
+json to_short_json(const RunConfig& run) {
+  json content = json::object();
+  visit_changed(run,
+                [&](const char* key, const auto& value, Reader) { content[key] = value; });
+  return content;
+}
+
 void set_value(RunConfig& run, const std::string& key, const json& value) {
   bool known = false;
   visit_keys(run, [&](const char* name, auto& member, Reader) {
     if (key != name) return;
     known = true;
-    try {
-      read_value(value, member);
-    } catch (const std::exception& error) {
-      cluster::throw_usage("run key '" + key + "' has the value " + value.dump() +
-                           " of the wrong type: " + error.what());
-    }
+    read_key(name, value, member);
   });
-  if (!known)
-    cluster::throw_usage("unknown run key '" + key + "'" + cluster::did_you_mean(key, key_names()));
+  if (!known) refuse_unknown(key);
 }
 
 RunConfig run_config_from_json(const json& content) {
   if (!content.is_object()) cluster::throw_usage("a run must be an object of keys and values");
   RunConfig run;
-  for (const auto& [key, value] : content.items()) set_value(run, key, value);
+  std::size_t known = 0;
+  visit_keys(run, [&](const char* key, auto& member, Reader) {
+    const auto found = content.find(key);
+    if (found == content.end()) return;
+    ++known;
+    read_key(key, *found, member);
+  });
+  if (known == content.size()) return run;
+  const std::vector<std::string> names = key_names();
+  for (const auto& [key, value] : content.items())
+    if (std::find(names.begin(), names.end(), key) == names.end()) refuse_unknown(key);
   return run;
 }
 
@@ -217,12 +256,9 @@ void check_run(const RunConfig& run) {
 }
 
 std::string canonical_form(const RunConfig& run) {
-  static const json defaults = to_json(RunConfig{});
   json content = json::object();
-  visit_keys(run, [&](const char* key, const auto& value, Reader reader) {
-    if (!reads(reader, run)) return;
-    json entry = value;
-    if (entry != defaults.at(key)) content[key] = std::move(entry);
+  visit_changed(run, [&](const char* key, const auto& value, Reader reader) {
+    if (reads(reader, run)) content[key] = value;
   });
   return content.dump();
 }

@@ -57,8 +57,8 @@ int Agent::run() {
                                  " s");
     }
     // An assignment follows soon after a result.
-    const bool expecting = !work_ && welcome_ && now - last_busy_ < kBusySeconds;
-    doze(trainer_, expecting ? kBusyNapSeconds : kIdleNapSeconds);
+    const bool expecting = !work_ && welcome_;
+    doze(trainer_, expecting ? nap_seconds(now - last_busy_) : kIdleNapSeconds);
   }
   if (trainer_) trainer_->end(kTrainerStopSeconds);
   trainer_.reset();

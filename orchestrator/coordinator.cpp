@@ -234,8 +234,7 @@ void Coordinator::work() {
 }
 
 void Coordinator::nap(double now) const {
-  const bool busy = now - last_busy_ < kBusySeconds;
-  usleep(static_cast<useconds_t>((busy ? kBusyNapSeconds : kIdleNapSeconds) * 1e6));
+  usleep(static_cast<useconds_t>(nap_seconds(now - last_busy_) * 1e6));
 }
 
 void Coordinator::receive() {

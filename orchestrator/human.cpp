@@ -22,7 +22,7 @@ std::string human_bytes(std::int64_t bytes) {
 
 std::string human_seconds(double seconds) {
   constexpr long long kMinute = 60, kHour = 3600, kDay = 86400;
-  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 10 && seconds != std::floor(seconds)) return fmt::format("{:.1f} s", seconds);
   const long long whole = std::llround(seconds);
   if (whole < kMinute) return fmt::format("{} s", whole);
   if (whole < kHour) return fmt::format("{} min {} s", whole / kMinute, whole % kMinute);

@@ -8,25 +8,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "orchestrator/human.h"
+
 namespace marquee::orchestrator {
 namespace {
 
 constexpr int kUsualColumns = 80;
 
 }  // namespace
-
-std::string duration_text(double seconds) {
-  const long whole = static_cast<long>(std::ceil(std::max(0.0, seconds)));
-  char text[64];
-  if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
-  } else if (whole >= 60) {
-    std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
-  } else {
-    std::snprintf(text, sizeof text, "%ld s", whole);
-  }
-  return text;
-}
 
 Forecast forecast(const ScheduleCounts& counts, double running_share, std::size_t fresh_done,
                   double elapsed_seconds) {
@@ -51,7 +40,7 @@ std::string progress_text(const ScheduleCounts& counts, std::size_t workers,
     char rate[48];
     std::snprintf(rate, sizeof rate, ", %.3g runs/h", *forecast.runs_per_hour);
     text += rate;
-    text += ", about " + duration_text(*forecast.seconds_left) + " left";
+    text += ", about " + human_seconds(std::ceil(*forecast.seconds_left)) + " left";
   }
   return text;
 }

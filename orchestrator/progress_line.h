@@ -9,9 +9,6 @@
 
 namespace marquee::orchestrator {
 
-// "1 h 02 min", "3 min 10 s", "42 s"; rounded up to whole seconds.
-std::string duration_text(double seconds);
-
 struct Forecast {
   std::optional<double> runs_per_hour, seconds_left;
 };

@@ -134,7 +134,7 @@ json body(const Assignment& m) {
           {"epoch", m.epoch},
           {"run_id", m.run_id},
           {"attempt", m.attempt},
-          {"run", experiments::to_json(m.run)}};
+          {"run", experiments::to_short_json(m.run)}};
 }
 json body(const CoordinatorAlive&) {
   return {{"type", "alive"}};
@@ -255,7 +255,7 @@ TrainerMessage parse_trainer_message(std::string_view text) {
 
 std::string trainer_run_request(const Assignment& assignment, const Welcome& welcome) {
   json request = {{"type", "run"},
-                  {"run", experiments::to_json(assignment.run)},
+                  {"run", experiments::to_short_json(assignment.run)},
                   {"run_id", assignment.run_id},
                   {"attempt", assignment.attempt},
                   {"epoch", assignment.epoch},

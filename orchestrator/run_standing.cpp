@@ -26,8 +26,10 @@ std::string waiting(const RunFacts& run) {
       run.ahead == 0 ? "no run of its sweep comes before it"
                      : fmt::format("{} run{} of its sweep {} before it", run.ahead,
                                    run.ahead == 1 ? "" : "s", run.ahead == 1 ? "comes" : "come");
-  const std::string started =
-      run.attempts.empty() ? "not started yet" : "its last attempt was cut off";
+  const std::string started = run.attempts.empty() ? "not started yet"
+                              : run.attempts.back().status == "done"
+                                  ? "to be computed again"
+                                  : "its last attempt was cut off";
   return fmt::format("waiting: {}; {}{}", started, queue,
                      run.coordinator_lives ? "" : "; no sweep runs in this folder now");
 }
@@ -51,6 +53,7 @@ std::string failed(const RunFacts& run) {
 std::string standing_of(const RunFacts& run) {
   if (run.status == "running") return running(run);
   if (run.status == "failed" && !run.attempts.empty()) return failed(run);
+  if (run.status == "cancelled") return "set aside: cancelled; marquee rerun takes it up again";
   if (run.status != "done") return waiting(run);
   const auto newest = std::find_if(run.attempts.rbegin(), run.attempts.rend(),
                                    [](const auto& one) { return one.status == "done"; });

@@ -17,7 +17,7 @@ struct AttemptFacts {
 };
 
 struct RunFacts {
-  std::string status;                  // pending, running, done, failed
+  std::string status;                  // pending, running, done, failed, cancelled
   std::vector<AttemptFacts> attempts;  // by number
   std::size_t ahead = 0;               // waiting runs of its sweep that start before it
   bool coordinator_lives = true;       // somebody holds the results folder's lease

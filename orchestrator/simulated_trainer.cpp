@@ -135,7 +135,7 @@ SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) c
     request.record.epoch = message.at("epoch").get<std::uint64_t>();
     request.record.started = cluster::utc_now();
     request.record.host = cluster::host_name();
-    request.record.run = message.at("run");
+    request.record.run = experiments::to_json(request.run);
     request.folder =
         experiments::attempt_dir(message.at("results").get<std::string>(),
                                  experiments::RunId(request.record.run_id), request.record.attempt);

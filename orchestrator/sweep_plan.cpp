@@ -11,7 +11,7 @@
 #include "experiments/checkpoint_files.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_size.h"
-#include "orchestrator/forecast.h"
+#include "orchestrator/makespan.h"
 #include "orchestrator/human.h"
 #include "orchestrator/probe.h"
 #include "orchestrator/run_history.h"
@@ -181,7 +181,7 @@ class Planner {
       seconds[experiments::run_id(entry->run).text()] = *entry->seconds;
       known.push_back(entry->run);
     }
-    plan_.known_seconds = forecast(plan_runs(known), seconds, plan_.workers).seconds;
+    plan_.known_seconds = makespan(plan_runs(known), seconds, plan_.workers).seconds;
     if (from_history) plan_.time_basis = "finished runs";
     if (probed) plan_.time_basis += plan_.time_basis.empty() ? "a probe" : " and a probe";
   }

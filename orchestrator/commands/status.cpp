@@ -1,4 +1,5 @@
 // marquee status: how far a results folder is and what its slots do, from the published database.
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
@@ -9,7 +10,7 @@
 #include "analysis/report/query.h"
 #include "cluster/error.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/progress_line.h"
+#include "orchestrator/human.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -122,8 +123,8 @@ void print_coordinator(const json& coordinator, std::ostream& out) {
     out << rate;
   }
   if (coordinator.at("seconds_left").is_number())
-    out << ", about " << duration_text(coordinator.at("seconds_left").get<double>()) << " left";
-  out << "; news of " << duration_text(coordinator.at("age_seconds").get<double>()) << " ago\n";
+    out << ", about " << human_seconds(std::ceil(coordinator.at("seconds_left").get<double>())) << " left";
+  out << "; news of " << human_seconds(std::ceil(coordinator.at("age_seconds").get<double>())) << " ago\n";
   if (state == "silent")
     out << "  nothing heard since: it may be gone; the same sweep command goes on from there\n";
 }
@@ -143,7 +144,7 @@ void print(const json& status, std::ostream& out) {
       continue;
     }
     out << run_words(slot) << "  " << word(slot.at("phase")) << " " << word(slot.at("step")) << "/"
-        << word(slot.at("total")) << "  for " << duration_text(slot.at("seconds").get<double>())
+        << word(slot.at("total")) << "  for " << human_seconds(std::ceil(slot.at("seconds").get<double>()))
         << "\n";
   }
   for (const json& slot : status.at("stuck")) {

@@ -201,5 +201,16 @@ TEST(CheckRun, NamesWhatCannotBe) {
             std::string::npos);
 }
 
+TEST(RunConfig, ShortJsonHoldsWhatIsNotTheDefault) {
+  EXPECT_EQ(to_short_json(RunConfig{}), nlohmann::json::object());
+  RunConfig run;
+  run.task = "dtd";
+  run.learning_rate = 0.25;
+  run.flip = false;
+  run.seed = UINT64_MAX;
+  EXPECT_EQ(to_short_json(run).size(), 4U);
+  EXPECT_EQ(run_config_from_json(to_short_json(run)), run);
+}
+
 }  // namespace
 }  // namespace marquee::experiments

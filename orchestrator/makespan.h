@@ -10,14 +10,14 @@
 
 namespace marquee::orchestrator {
 
-struct Forecast {
+struct Makespan {
   double seconds = 0;                    // until the last run ends
   std::map<std::string, double> starts;  // of each run, seconds from now
 };
 
 // `runs`: what is left to do. `seconds`: of each of them. `workers`: at least 1; each takes the
 // scheduler's next run when it is free.
-Forecast forecast(const std::vector<PlannedRun>& runs, const std::map<std::string, double>& seconds,
+Makespan makespan(const std::vector<PlannedRun>& runs, const std::map<std::string, double>& seconds,
                   int workers);
 
 }  // namespace marquee::orchestrator

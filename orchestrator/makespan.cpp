@@ -1,4 +1,4 @@
-#include "orchestrator/forecast.h"
+#include "orchestrator/makespan.h"
 
 #include <algorithm>
 #include <functional>
@@ -8,13 +8,13 @@
 
 namespace marquee::orchestrator {
 
-Forecast forecast(const std::vector<PlannedRun>& runs, const std::map<std::string, double>& seconds,
+Makespan makespan(const std::vector<PlannedRun>& runs, const std::map<std::string, double>& seconds,
                   int workers) {
   MARQUEE_CHECK(workers >= 1, "a forecast without workers");
   std::priority_queue<double, std::vector<double>, std::greater<>> free_at;
   for (int i = 0; i < workers; ++i) free_at.push(0.0);
   Scheduler scheduler(runs);
-  Forecast result;
+  Makespan result;
   while (const auto next = scheduler.next()) {
     const double start = free_at.top();
     const double end = start + seconds.at(*next);
