@@ -107,7 +107,9 @@ TEST(Epochs, TheCoordinatorTakesNothingOfAnOlderOne) {
 }
 
 TEST(Epochs, AnAgentStartsNothingOfAnOlderOne) {
-  if (session->rank() == 1) EXPECT_EQ(Agent(*session).run(), 7);
+  if (session->rank() == 1) {
+    EXPECT_EQ(Agent(*session).run(), 7);
+  }
   if (session->rank() != 0) return;
   const cluster::TemporaryFolder folder;
   const auto tell = [](const CoordinatorMessage& message) { session->send(1, to_text(message)); };
