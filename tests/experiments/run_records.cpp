@@ -23,7 +23,7 @@ SweepFile two_runs() {
 }
 
 AttemptRecord record_of(const RunConfig& run, int attempt, const std::string& status,
-                        double fid = 1.5) {
+                        double fid) {
   AttemptRecord record;
   record.run_id = run_id(run).text();
   record.attempt = attempt;
