@@ -26,7 +26,8 @@ class Rebuild : public testing::Test {
   }
   // A ledger with a finished, rerun and failed run, one that was cut off and one that waits.
   void fill() {
-    Ledger ledger = Ledger::open(folder_.path(), 1);
+    const cluster::Lease first = cluster::Lease::acquire(folder_.path());
+    Ledger ledger = Ledger::open(folder_.path(), first.epoch());
     SweepFile sweep = two_runs();
     for (std::uint64_t seed = 2; seed < 5; ++seed) sweep.runs.push_back(run_with_seed(seed));
     ledger.register_sweep(sweep);
