@@ -91,11 +91,11 @@ class Inbox(FaultTest):
                 self.assert_no_process_left()
 
     def test_entries_that_come_while_the_sweep_runs(self):
-        self.write_sweep(seconds=1.2)
         for name in (None, "coordinator.inbox_read", "coordinator.inbox_taken"):
             with self.subTest(name):
                 out, once = self.folder / f"live-{name}", self.folder / f"live-{name}.once"
                 chosen = {} if name is None else {"MARQUEE_FAILPOINT": name, "MARQUEE_FAILPOINT_ONCE": once}
+                self.write_sweep(seconds=3)  # no trainer finishes before it is told, or killed
                 process = self.start_sweep("--simulate", out=out, environment=self.environment(**chosen))
                 self.wait_for(lambda: list(out.glob("runs/*/attempt-*/attempt.json")), "the first attempts")
                 self.hand_in(out)
@@ -105,11 +105,11 @@ class Inbox(FaultTest):
                 else:
                     self.assertTrue(once.exists(), f"no process passed {name}")
                     self.assert_no_process_left()
+                    self.write_sweep(seconds=0)
                     self.assert_exit(0, self.sweep("--simulate", out=out))
                 status = {row[1]: row[2] for row in self.state(out)[0]}
                 self.assertEqual({0: "done", 2: "done", 3: "done", 77: "done"},
                                  {seed: value for seed, value in status.items() if seed != 1})
-                # It may have been running when the request came; then it was stopped.
                 self.assertEqual("cancelled", status[1])
                 self.assertEqual([(self.foreign.name, 1)], self.rows(
                     "SELECT run_id, count(*) FROM attempts WHERE run_id = '%s' GROUP BY 1" % self.foreign.name, out))

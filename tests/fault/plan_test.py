@@ -61,7 +61,7 @@ class Plan(FaultTest):
         return json.loads(done.stdout)
 
     def write_probe(self, sleep=0.0, code=0):
-        path = self.folder / "probe.py"
+        path = self.folder / f"probe-{sleep}-{code}.py"
         path.write_text(PROBE.format(python=sys.executable, sleep=sleep, code=code))
         path.chmod(0o755)
         return self.environment(MARQUEE_TRAINER=path)

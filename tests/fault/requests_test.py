@@ -31,7 +31,7 @@ class Requests(FaultTest):
         return dict(self.rows("SELECT seed, status FROM results"))
 
     def attempts_of(self, seed):
-        return self.rows("SELECT attempt, status, rerun_of FROM attempts JOIN runs USING (run_id) WHERE seed = "
+        return self.rows("SELECT attempt, attempts.status, rerun_of FROM attempts JOIN runs USING (run_id) WHERE seed = "
                          f"{seed} ORDER BY attempt")
 
     def test_cancel_while_a_sweep_runs(self):
