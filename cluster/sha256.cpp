@@ -20,8 +20,10 @@ struct Sha256::Context {
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  MARQUEE_CHECK(context_->handle != nullptr &&
-                    EVP_DigestInit_ex(context_->handle, EVP_sha256(), nullptr) == 1,
+  // Looked up once: the look-up costs more than the hash of a short text.
+  static EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  MARQUEE_CHECK(context_->handle != nullptr && kAlgorithm != nullptr &&
+                    EVP_DigestInit_ex(context_->handle, kAlgorithm, nullptr) == 1,
                 "SHA-256 is not available");
 }
 Sha256::~Sha256() = default;
@@ -43,6 +45,7 @@ std::string Sha256::hex() {
   MARQUEE_CHECK(EVP_DigestFinal_ex(context_->handle, digest.data(), &size) == 1, "SHA-256 end");
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
+  text.reserve(std::size_t{2} * size);
   for (unsigned i = 0; i < size; ++i) {
     text += kDigits[digest[i] >> 4];
     text += kDigits[digest[i] & 15];

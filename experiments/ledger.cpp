@@ -9,7 +9,7 @@
 
 namespace marquee::experiments {
 
-void Ledger::State::enter_run(const RunConfig& run) {
+void Ledger::State::enter_run(const RunId& id, const RunConfig& run) {
   const bool prompt = run.method == "prompt";
   const Use insert = prepared(
       "INSERT INTO runs (run_id, task, shots, method, seed, base, profile, "
@@ -17,7 +17,7 @@ void Ledger::State::enter_run(const RunConfig& run) {
       "marquee, steps, learning_rate, config) VALUES "
       "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO NOTHING");
   int at = 0;
-  insert.bind(++at, run_id(run).text());
+  insert.bind(++at, id.text());
   insert.bind(++at, run.task);
   insert.bind(++at, run.shots);
   insert.bind(++at, run.method);
@@ -65,32 +65,49 @@ std::uint64_t Ledger::epoch() const {
 }
 
 void Ledger::register_run(const RunConfig& run) {
-  state_->transaction([&] { state_->enter_run(run); });
+  state_->transaction([&] { state_->enter_run(run_id(run), run); });
+}
+
+void Ledger::State::enter_sweep(const SweepFile& sweep) {
+  const Use insert = prepared(
+      "INSERT INTO sweeps (sweep, file, file_sha256, registered) VALUES (?,?,?,?)"
+      " ON CONFLICT (sweep) DO UPDATE SET file = excluded.file, file_sha256 = "
+      "excluded.file_sha256");
+  insert.bind(1, sweep.name);
+  insert.bind(2, sweep.file.filename().string());
+  insert.bind(3, sweep.sha256);
+  insert.bind(4, cluster::utc_now());
+  insert.exec();
+}
+
+void Ledger::State::enter_run_of(const std::string& sweep, const RunId& id, const RunConfig& run,
+                                 int position) {
+  enter_run(id, run);
+  const Use link = prepared(
+      "INSERT INTO sweep_runs (sweep, run_id, position) VALUES (?,?,?)"
+      " ON CONFLICT (sweep, run_id) DO UPDATE SET position = excluded.position");
+  link.bind(1, sweep);
+  link.bind(2, id.text());
+  link.bind(3, position);
+  link.exec();
 }
 
 void Ledger::register_sweep(const SweepFile& sweep) {
   state_->transaction([&] {
-    const Use insert = state_->prepared(
-        "INSERT INTO sweeps (sweep, file, file_sha256, registered) VALUES (?,?,?,?)"
-        " ON CONFLICT (sweep) DO UPDATE SET file = excluded.file, file_sha256 = "
-        "excluded.file_sha256");
-    insert.bind(1, sweep.name);
-    insert.bind(2, sweep.file.filename().string());
-    insert.bind(3, sweep.sha256);
-    insert.bind(4, cluster::utc_now());
-    insert.exec();
+    state_->enter_sweep(sweep);
     int position = 0;
-    for (const RunConfig& run : sweep.runs) {
-      state_->enter_run(run);
-      const Use link = state_->prepared(
-          "INSERT INTO sweep_runs (sweep, run_id, position) VALUES (?,?,?)"
-          " ON CONFLICT (sweep, run_id) DO UPDATE SET position = excluded.position");
-      link.bind(1, sweep.name);
-      link.bind(2, run_id(run).text());
-      link.bind(3, position++);
-      link.exec();
-    }
+    for (const RunConfig& run : sweep.runs)
+      state_->enter_run_of(sweep.name, run_id(run), run, position++);
   });
+}
+
+void Ledger::enter_sweep(const SweepFile& sweep) {
+  state_->transaction([&] { state_->enter_sweep(sweep); });
+}
+
+void Ledger::enter_run(const std::string& sweep, const RunId& id, const RunConfig& run,
+                       int position) {
+  state_->transaction([&] { state_->enter_run_of(sweep, id, run, position); });
 }
 
 bool Ledger::has_run(const std::string& run_id) const {

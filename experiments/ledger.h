@@ -68,6 +68,10 @@ class Ledger {
 
   // Enters the sweep and its runs; known ones stay as they are.
   void register_sweep(const SweepFile& sweep);
+  // The same in pieces, for sweeps so large that their first runs should not wait for the last: the
+  // sweep without its runs, and one of these, `id` being its id.
+  void enter_sweep(const SweepFile& sweep);
+  void enter_run(const std::string& sweep, const RunId& id, const RunConfig& run, int position);
   void register_run(const RunConfig& run);
   bool has_run(const std::string& run_id) const;
 

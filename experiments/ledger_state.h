@@ -97,7 +97,9 @@ struct Ledger::State {
     }
   }
 
-  void enter_run(const RunConfig& run);
+  void enter_sweep(const SweepFile& sweep);
+  void enter_run(const RunId& id, const RunConfig& run);
+  void enter_run_of(const std::string& sweep, const RunId& id, const RunConfig& run, int position);
   // Counting attempt and status of a run from its attempts and from what was asked for.
   void refresh_status(const std::string& run);
 };

@@ -4,6 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <initializer_list>
+#include <string_view>
+#include <unordered_map>
 
 #include "cluster/error.h"
 #include "cluster/sha256.h"
@@ -77,13 +80,17 @@ void visit_keys(Run& run, Visit visit) {
 template <typename Visit>
 void visit_changed(const RunConfig& run, Visit visit) {
   static const RunConfig kDefaults;
-  std::vector<const void*> usual;
-  visit_keys(kDefaults, [&](const char*, const auto& member, Reader) { usual.push_back(&member); });
+  static const std::vector<const void*> kUsual = [] {
+    std::vector<const void*> members;
+    visit_keys(kDefaults,
+               [&](const char*, const auto& member, Reader) { members.push_back(&member); });
+    return members;
+  }();
   std::size_t at = 0;
   visit_keys(run, [&](const char* key, const auto& member, Reader reader) {
     // Both visits go through the members in one order.
     using Member = std::decay_t<decltype(member)>;
-    if (member != *static_cast<const Member*>(usual[at++])) visit(key, member, reader);
+    if (member != *static_cast<const Member*>(kUsual[at++])) visit(key, member, reader);
   });
 }
 
@@ -162,19 +169,22 @@ json to_json(const RunConfig& run) {
 
 json to_short_json(const RunConfig& run) {
   json content = json::object();
-  visit_changed(run,
-                [&](const char* key, const auto& value, Reader) { content[key] = value; });
+  visit_changed(run, [&](const char* key, const auto& value, Reader) { content[key] = value; });
   return content;
 }
 
 void set_value(RunConfig& run, const std::string& key, const json& value) {
-  bool known = false;
+  static const std::unordered_map<std::string, std::size_t> kPlaces = [] {
+    std::unordered_map<std::string, std::size_t> places;
+    for (const std::string& name : key_names()) places.emplace(name, places.size());
+    return places;
+  }();
+  const auto found = kPlaces.find(key);
+  if (found == kPlaces.end()) refuse_unknown(key);
+  std::size_t at = 0;
   visit_keys(run, [&](const char* name, auto& member, Reader) {
-    if (key != name) return;
-    known = true;
-    read_key(name, value, member);
+    if (at++ == found->second) read_key(name, value, member);
   });
-  if (!known) refuse_unknown(key);
 }
 
 RunConfig run_config_from_json(const json& content) {
@@ -200,11 +210,11 @@ void check_run(const RunConfig& run) {
     cluster::throw_usage("'" + key + "' is " + value + "; expected " + expected);
   };
   const auto one_of = [&](const char* key, const std::string& value,
-                          const std::vector<std::string>& valid) {
-    if (std::find(valid.begin(), valid.end(), value) == valid.end()) {
-      fail(key, "'" + value + "'" + cluster::did_you_mean(value, valid),
-           "one of " + cluster::join(valid));
-    }
+                          std::initializer_list<std::string_view> valid) {
+    if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
+    const std::vector<std::string> words(valid.begin(), valid.end());
+    fail(key, "'" + value + "'" + cluster::did_you_mean(value, words),
+         "one of " + cluster::join(words));
   };
   const auto within = [&](const char* key, double value, double low, double high) {
     if (!(value >= low && value <= high)) {
@@ -218,7 +228,11 @@ void check_run(const RunConfig& run) {
   if (run.seed > static_cast<std::uint64_t>(INT64_MAX)) {
     fail("seed", std::to_string(run.seed), "a whole number from 0 to " + std::to_string(INT64_MAX));
   }
-  one_of("method", run.method, method_names());
+  const std::vector<std::string>& methods = method_names();
+  if (std::find(methods.begin(), methods.end(), run.method) == methods.end()) {
+    fail("method", "'" + run.method + "'" + cluster::did_you_mean(run.method, methods),
+         "one of " + cluster::join(methods));
+  }
   one_of("profile", run.profile, {"mini"});
   one_of("protocol", run.protocol, {"mini-v0"});
   one_of("prompt_kind", run.prompt_kind, {"additive"});

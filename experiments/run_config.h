@@ -83,7 +83,8 @@ bool trains(const RunConfig& run);  // takes tuning steps
 
 nlohmann::json to_json(const RunConfig& run);        // every key
 nlohmann::json to_short_json(const RunConfig& run);  // keys that differ from their default
-// Reads both. Throws usage naming the key for an unknown or ill-typed one; missing keys keep their defaults.
+// Reads both. Throws usage naming the key for an unknown or ill-typed one; missing keys keep their
+// defaults.
 RunConfig run_config_from_json(const nlohmann::json& content);
 // Sets one key. Throws usage for an unknown one and for a value of the wrong type.
 void set_value(RunConfig& run, const std::string& key, const nlohmann::json& value);

@@ -225,6 +225,7 @@ class SweepReader {
       if (total > kMaxRuns) fail_too_many(factor.choices.front().front().place);
     }
     if (excludes != nullptr) excludes->check_effort(total);
+    runs_.reserve(runs_.size() + total);
     std::vector<std::size_t> at(factors.size(), 0);
     for (std::size_t n = 0; n < total; ++n) {
       add_run(factors, at, excludes);
@@ -264,7 +265,7 @@ class SweepReader {
   }
 
   void insert(const RunConfig& run, const YAML::Node& place) {
-    if (!seen_.insert(canonical_form(run)).second) return;
+    if (!seen_.insert(run_id(run).text()).second) return;
     if (runs_.size() == kMaxRuns) fail_too_many(place);
     runs_.push_back(run);
   }
@@ -344,7 +345,7 @@ class SweepReader {
   std::map<std::string, Settings> methods_;
   std::map<std::string, RunConfig> starts_;  // by method
   PatternSet excludes_{source_};
-  std::unordered_set<std::string> seen_;  // canonical forms
+  std::unordered_set<std::string> seen_;  // ids without the content hashes
   std::vector<RunConfig> runs_;
 };
 

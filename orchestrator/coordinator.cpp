@@ -27,6 +27,7 @@ namespace {
 
 constexpr const char* kArea = "coordinator";
 constexpr int kSomeRunsFailed = 1;
+constexpr std::size_t kRunsEnteredAtFirst = 1000, kRunsEnteredAtOnce = 200;
 
 // Share of an attempt done at this point of a phase, by a plain split of the phases.
 double share_of(const RunProgress& progress) {
@@ -133,7 +134,7 @@ int Coordinator::run_sweep() {
   PreparedSweep prepared = prepare_sweep(options_);
   if (!options_.simulate) find_trainer();
   gather_agents(threads_of(prepared.sweep));
-  open_ledger(prepared);
+  open_ledger(std::move(prepared));
   work();
   return finish();
 }
@@ -163,7 +164,7 @@ void Coordinator::gather_agents(int threads) {
   }
 }
 
-void Coordinator::open_ledger(const PreparedSweep& prepared) {
+void Coordinator::open_ledger(PreparedSweep prepared) {
   cluster::create_directories_durably(options_.out);
   const std::filesystem::path results = std::filesystem::canonical(options_.out);
   options_.out = results;
@@ -171,19 +172,24 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
   cluster::failpoint("coordinator.lease_taken");
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
-  sweep_ = prepared.sweep;
-  if (options_.run_list.empty()) ledger_->register_sweep(sweep_);
+  sweep_ = std::move(prepared.sweep);
+  scheduler_.emplace(plan_runs(sweep_.runs));
+  if (options_.run_list.empty()) {
+    // Where nothing has been computed, the first runs of a large sweep need not wait for the last.
+    const bool fresh = !std::filesystem::exists(results / "runs");
+    ledger_->begin_batch();
+    ledger_->enter_sweep(sweep_);
+    to_enter_ = sweep_.runs.size();
+    enter_runs(fresh ? kRunsEnteredAtFirst : to_enter_);
+    ledger_->commit_batch();
+  }
   cluster::failpoint("coordinator.registered");
   experiments::recover(*ledger_, results);
   experiments::take_in(*ledger_, results);
   cluster::failpoint("coordinator.recovered");
 
-  scheduler_.emplace(plan_runs(sweep_.runs));
-  for (const experiments::RunConfig& run : sweep_.runs) {
-    runs_[experiments::run_id(run).text()] = run;
-  }
   for (const experiments::RunState& state : ledger_->states(sweep_.name)) {
-    if (runs_.count(state.run_id) == 0) continue;
+    if (!scheduler_->knows(state.run_id)) continue;
     if (state.status == "done") scheduler_->mark_done(state.run_id);
     if (state.status == "cancelled") scheduler_->cancel(state.run_id);
   }
@@ -205,6 +211,17 @@ void Coordinator::open_ledger(const PreparedSweep& prepared) {
     agent.last_heard = now;
     tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation});
   }
+}
+
+void Coordinator::enter_runs(std::size_t most) {
+  const std::size_t end = std::min(to_enter_, entered_ + most);
+  for (; entered_ < end; ++entered_) enter_run(entered_);
+}
+
+void Coordinator::enter_run(std::size_t place) {
+  const PlannedRun& run = scheduler_->at(place);
+  ledger_->enter_run(sweep_.name, experiments::RunId(run.run_id), sweep_.runs[run.position],
+                     static_cast<int>(run.position));
 }
 
 void Coordinator::work() {
@@ -285,12 +302,13 @@ void Coordinator::enter_news() {
                          std::any_of(agents_.begin(), agents_.end(), [](const auto& agent) {
                            return !agent.second.running.has_value();
                          });
-  if (ended_.empty() && !may_start) return;
+  if (ended_.empty() && !may_start && entered_ == to_enter_) return;
   ledger_->begin_batch();
   for (const auto& [rank, ended] : ended_) take_end(rank, ended);
   ended_.clear();
   give_up_when_too_many_failed();
   const std::vector<std::pair<int, Assignment>> assignments = assign();
+  enter_runs(kRunsEnteredAtOnce);
   cluster::failpoint("coordinator.before_commit");
   ledger_->commit_batch();
   cluster::failpoint("coordinator.after_commit");
@@ -341,7 +359,9 @@ std::vector<std::pair<int, Assignment>> Coordinator::assign() {
     if (agent.running) continue;
     const std::optional<std::string> next = scheduler_->next();
     if (!next) break;
-    const experiments::RunConfig& run = runs_.at(*next);
+    const std::size_t place = scheduler_->place_of(*next);
+    if (place >= entered_ && place < to_enter_) enter_run(place);
+    const experiments::RunConfig& run = sweep_.runs[scheduler_->at(place).position];
     const int attempt = ledger_->start_attempt(
         experiments::RunId(*next), agent.facts.host, agent.slot.slot,
         files ? experiments::AttemptFolder::claimed : experiments::AttemptFolder::none);
@@ -430,6 +450,9 @@ void Coordinator::show_progress(double now, bool force) {
 
 int Coordinator::finish() {
   progress_line_.end();
+  ledger_->begin_batch();
+  enter_runs(to_enter_);
+  ledger_->commit_batch();
   enter_live(cluster::monotonic_seconds(), true);
   ledger_->publish();
   cluster::failpoint("coordinator.before_end");

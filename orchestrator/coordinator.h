@@ -78,7 +78,11 @@ class Coordinator {
 
   int run_sweep();
   void gather_agents(int threads);
-  void open_ledger(const PreparedSweep& prepared);
+  void open_ledger(PreparedSweep prepared);
+  // Runs of the sweep that the ledger does not hold yet, in starting order, at most so many; part
+  // of the batch that is open.
+  void enter_runs(std::size_t most);
+  void enter_run(std::size_t place);
   void work();
   void receive();
   void handle(int rank, const AgentMessage& message);
@@ -112,7 +116,6 @@ class Coordinator {
   cluster::MpiSession& session_;
   SweepOptions options_;
   experiments::SweepFile sweep_;
-  std::map<std::string, experiments::RunConfig> runs_;
   std::map<int, AgentState> agents_;
   std::optional<cluster::Lease> lease_;
   std::optional<experiments::Ledger> ledger_;
@@ -123,6 +126,9 @@ class Coordinator {
   std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
   std::vector<std::string> finished_;  // run ids, entered as done and not looked through yet
   std::size_t fresh_done_ = 0;
+  // The scheduler's first `to_enter_` runs belong to the sweep, and `entered_` of them are in the
+  // ledger; what it has behind them came from the ledger.
+  std::size_t to_enter_ = 0, entered_ = 0;
   bool changed_ = true;  // there is news since the last publication
   double started_ = 0.0, last_alive_ = 0.0, last_renewed_ = 0.0;
   double next_publish_ = 0.0, published_ = 0.0;

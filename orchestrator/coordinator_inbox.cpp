@@ -48,8 +48,10 @@ void Coordinator::plan_again(const std::string& run_id) {
         kArea, "run " + run_id.substr(0, 12) + " is wanted again but not of this sweep; it waits");
     return;
   }
-  runs_[run_id] = *run;
-  scheduler_->add(plan_runs({*run}).front());
+  PlannedRun planned = plan_runs({*run}).front();
+  planned.position = sweep_.runs.size();
+  sweep_.runs.push_back(*run);
+  scheduler_->add(std::move(planned));
 }
 
 void Coordinator::give_up_when_too_many_failed() {

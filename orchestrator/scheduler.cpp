@@ -51,14 +51,8 @@ Scheduler::Scheduler(std::vector<PlannedRun> runs) {
     return a.oracle != b.oracle ? a.oracle : a.cost > b.cost;
   });
   for (PlannedRun& run : runs) {
-    const std::size_t place = entries_.size();
-    MARQUEE_CHECK(index_.emplace(run.run_id, place).second, "run " + run.run_id + " planned twice");
-    Entry planned;
-    planned.run = std::move(run);
-    entries_.push_back(std::move(planned));
-    waiting_.insert(waiting_.end(), place);
+    add(std::move(run));
   }
-  counts_.total = counts_.waiting = entries_.size();
 }
 
 std::size_t Scheduler::place_of(const std::string& run_id) const {
@@ -97,12 +91,12 @@ void Scheduler::mark_done(const std::string& run_id) {
 }
 
 void Scheduler::add(PlannedRun run) {
-  MARQUEE_CHECK(index_.emplace(run.run_id, entries_.size()).second,
-                "run " + run.run_id + " planned twice");
-  waiting_.insert(entries_.size());
-  Entry planned;
+  MARQUEE_CHECK(!knows(run.run_id), "run " + run.run_id + " planned twice");
+  const std::size_t place = entries_.size();
+  Entry& planned = entries_.emplace_back();
   planned.run = std::move(run);
-  entries_.push_back(std::move(planned));
+  index_.emplace(planned.run.run_id, place);
+  waiting_.insert(waiting_.end(), place);
   ++counts_.total;
   ++counts_.waiting;
 }
@@ -175,9 +169,10 @@ double expected_cost(const experiments::RunConfig& run) {
 
 std::vector<PlannedRun> plan_runs(const std::vector<experiments::RunConfig>& runs) {
   std::vector<PlannedRun> planned;
+  planned.reserve(runs.size());
   for (const experiments::RunConfig& run : runs) {
-    planned.push_back(
-        {experiments::run_id(run).text(), experiments::is_oracle(run), expected_cost(run)});
+    planned.push_back({experiments::run_id(run).text(), experiments::is_oracle(run),
+                       expected_cost(run), planned.size()});
   }
   return planned;
 }

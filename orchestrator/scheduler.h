@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -18,7 +20,8 @@ namespace marquee::orchestrator {
 struct PlannedRun {
   std::string run_id;
   bool oracle = false;
-  double cost = 0.0;  // relative expected duration
+  double cost = 0.0;         // relative expected duration
+  std::size_t position = 0;  // in the list that it was planned from
 };
 
 // Why an attempt ended without a result. `interrupted` is no failure: the run goes back into the
@@ -57,6 +60,10 @@ class Scheduler {
   // A result has come from elsewhere: a run that waits, failed or was cancelled is done.
   void finished_elsewhere(const std::string& run_id);
 
+  // In starting order, those that were added later at the end; place < counts().total.
+  const PlannedRun& at(std::size_t place) const { return entries_[place].run; }
+  std::size_t place_of(const std::string& run_id) const;
+
   // The next run to start, now counted as running; nullopt when none waits. Logarithmic.
   std::optional<std::string> next();
 
@@ -76,13 +83,12 @@ class Scheduler {
     int failures = 0;
     bool cancel_wanted = false;  // while it runs
   };
-  std::size_t place_of(const std::string& run_id) const;
   void change(std::size_t place, State state);
   std::size_t& counter(State state);
 
-  std::vector<Entry> entries_;  // in starting order
-  std::unordered_map<std::string, std::size_t> index_;
-  std::set<std::size_t> waiting_;  // places in entries_
+  std::deque<Entry> entries_;                                // in starting order
+  std::unordered_map<std::string_view, std::size_t> index_;  // by the ids in entries_, which stay
+  std::set<std::size_t> waiting_;                            // places in entries_
   ScheduleCounts counts_;
 };
 

@@ -123,8 +123,10 @@ void print_coordinator(const json& coordinator, std::ostream& out) {
     out << rate;
   }
   if (coordinator.at("seconds_left").is_number())
-    out << ", about " << human_seconds(std::ceil(coordinator.at("seconds_left").get<double>())) << " left";
-  out << "; news of " << human_seconds(std::ceil(coordinator.at("age_seconds").get<double>())) << " ago\n";
+    out << ", about " << human_seconds(std::ceil(coordinator.at("seconds_left").get<double>()))
+        << " left";
+  out << "; news of " << human_seconds(std::ceil(coordinator.at("age_seconds").get<double>()))
+      << " ago\n";
   if (state == "silent")
     out << "  nothing heard since: it may be gone; the same sweep command goes on from there\n";
 }
@@ -144,8 +146,8 @@ void print(const json& status, std::ostream& out) {
       continue;
     }
     out << run_words(slot) << "  " << word(slot.at("phase")) << " " << word(slot.at("step")) << "/"
-        << word(slot.at("total")) << "  for " << human_seconds(std::ceil(slot.at("seconds").get<double>()))
-        << "\n";
+        << word(slot.at("total")) << "  for "
+        << human_seconds(std::ceil(slot.at("seconds").get<double>())) << "\n";
   }
   for (const json& slot : status.at("stuck")) {
     out << "stuck: " << run_words(slot) << " on " << word(slot.at("host")) << "/"

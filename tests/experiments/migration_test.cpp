@@ -61,9 +61,11 @@ std::map<std::string, Rows> everything(const std::filesystem::path& file) {
 
 class Migration : public testing::Test {
  protected:
-  // A ledger as version 1 wrote it: one run finished at its second attempt, one failed, one waiting.
+  // A ledger as version 1 wrote it: one run finished at its second attempt, one failed, one
+  // waiting.
   void write_version_1() const {
-    std::ifstream file(std::string(MARQUEE_SOURCE_DIR) + "/tests/experiments/fixtures/schema-1.sql");
+    std::ifstream file(std::string(MARQUEE_SOURCE_DIR) +
+                       "/tests/experiments/fixtures/schema-1.sql");
     const std::string schema((std::istreambuf_iterator<char>(file)),
                              std::istreambuf_iterator<char>());
     SQLite::Database database(ledger().string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
@@ -100,8 +102,7 @@ TEST_F(Migration, KeepsEveryRowOfVersion1) {
   Ledger::open(folder_.path(), 3).publish();
   const auto published = folder_.path() / "results.sqlite";
   EXPECT_EQ(everything(published), before);
-  EXPECT_EQ(rows_of(published, "PRAGMA user_version"),
-            (Rows{{std::to_string(kSchemaVersion)}}));
+  EXPECT_EQ(rows_of(published, "PRAGMA user_version"), (Rows{{std::to_string(kSchemaVersion)}}));
   EXPECT_EQ(rows_of(published, "PRAGMA foreign_key_check"), Rows{});
 }
 

@@ -49,7 +49,8 @@ class Rebuild : public testing::Test {
     for (const char* sql :
          {"SELECT * FROM results ORDER BY run_id",
           "SELECT run_id, metric, value, standard_error, n_generated FROM metrics ORDER BY 1, 2",
-          "SELECT run_id, attempt, epoch, status, host, slot, cause_kind, cause_message, exit_code, "
+          "SELECT run_id, attempt, epoch, status, host, slot, cause_kind, cause_message, "
+          "exit_code, "
           "signal, log_tail, seconds, result_sha256, rerun_of FROM attempts ORDER BY 1, 2",
           "SELECT sweep, file FROM sweeps", "SELECT * FROM sweep_runs ORDER BY 1, 2",
           "SELECT run_id, text FROM events WHERE kind = 'rerun_mismatch'"})

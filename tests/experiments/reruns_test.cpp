@@ -86,8 +86,9 @@ TEST(Rerun, SurvivesTheDeathOfItsCoordinator) {
   ledger.finish_attempt(record_of(run, ledger.start_attempt(run_id(run), "there", 0), "done", 1.5));
   EXPECT_EQ(ledger.status(run_id(run).text()), "done");
   ledger.publish();
-  EXPECT_EQ(published(folder.path(), "SELECT attempt, status, host, started IS NOT NULL "
-                                     "FROM attempts ORDER BY attempt"),
+  EXPECT_EQ(published(folder.path(),
+                      "SELECT attempt, status, host, started IS NOT NULL "
+                      "FROM attempts ORDER BY attempt"),
             (Rows{{"1", "done", "here", "1"},
                   {"2", "interrupted", "here", "1"},
                   {"3", "done", "here", "1"}}));
@@ -102,11 +103,10 @@ TEST_F(Reruns, NameBothAttemptsWhenTheyDiffer) {
   other.result->prompt_sha256 = std::string(64, 'c');
   other.result->fingerprint = {{"device", "another"}};
   ledger_.finish_attempt(other);
-  EXPECT_EQ(
-      shown("SELECT run_id, text FROM events WHERE kind = 'rerun_mismatch' ORDER BY event"),
-      (Rows{{id_.text(), "attempts 2 and 3 differ in fid_mini; their fingerprints are equal"},
-            {id_.text(),
-             "attempts 3 and 4 differ in prompt_sha256; their fingerprints differ too"}}));
+  EXPECT_EQ(shown("SELECT run_id, text FROM events WHERE kind = 'rerun_mismatch' ORDER BY event"),
+            (Rows{{id_.text(), "attempts 2 and 3 differ in fid_mini; their fingerprints are equal"},
+                  {id_.text(),
+                   "attempts 3 and 4 differ in prompt_sha256; their fingerprints differ too"}}));
 }
 
 TEST_F(Reruns, AreComparedInWhateverOrderTheyAreTakenIn) {

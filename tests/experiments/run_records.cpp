@@ -22,8 +22,7 @@ SweepFile two_runs() {
   return sweep;
 }
 
-AttemptRecord record_of(const RunConfig& run, int attempt, const std::string& status,
-                        double fid) {
+AttemptRecord record_of(const RunConfig& run, int attempt, const std::string& status, double fid) {
   AttemptRecord record;
   record.run_id = run_id(run).text();
   record.attempt = attempt;
