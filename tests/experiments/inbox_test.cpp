@@ -2,6 +2,8 @@
 #include "experiments/inbox.h"
 
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -237,6 +239,22 @@ TEST(SingleRuns, ClaimFoldersThatNobodyElseGets) {
             (std::vector<int>{1, 2, 3}));
   EXPECT_EQ(read_attempt(first.folder()).status, "running");
   EXPECT_EQ(SingleRun(folder.path(), run).attempt(), 4);
+}
+
+TEST(SingleRuns, ClaimFoldersAtTheSameTime) {
+  constexpr int kClaimants = 8, kClaims = 25;
+  const cluster::TemporaryFolder folder;
+  const RunId id = run_id(run_with_seed(3));
+  std::vector<std::vector<int>> claimed(kClaimants);
+  std::vector<std::thread> claimants;
+  for (std::vector<int>& mine : claimed)
+    claimants.emplace_back([&] {
+      for (int i = 0; i < kClaims; ++i) mine.push_back(claim_attempt(folder.path(), id));
+    });
+  for (std::thread& claimant : claimants) claimant.join();
+  std::set<int> all;
+  for (const std::vector<int>& mine : claimed) all.insert(mine.begin(), mine.end());
+  EXPECT_EQ(all.size(), static_cast<std::size_t>(kClaimants * kClaims));
 }
 
 TEST(SingleRuns, FindTheNewestFinishedAttempt) {

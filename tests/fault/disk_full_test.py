@@ -40,11 +40,10 @@ class DiskFull(FaultTest):
         (self.out / "runs").symlink_to(self.folder / "runs")
 
     def fill(self):
-        with open(self.disk / "filler", "wb") as filler:
+        with open(self.disk / "filler", "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 4096)
-                    filler.flush()
             except OSError:
                 pass
 

@@ -182,6 +182,34 @@ TEST_F(Tuning, FallsBackToTheCheckpointBeforeADamagedOne) {
   EXPECT_EQ(found.step, 2);
 }
 
+TEST_F(Tuning, GoesOnFromNoCheckpointOfAFinishedAttempt) {
+  const experiments::RunId id = experiments::run_id(run_);
+  const auto folder = folder_.path() / "runs" / id.text();
+  LocalCommunicator alone;
+  const auto first = adapter();
+  TuningState state{0, init_adamw(first->trained()), {}};
+  steps(*first, alone, state, 2);
+  for (const int attempt : {1, 2}) {
+    const auto own = experiments::attempt_dir(folder_.path(), id, attempt);
+    std::filesystem::create_directories(own);
+    write_checkpoint(own, id, first->trained(), state);
+  }
+  experiments::AttemptRecord finished;
+  finished.run_id = id.text();
+  finished.attempt = 2;
+  finished.status = "done";
+  finished.result = experiments::ResultRecord{};
+  experiments::write_attempt(experiments::attempt_dir(folder_.path(), id, 2), finished);
+  const auto second = adapter();
+  TuningState found;
+  EXPECT_FALSE(resume(folder, id, second->trained(), found));
+  // A rerun that was cut off goes on from its own.
+  const auto third = experiments::attempt_dir(folder_.path(), id, 3);
+  std::filesystem::create_directories(third);
+  write_checkpoint(third, id, first->trained(), state);
+  EXPECT_EQ(resume(folder, id, second->trained(), found), third / "checkpoint-2.h5");
+}
+
 TEST_F(Tuning, KeepsTheLastTwoCheckpoints) {
   const experiments::RunId id = experiments::run_id(run_);
   LocalCommunicator alone;
