@@ -81,7 +81,7 @@ RunConfig configuration_of(const fs::path& folder, const std::vector<AttemptReco
 
 void take_folder(Ledger& ledger, const fs::path& folder, RebuildReport& report) {
   try {
-    static_cast<void>(RunId(folder.filename().string()));  // refuses other names
+    [[maybe_unused]] const RunId name(folder.filename().string());  // refuses other names
     const std::vector<AttemptRecord> records = attempts_of(folder);
     const RunConfig run = configuration_of(folder, records);
     ledger.register_run(run);
