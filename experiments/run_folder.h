@@ -55,7 +55,7 @@ int claim_attempt(const std::filesystem::path& results, const RunId& run, int at
 void create_attempt_folder(const std::filesystem::path& attempt_folder);
 
 // attempt.json of an attempt that starts: status running, with the configuration, so that a rebuilt
-// ledger knows of it. Whole or absent, but not synced.
+// ledger knows of it. Not synced: after a power cut it may be empty, and is ignored then.
 void note_start(const std::filesystem::path& attempt_folder, const AttemptRecord& record);
 // Durable; makes the folder.
 void write_attempt(const std::filesystem::path& attempt_folder, const AttemptRecord& record);

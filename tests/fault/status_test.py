@@ -75,7 +75,6 @@ class Status(FaultTest):
         self.seen(lambda s: all(slot["phase"] == "tune" for slot in s["slots"]) and s["slots"], "progress")
         agent = self.agents()[0]
         os.kill(agent, signal.SIGSTOP)
-        self.addCleanup(os.kill, agent, signal.SIGCONT)
         status = self.seen(lambda s: s["stuck"], "a stuck run")
         self.assertEqual(1, len(status["stuck"]), status)
         self.assertIn("the next was due", self.marquee("status").stdout)
