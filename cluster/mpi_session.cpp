@@ -1,18 +1,26 @@
 #include "cluster/mpi_session.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <list>
+#include <map>
 #include <thread>
 
 #include <mpi.h>
+#include <poll.h>
 
 #include "cluster/error.h"
+#include "cluster/host.h"
 
 namespace marquee::cluster {
 namespace {
 
 constexpr int kTag = 1;
+// A message that is on its way: how often it is looked for, and for how long.
+constexpr double kOnItsWayNapSeconds = 0.001, kOnItsWaySeconds = 0.05;
 
 void check(int code, const char* what) {
   MARQUEE_CHECK(code == MPI_SUCCESS, std::string("MPI: ") + what);
@@ -27,6 +35,7 @@ struct MpiSession::State {
   };
   MPI_Comm world = MPI_COMM_NULL;
   std::list<Outgoing> outgoing;
+  std::map<int, std::string> doorbells;  // of other ranks
   bool finalized = false;
 };
 
@@ -48,6 +57,8 @@ void MpiSession::send(int rank, std::string message) {
   check(MPI_Isend(out.text.data(), static_cast<int>(out.text.size()), MPI_CHAR, rank, kTag,
                   state_->world, &out.request),
         "send");
+  if (const auto bell = state_->doorbells.find(rank); bell != state_->doorbells.end())
+    doorbell_.ring(bell->second);
 }
 
 std::optional<std::pair<int, std::string>> MpiSession::try_receive() {
@@ -55,6 +66,7 @@ std::optional<std::pair<int, std::string>> MpiSession::try_receive() {
   MPI_Status status;
   check(MPI_Iprobe(MPI_ANY_SOURCE, kTag, state_->world, &there, &status), "probe");
   if (there == 0) return std::nullopt;
+  awaited_ = false;
   int bytes = 0;
   check(MPI_Get_count(&status, MPI_CHAR, &bytes), "count");
   if (bytes < 0 || static_cast<std::size_t>(bytes) > kMaxMessageBytes) {
@@ -76,6 +88,22 @@ void MpiSession::progress() {
     check(MPI_Test(&out->request, &done, MPI_STATUS_IGNORE), "test");
     out = done != 0 ? state_->outgoing.erase(out) : std::next(out);
   }
+}
+
+void MpiSession::wait(double seconds, int fd) {
+  const bool on_its_way = awaited_ && monotonic_seconds() - rung_ < kOnItsWaySeconds;
+  if (on_its_way || pending() > 0) seconds = std::min(seconds, kOnItsWayNapSeconds);
+  std::array<pollfd, 2> waiting{{{doorbell_.fd(), POLLIN, 0}, {fd, POLLIN, 0}}};
+  const auto whole = static_cast<std::time_t>(seconds);
+  const timespec longest{whole, static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
+  ::ppoll(waiting.data(), waiting.size(), &longest, nullptr);
+  if (!doorbell_.answer()) return;
+  awaited_ = woken_by_messages_ = true;
+  rung_ = monotonic_seconds();
+}
+
+void MpiSession::set_doorbell(int rank, const std::string& address) {
+  state_->doorbells[rank] = address;
 }
 
 std::size_t MpiSession::pending() const {

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "cluster/doorbell.h"
+
 namespace marquee::cluster {
 
 class MpiSession {
@@ -30,6 +32,14 @@ class MpiSession {
   std::optional<std::pair<int, std::string>> try_receive();
   // Moves messages along and frees the buffers of those that have left.
   void progress();
+  // Sleeps until something happens, at most `seconds`: a message may have come, or `fd` (-1: none)
+  // can be read. Messages of ranks that do not know this one's doorbell, or that live on another
+  // host, wake nobody; woken_by_messages() says whether any has so far.
+  void wait(double seconds, int fd = -1);
+  bool woken_by_messages() const { return woken_by_messages_; }
+  const std::string& doorbell() const { return doorbell_.address(); }
+  // Messages to `rank` ring from now on.
+  void set_doorbell(int rank, const std::string& address);
   // Messages that have not left yet.
   std::size_t pending() const;
 
@@ -42,6 +52,10 @@ class MpiSession {
   struct State;
   std::unique_ptr<State> state_;
   int rank_ = 0, size_ = 1;
+  Doorbell doorbell_;
+  bool woken_by_messages_ = false;
+  bool awaited_ = false;  // rung, and the message is not here yet
+  double rung_ = 0.0;     // monotonic seconds
 };
 
 }  // namespace marquee::cluster

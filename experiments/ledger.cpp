@@ -53,6 +53,9 @@ Ledger Ledger::open(const std::filesystem::path& results, std::uint64_t epoch) {
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
+    // The same pages change again and again: they are moved to the main file together.
+    database.exec("PRAGMA wal_autocheckpoint = 10000");
+    database.exec("PRAGMA cache_size = -32000");  // kB
     database.exec("PRAGMA foreign_keys = OFF");
     migrate(database, results / kLedgerFile);
     database.exec("PRAGMA foreign_keys = ON");

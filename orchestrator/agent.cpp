@@ -1,6 +1,5 @@
 #include "orchestrator/agent.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include "cluster/error.h"
@@ -18,15 +17,6 @@ constexpr const char* kArea = "agent";
 
 HostFacts facts_of_this_host() {
   return {cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
-}
-
-// Sleeps until the trainer says something, at most `seconds`.
-void doze(const std::optional<TrainerProcess>& trainer, double seconds) {
-  pollfd waiting{trainer ? trainer->fd() : -1, POLLIN, 0};
-  const timespec longest{0, static_cast<long>(seconds * 1e9)};
-  ppoll(&waiting, 1, &longest, nullptr);
-  // A channel at its end is always readable: never spin on it.
-  if (trainer && trainer->channel_closed()) usleep(5'000);
 }
 
 }  // namespace
@@ -56,9 +46,11 @@ int Agent::run() {
                                  std::to_string(static_cast<int>(kCoordinatorSilenceSeconds)) +
                                  " s");
     }
-    // An assignment follows soon after a result.
-    const bool expecting = !work_ && welcome_;
-    doze(trainer_, expecting ? nap_seconds(now - last_busy_) : kIdleNapSeconds);
+    // An assignment follows soon after a result. A channel at its end is always readable.
+    const bool looking = !work_ && welcome_ && !session_.woken_by_messages();
+    const bool open = trainer_ && !trainer_->channel_closed();
+    session_.wait(looking ? nap_seconds(now - last_busy_) : kIdleNapSeconds,
+                  open ? trainer_->fd() : -1);
   }
   if (trainer_) trainer_->end(kTrainerStopSeconds);
   trainer_.reset();
@@ -66,7 +58,7 @@ int Agent::run() {
 }
 
 void Agent::say_hello() {
-  send(AgentHello{facts_, getpid()});
+  send(AgentHello{facts_, getpid(), session_.doorbell()});
 }
 
 void Agent::send(const AgentMessage& message) {
@@ -76,6 +68,7 @@ void Agent::send(const AgentMessage& message) {
 void Agent::handle(const CoordinatorMessage& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) {
     welcome_ = *welcome;
+    session_.set_doorbell(0, welcome->doorbell);
     cluster::failpoint("agent.welcomed");
   } else if (const auto* assignment = std::get_if<Assignment>(&message)) {
     if (!welcome_ || assignment->epoch != welcome_->epoch) {
@@ -103,12 +96,7 @@ void Agent::begin(const Assignment& assignment) {
     }
     if (!trainer_) {
       TrainerCommand command;
-      if (welcome_->simulation) {
-        command.program = cluster::executable_path();
-        command.verb = "simulate-trainer";
-      } else {
-        command.program = find_trainer();
-      }
+      command.program = welcome_->simulation ? find_simulated_trainer() : find_trainer();
       command.threads = threads;
       command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
       command.gpu = welcome_->slot.gpu;

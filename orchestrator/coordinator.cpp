@@ -132,7 +132,7 @@ int Coordinator::run() {
 
 int Coordinator::run_sweep() {
   PreparedSweep prepared = prepare_sweep(options_);
-  if (!options_.simulate) find_trainer();
+  options_.simulate ? find_simulated_trainer() : find_trainer();
   gather_agents(threads_of(prepared.sweep));
   open_ledger(std::move(prepared));
   work();
@@ -209,7 +209,8 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   const double now = cluster::monotonic_seconds();
   for (auto& [rank, agent] : agents_) {
     agent.last_heard = now;
-    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation});
+    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation,
+                       session_.doorbell()});
   }
 }
 
@@ -250,8 +251,8 @@ void Coordinator::work() {
   }
 }
 
-void Coordinator::nap(double now) const {
-  usleep(static_cast<useconds_t>(nap_seconds(now - last_busy_) * 1e6));
+void Coordinator::nap(double now) {
+  session_.wait(session_.woken_by_messages() ? kIdleNapSeconds : nap_seconds(now - last_busy_));
 }
 
 void Coordinator::receive() {
@@ -264,6 +265,7 @@ void Coordinator::handle(int rank, const AgentMessage& message) {
   const double now = cluster::monotonic_seconds();
   if (const auto* hello = std::get_if<AgentHello>(&message)) {
     agents_[rank] = AgentState{hello->facts, {}, now, std::nullopt};
+    session_.set_doorbell(rank, hello->doorbell);
     return;
   }
   const auto found = agents_.find(rank);

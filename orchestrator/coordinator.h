@@ -104,7 +104,7 @@ class Coordinator {
   void give_up_when_too_many_failed();
   void enter_live(double now, bool ended);
   void keep_alive(double now);
-  void nap(double now) const;
+  void nap(double now);
   void publish_when_due(double now);
   Forecast forecast_at(double now) const;
   void show_progress(double now, bool force);

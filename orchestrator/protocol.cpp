@@ -97,11 +97,8 @@ auto guarded(const char* what, Parse parse) {
 }
 
 json body(const AgentHello& m) {
-  return {{"type", "hello"},
-          {"host", m.facts.host},
-          {"cpus", m.facts.cpus},
-          {"gpus", m.facts.gpus},
-          {"pid", m.pid}};
+  return {{"type", "hello"},      {"host", m.facts.host}, {"cpus", m.facts.cpus},
+          {"gpus", m.facts.gpus}, {"pid", m.pid},         {"doorbell", m.doorbell}};
 }
 json body(const AgentAlive&) {
   return {{"type", "alive"}};
@@ -127,7 +124,8 @@ json body(const Welcome& m) {
           {"results", m.results},
           {"data", m.data},
           {"assets", m.assets},
-          {"simulation", m.simulation ? experiments::to_json(*m.simulation) : json()}};
+          {"simulation", m.simulation ? experiments::to_json(*m.simulation) : json()},
+          {"doorbell", m.doorbell}};
 }
 json body(const Assignment& m) {
   return {{"type", "assignment"},
@@ -170,6 +168,7 @@ AgentMessage parse_agent_message(std::string_view text) {
     hello.facts.cpus = cpus_field(m);
     hello.facts.gpus = static_cast<int>(whole_field(m, "gpus", 0, 1024));
     hello.pid = whole_field(m, "pid", 1, kMany);
+    hello.doorbell = text_field(m, "doorbell");
     return hello;
   }
   if (type == "alive") return AgentAlive{};
@@ -206,6 +205,7 @@ CoordinatorMessage parse_coordinator_message(std::string_view text) {
       welcome.simulation =
           guarded("simulation", [&] { return experiments::simulation_from_json(simulation); });
     }
+    welcome.doorbell = text_field(m, "doorbell");
     return welcome;
   }
   if (type == "assignment") {

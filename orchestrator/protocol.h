@@ -26,6 +26,7 @@ namespace marquee::orchestrator {
 struct AgentHello {
   HostFacts facts;
   std::int64_t pid = 0;
+  std::string doorbell;  // messages to this agent ring there (cluster/doorbell.h)
 };
 
 // Sent every few seconds, whatever the agent does: its event loop lives.
@@ -62,6 +63,7 @@ struct Welcome {
   SlotAssignment slot;
   std::string results, data, assets;                  // absolute folders; data may be empty
   std::optional<experiments::Simulation> simulation;  // no-op trainers instead of real ones
+  std::string doorbell;                               // the coordinator's
 };
 
 struct Assignment {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include <poll.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "cluster/durable_file.h"
@@ -12,7 +13,7 @@
 #include "cluster/failpoint.h"
 #include "cluster/file_seal.h"
 #include "cluster/host.h"
-#include "cluster/sha256.h"
+#include "cluster/philox.h"
 #include "experiments/checkpoint_files.h"
 #include "experiments/phase_times.h"
 
@@ -24,12 +25,35 @@ using nlohmann::json;
 constexpr int kFaultyExitCode = 7;
 constexpr double kMillisecondsPerSecond = 1000.0;
 
-// A number in [0, 1) from a text.
-double fraction_of(const std::string& text) {
-  return static_cast<double>(
-             std::strtoull(cluster::sha256_hex(text).substr(0, 12).c_str(), nullptr, 16)) /
-         static_cast<double>(std::uint64_t{1} << 48);
-}
+// What a simulated run "computes": numbers that depend on its id alone.
+class Numbers {
+ public:
+  explicit Numbers(const experiments::RunId& run) {
+    for (std::size_t i = 0; i < counter_.size(); ++i) {
+      counter_[i] = static_cast<std::uint32_t>(
+          std::strtoul(run.text().substr(kDigits * i, kDigits).c_str(), nullptr, 16));
+    }
+  }
+  // In [0, 1).
+  double fraction() {
+    constexpr double kUnit = 1.0 / 4294967296.0;
+    return kUnit * next()[0];
+  }
+  // What looks like a SHA-256.
+  std::string digest() {
+    std::string text;
+    for (const cluster::PhiloxBlock& block : {next(), next()})
+      for (const std::uint32_t word : block) text += fmt::format("{:08x}", word);
+    return text;
+  }
+
+ private:
+  static constexpr std::size_t kDigits = 8;
+  cluster::PhiloxBlock next() { return cluster::philox4x32(counter_, {index_++, 0}); }
+
+  cluster::PhiloxBlock counter_{};
+  std::uint32_t index_ = 0;
+};
 
 // A sealed file with nothing of use behind the seal.
 void write_checkpoint(const std::filesystem::path& folder, const std::string& run_id, int step) {
@@ -46,10 +70,6 @@ void write_checkpoint(const std::filesystem::path& folder, const std::string& ru
   while (true) pause();
 }
 
-}  // namespace
-
-namespace {
-
 // All of the time is the tuning's where there is one, else the sampling's.
 experiments::PhaseTimes simulated_times(const experiments::RunConfig& run, double seconds) {
   experiments::PhaseTimes times;
@@ -65,23 +85,24 @@ experiments::PhaseTimes simulated_times(const experiments::RunConfig& run, doubl
 
 }  // namespace
 
-experiments::ResultRecord simulated_result(const experiments::RunConfig& run, double seconds) {
-  const std::string id = experiments::run_id(run).text();
+experiments::ResultRecord simulated_result(const experiments::RunId& id,
+                                           const experiments::RunConfig& run, double seconds) {
+  Numbers numbers(id);
   experiments::ResultRecord result;
   for (const char* metric :
        {"fid_mini", "kid_mini", "precision", "recall", "density", "coverage"}) {
     experiments::MetricValue value;
     value.metric = metric;
-    value.value = fraction_of(id + metric);
+    value.value = numbers.fraction();
     value.n_generated = value.n_reference = run.samples;
     value.protocol = run.protocol;
     value.network_hash = run.network_hash;
     result.metrics.push_back(value);
   }
   result.seconds = seconds;
-  result.result_sha256 = cluster::sha256_hex(id + " result");
-  if (experiments::trains(run)) result.prompt_sha256 = cluster::sha256_hex(id + " prompt");
-  if (!experiments::is_oracle(run)) result.tokens_sha256 = cluster::sha256_hex(id + " tokens");
+  result.result_sha256 = numbers.digest();
+  if (experiments::trains(run)) result.prompt_sha256 = numbers.digest();
+  if (!experiments::is_oracle(run)) result.tokens_sha256 = numbers.digest();
   result.class_prior = json::array();
   result.fingerprint = json::object({{"device", experiments::kSimulatedHash}});
   result.provenance = json::object(
@@ -130,12 +151,11 @@ SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) c
     Request request;
     request.run = experiments::run_config_from_json(message.at("run"));
     request.simulation = experiments::simulation_from_json(message.at("simulation"));
-    request.record.run_id = experiments::run_id(request.run).text();
+    request.record.run_id = experiments::RunId(message.at("run_id").get<std::string>()).text();
     request.record.attempt = message.at("attempt").get<int>();
     request.record.epoch = message.at("epoch").get<std::uint64_t>();
     request.record.started = cluster::utc_now();
     request.record.host = cluster::host_name();
-    request.record.run = experiments::to_json(request.run);
     request.folder =
         experiments::attempt_dir(message.at("results").get<std::string>(),
                                  experiments::RunId(request.record.run_id), request.record.attempt);
@@ -179,7 +199,8 @@ void SimulatedTrainer::work(const json& message) {
   }
   request.record.status = "done";
   request.record.ended = cluster::utc_now();
-  request.record.result = simulated_result(request.run, cluster::monotonic_seconds() - started);
+  request.record.result = simulated_result(experiments::RunId(request.record.run_id), request.run,
+                                           cluster::monotonic_seconds() - started);
   const json result = experiments::to_json(*request.record.result);
   if (simulation.files) {
     experiments::create_attempt_folder(request.folder);
@@ -187,6 +208,7 @@ void SimulatedTrainer::work(const json& message) {
       write_checkpoint(request.folder, request.record.run_id, step);
     cluster::write_file_durably(request.folder / "result.json", result.dump());
     cluster::failpoint("trainer.result_written");
+    request.record.run = experiments::to_json(request.run);
     experiments::write_attempt(request.folder, request.record);
   }
   cluster::failpoint("trainer.sealed");

@@ -39,6 +39,7 @@ class SimulatedTrainer {
 };
 
 // The results of a simulated run: a function of its id.
-experiments::ResultRecord simulated_result(const experiments::RunConfig& run, double seconds);
+experiments::ResultRecord simulated_result(const experiments::RunId& id,
+                                           const experiments::RunConfig& run, double seconds);
 
 }  // namespace marquee::orchestrator

@@ -21,7 +21,7 @@ constexpr useconds_t kShortestNapMicroseconds = 200, kLongestNapMicroseconds = 1
 cluster::SpawnOptions spawn_options(const TrainerCommand& command, int child_socket) {
   cluster::SpawnOptions options;
   options.argv = {command.program.string(),
-                  command.verb,
+                  "serve",
                   "--control-fd",
                   std::to_string(kControlFd),
                   "--parent-pid",
@@ -49,14 +49,17 @@ cluster::ChildProcess spawn(const TrainerCommand& command, int child_socket) {
   return cluster::ChildProcess::spawn(spawn_options(command, child_socket));
 }
 
+std::filesystem::path beside_this_program(const char* name) {
+  return cluster::executable_path().parent_path() / name;
+}
+
 }  // namespace
 
 std::filesystem::path find_trainer() {
   const char* named = std::getenv("MARQUEE_TRAINER");
   const bool chosen = named != nullptr && *named != '\0';
   const std::filesystem::path program =
-      chosen ? std::filesystem::absolute(named)
-             : cluster::executable_path().parent_path() / "marquee-trainer";
+      chosen ? std::filesystem::absolute(named) : beside_this_program("marquee-trainer");
   if (access(program.c_str(), X_OK) != 0 || std::filesystem::is_directory(program)) {
     cluster::throw_environment(
         "no trainer program at " + program.string() +
@@ -64,6 +67,14 @@ std::filesystem::path find_trainer() {
                 : ": build it with -DMARQUEE_TRAINER=ON (it needs LibTorch; scripts/quickstart "
                   "fetches that), or name one with the environment variable MARQUEE_TRAINER"));
   }
+  return program;
+}
+
+std::filesystem::path find_simulated_trainer() {
+  std::filesystem::path program = beside_this_program("marquee-simulated-trainer");
+  if (access(program.c_str(), X_OK) != 0)
+    cluster::throw_environment("no program at " + program.string() +
+                               ": --simulate needs it beside this one");
   return program;
 }
 

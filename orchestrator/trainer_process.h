@@ -19,10 +19,11 @@ namespace marquee::orchestrator {
 // MARQUEE_TRAINER, else `marquee-trainer` beside this program. Throws environment, naming the
 // path and the remedy, when that is no program.
 std::filesystem::path find_trainer();
+// `marquee-simulated-trainer` beside this program. Throws environment when it is not there.
+std::filesystem::path find_simulated_trainer();
 
 struct TrainerCommand {
   std::filesystem::path program;
-  std::string verb = "serve";  // its subcommand
   int threads = 1;
   std::vector<int> cpus;           // affinity; empty: unchanged
   int gpu = -1;                    // the only one the trainer sees; -1: none named

@@ -74,7 +74,6 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   const Arguments rest(arguments.begin() + 1, arguments.end());
-  if (arguments[0] == "simulate-trainer") return simulate_trainer_command(rest);
   std::vector<std::string> names;
   for (const Command& command : all_commands()) {
     if (command.name == arguments[0]) return command.run(rest);

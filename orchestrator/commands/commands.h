@@ -35,8 +35,6 @@ int doctor_command(const Arguments& arguments);
 int run_command(const Arguments& arguments);
 int sample_command(const Arguments& arguments);
 int pretrain_command(const Arguments& arguments);
-// Started by agents alone; not in the list.
-int simulate_trainer_command(const Arguments& arguments);
 
 const std::vector<Command>& all_commands();
 

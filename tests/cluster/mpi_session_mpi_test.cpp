@@ -104,6 +104,27 @@ TEST(MpiSession, RefusesAMessageThatIsTooLongAndARankThatIsNotThere) {
   EXPECT_EQ(session->pending(), pending);
 }
 
+TEST(MpiSession, AMessageWakesWhoSleeps) {
+  session->send(previous(), session->doorbell());
+  session->set_doorbell(next(), receive_from(next()));
+  constexpr double kLong = 30;
+  session->wait(0.001);
+  const double start = monotonic_seconds();
+  session->send(next(), "wake up");
+  std::string woken_by;
+  while (woken_by.empty() && monotonic_seconds() - start < kLong) {
+    session->progress();
+    if (auto message = session->try_receive()) {
+      woken_by = message->second;
+    } else {
+      session->wait(kLong);
+    }
+  }
+  EXPECT_EQ(woken_by, "wake up");
+  EXPECT_TRUE(session->woken_by_messages());
+  EXPECT_LT(monotonic_seconds() - start, kLong);
+}
+
 TEST(MpiSession, NothingStaysPendingOnceAllHasArrived) {
   session->send(next(), "last");
   EXPECT_EQ(receive_from(previous()), "last");

@@ -36,11 +36,11 @@ class StoppedTrainer(FaultTest):
     def test_is_replaced_within_its_deadline_and_the_run_completes(self):
         self.write_sweep(4, seconds=6, steps=30, deadline=DEADLINE_SECONDS, files="true")
         process = self.start_sweep("--simulate")
-        stopped = self.wait_for(lambda: self.processes("simulate-trainer", "--control-fd"), "a trainer")[0]
+        stopped = self.wait_for(lambda: self.processes("simulated-trainer", "--control-fd"), "a trainer")[0]
         time.sleep(1)
         os.kill(stopped, signal.SIGSTOP)
         since = time.monotonic()
-        self.wait_for(lambda: stopped not in self.processes("simulate-trainer"), "the stopped trainer's end")
+        self.wait_for(lambda: stopped not in self.processes("simulated-trainer"), "the stopped trainer's end")
         took = time.monotonic() - since
         self.assertGreater(took, DEADLINE_SECONDS - 1.5, "replaced before its deadline")
         self.assertLess(took, DEADLINE_SECONDS + 5)
@@ -54,7 +54,7 @@ class StoppedTrainer(FaultTest):
         not show that: the kernel wakes and ends stopped members of a group that lost its parents."""
         self.write_sweep(4, seconds=1, steps=2, deadline=600, files="true, faults: [{fault: hang}]")
         process = self.start_sweep("--simulate")
-        trainers = self.wait_for(lambda: len(found := self.processes("simulate-trainer")) == 2 and found, "trainers")
+        trainers = self.wait_for(lambda: len(found := self.processes("simulated-trainer")) == 2 and found, "trainers")
         self.wait_for(lambda: all(self.sleeps_in_pause(pid) for pid in trainers), "both trainers to hang")
         for pid in sorted(set(self.processes()) - set(trainers)):
             os.kill(pid, signal.SIGKILL)

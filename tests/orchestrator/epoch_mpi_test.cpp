@@ -11,7 +11,6 @@
 #include "cluster/lease.h"
 #include "cluster/mpi_session.h"
 #include "orchestrator/agent.h"
-#include "orchestrator/commands/commands.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/simulated_trainer.h"
 #include "tests/cluster/temporary_folder.h"
@@ -49,7 +48,7 @@ experiments::AttemptRecord done_record(const Assignment& assignment) {
   record.status = "done";
   record.started = record.ended = cluster::utc_now();
   record.host = "here";
-  record.result = simulated_result(assignment.run, 0);
+  record.result = simulated_result(experiments::RunId(assignment.run_id), assignment.run, 0);
   return record;
 }
 
@@ -62,7 +61,7 @@ experiments::AttemptRecord forged_record(const Assignment& assignment) {
 
 // An agent that reports results of the epoch before, and only then its own.
 void be_an_agent_of_two_epochs() {
-  session->send(0, to_text(AgentMessage(AgentHello{{"here", {0, 1, 2, 3}, 0}, getpid()})));
+  session->send(0, to_text(AgentMessage(AgentHello{{"here", {0, 1, 2, 3}, 0}, getpid(), ""})));
   while (true) {
     const CoordinatorMessage message = parse_coordinator_message(receive().second);
     if (std::holds_alternative<Stop>(message)) return;
@@ -117,7 +116,7 @@ TEST(Epochs, AnAgentStartsNothingOfAnOlderOne) {
   experiments::Simulation simulation;
   simulation.files = false;
   cluster::create_directories_durably(folder.path() / "logs");
-  tell(Welcome{5, {0, {0}, -1}, folder.path().string(), "", "", simulation});
+  tell(Welcome{5, {0, {0}, -1}, folder.path().string(), "", "", simulation, ""});
   experiments::RunConfig run;
   run.task = "drawn/dsprites_location";
   run.shots = "5";
@@ -141,9 +140,6 @@ TEST(Epochs, AnAgentStartsNothingOfAnOlderOne) {
 }  // namespace marquee::orchestrator
 
 int main(int argc, char** argv) {
-  // Agents start their own program as the trainer of a simulation.
-  if (argc > 1 && std::string(argv[1]) == "simulate-trainer")
-    return marquee::orchestrator::dispatch({argv + 1, argv + argc});
   testing::InitGoogleTest(&argc, argv);
   marquee::cluster::MpiSession session(argc, argv);
   marquee::orchestrator::session = &session;

@@ -30,10 +30,11 @@ std::string refusal(Parse parse, const json& message) {
 }
 
 TEST(Protocol, CarriesAHello) {
-  const AgentHello sent{{"node1", {0, 2}, 1}, 42};
+  const AgentHello sent{{"node1", {0, 2}, 1}, 42, "boot/space/00001"};
   const auto got = as<AgentHello>(parse_agent_message(to_text(AgentMessage(sent))));
   EXPECT_EQ(got.facts, sent.facts);
   EXPECT_EQ(got.pid, 42);
+  EXPECT_EQ(got.doorbell, "boot/space/00001");
 }
 
 TEST(Protocol, CarriesProgress) {
@@ -49,13 +50,14 @@ TEST(Protocol, CarriesProgress) {
 }
 
 TEST(Protocol, CarriesAWelcome) {
-  Welcome sent{5, {1, {2, 3}, 0}, "/r", "/d", "/a", std::nullopt};
+  Welcome sent{5, {1, {2, 3}, 0}, "/r", "/d", "/a", std::nullopt, "boot/space/00002"};
   const auto got = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
   EXPECT_EQ(got.epoch, 5u);
   EXPECT_EQ(got.slot, sent.slot);
   EXPECT_EQ(got.results, "/r");
   EXPECT_EQ(got.data, "/d");
   EXPECT_EQ(got.assets, "/a");
+  EXPECT_EQ(got.doorbell, "boot/space/00002");
   EXPECT_FALSE(got.simulation);
 
   sent.simulation.emplace();
@@ -143,7 +145,7 @@ TEST(Protocol, RefusesAnUnknownKindOfFailure) {
 
 TEST(Protocol, AsksTheTrainerWithEveryFolder) {
   Assignment assignment{7, "id", 3, {}};
-  const Welcome welcome{7, {}, "/r", "/d", "/a", std::nullopt};
+  const Welcome welcome{7, {}, "/r", "/d", "/a", std::nullopt, ""};
   const json request = json::parse(trainer_run_request(assignment, welcome));
   EXPECT_EQ(request.at("type"), "run");
   EXPECT_EQ(request.at("results"), "/r");
