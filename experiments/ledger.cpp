@@ -55,11 +55,14 @@ Ledger Ledger::open(const std::filesystem::path& results, std::uint64_t epoch) {
     database.exec("PRAGMA synchronous = FULL");
     // The same pages change again and again: they are moved to the main file together.
     database.exec("PRAGMA wal_autocheckpoint = 10000");
-    database.exec("PRAGMA cache_size = -32000");  // kB
+    database.exec("PRAGMA cache_size = -8000");  // kB
     database.exec("PRAGMA foreign_keys = OFF");
     migrate(database, results / kLedgerFile);
     database.exec("PRAGMA foreign_keys = ON");
   });
+  // Reading the version has made the log. Its name is synced here, its bytes by every commit.
+  cluster::sync_directory(results);
+  state->log_sync.emplace(results / kLedgerLog);
   return Ledger(std::move(state));
 }
 
@@ -153,17 +156,54 @@ std::vector<RunState> Ledger::states(const std::string& sweep) const {
 
 void Ledger::begin_batch() {
   MARQUEE_CHECK(!state_->in_batch, "a batch in a batch");
-  state_->guarded([&] { state_->prepared("BEGIN").exec(); });
+  state_->guarded([&] {
+    // COMMIT writes the log and leaves its sync to start_commit. SQLite takes this setting when it
+    // compiles it, and only between transactions.
+    state_->database.exec("PRAGMA synchronous = NORMAL");
+    state_->prepared("BEGIN").exec();
+  });
   state_->in_batch = true;
 }
 
+bool Ledger::in_batch() const {
+  return state_->in_batch;
+}
+
 void Ledger::commit_batch() {
+  if (committing()) finish_commit();
+  start_commit();
+  finish_commit();
+}
+
+void Ledger::start_commit() {
   MARQUEE_CHECK(state_->in_batch, "no batch to commit");
-  state_->guarded([&] { state_->prepared("COMMIT").exec(); });
+  MARQUEE_CHECK(!committing(), "a commit while another is under way");
+  state_->guarded([&] {
+    state_->prepared("COMMIT").exec();
+    state_->database.exec("PRAGMA synchronous = FULL");
+  });
   state_->in_batch = false;
+  state_->log_sync->start();
+}
+
+bool Ledger::committing() const {
+  return state_->log_sync->started();
+}
+
+bool Ledger::commit_ready() const {
+  return state_->log_sync->ready();
+}
+
+int Ledger::commit_fd() const {
+  return state_->log_sync->fd();
+}
+
+void Ledger::finish_commit() {
+  state_->log_sync->finish();
 }
 
 void Ledger::publish() {
+  MARQUEE_CHECK(!in_batch() && !committing(), "a publication of what is not durable");
   const std::filesystem::path target = state_->results / kPublishedFile;
   cluster::StagedFile staged(target);
   state_->guarded([&] {

@@ -2,8 +2,8 @@
 // holds the results folder's lease and nobody else; and results.sqlite, its published copy for
 // readers.
 //
-// Opened with locking_mode=EXCLUSIVE before WAL, synchronous=FULL. A full disk throws environment;
-// sealed results are taken in later (recovery.h). Not thread safe.
+// Opened with locking_mode=EXCLUSIVE before WAL, synchronous=FULL; a batch is synced here. A full
+// disk throws environment; sealed results are taken in later (recovery.h). Not thread safe.
 #pragma once
 
 #include <cstdint>
@@ -116,8 +116,19 @@ class Ledger {
   // before commit_batch returns. A batch that is not committed is undone when the ledger closes.
   void begin_batch();
   void commit_batch();
+  bool in_batch() const;
+  // commit_batch in two steps, for who has other work during the sync: the batch is committed, and
+  // durable once finish_commit has returned; that waits, unless commit_ready(). commit_fd() can be
+  // read when it is. Meanwhile the next batch may be begun and filled, but nothing else be
+  // committed.
+  void start_commit();
+  bool committing() const;
+  bool commit_ready() const;
+  int commit_fd() const;
+  void finish_commit();
 
-  // Writes results.sqlite: VACUUM INTO aside, synced, mode 0444, renamed.
+  // Writes results.sqlite: VACUUM INTO aside, synced, mode 0444, renamed. Not within a batch, nor
+  // while one is being committed: readers see what is durable.
   void publish();
 
  private:

@@ -8,12 +8,14 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include "cluster/background_sync.h"
 #include "cluster/error.h"
 #include "experiments/ledger.h"
 
 namespace marquee::experiments {
 
 inline constexpr const char* kLedgerFile = "ledger.sqlite";
+inline constexpr const char* kLedgerLog = "ledger.sqlite-wal";
 inline constexpr const char* kPublishedFile = "results.sqlite";
 
 // A prepared statement in use: it is reset and its values are cleared afterwards, so that it holds
@@ -49,6 +51,7 @@ struct Ledger::State {
   std::unordered_map<const char*, SQLite::Statement>
       statements;  // by their text, which is constant
   bool in_batch = false;
+  std::optional<cluster::BackgroundSync> log_sync;  // of the write-ahead log
 
   State(std::filesystem::path folder, std::uint64_t holder)
       : results(std::move(folder)),
@@ -67,6 +70,7 @@ struct Ledger::State {
   auto transaction(Work work) {
     return guarded([&] {
       if (in_batch) return work();
+      MARQUEE_CHECK(!log_sync || !log_sync->started(), "a transaction while a batch is committed");
       SQLite::Transaction own(database);
       if constexpr (std::is_void_v<decltype(work())>) {
         work();

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 #include <unistd.h>
 
@@ -237,7 +238,9 @@ void Coordinator::work() {
       stopping_ = cluster::stop_signal();
       begin_stop();
     }
+    tell_news();
     enter_news();
+    commit_news();
     const bool stopped = stopping_ != 0 || gave_up_;
     look_into_inbox(now, !stopped && scheduler_->complete());
     keep_alive(now);
@@ -252,7 +255,9 @@ void Coordinator::work() {
 }
 
 void Coordinator::nap(double now) {
-  session_.wait(session_.woken_by_messages() ? kIdleNapSeconds : nap_seconds(now - last_busy_));
+  const bool committing = ledger_ && ledger_->committing();
+  session_.wait(session_.woken_by_messages() ? kIdleNapSeconds : nap_seconds(now - last_busy_),
+                committing ? ledger_->commit_fd() : -1);
 }
 
 void Coordinator::receive() {
@@ -304,21 +309,48 @@ void Coordinator::enter_news() {
                          std::any_of(agents_.begin(), agents_.end(), [](const auto& agent) {
                            return !agent.second.running.has_value();
                          });
-  if (ended_.empty() && !may_start && entered_ == to_enter_) return;
-  ledger_->begin_batch();
+  const bool more_runs = entered_ < to_enter_ && !ledger_->in_batch();
+  if (ended_.empty() && !may_start && !more_runs) return;
+  if (!ledger_->in_batch()) ledger_->begin_batch();
   for (const auto& [rank, ended] : ended_) take_end(rank, ended);
   ended_.clear();
   give_up_when_too_many_failed();
-  const std::vector<std::pair<int, Assignment>> assignments = assign();
-  enter_runs(kRunsEnteredAtOnce);
+  assign();
+  if (more_runs) enter_runs(kRunsEnteredAtOnce);
+  last_busy_ = cluster::monotonic_seconds();
+}
+
+void Coordinator::commit_news() {
+  if (!ledger_->in_batch() || ledger_->committing()) return;
   cluster::failpoint("coordinator.before_commit");
-  ledger_->commit_batch();
+  ledger_->start_commit();
+  committed_news_ = std::exchange(entered_news_, {});
+}
+
+void Coordinator::tell_news() {
+  if (!ledger_->committing() || !ledger_->commit_ready()) return;
+  ledger_->finish_commit();
   cluster::failpoint("coordinator.after_commit");
   changed_ = true;
-  for (const auto& [rank, assignment] : assignments) tell(rank, assignment);
-  if (!assignments.empty()) cluster::failpoint("coordinator.assigned");
-  collect_finished();
+  const News news = std::exchange(committed_news_, {});
+  for (const auto& [rank, assignment] : news.assignments) {
+    tell(rank, assignment);
+    // The request to stop went out before there was anything to interrupt.
+    if (stopping_ != 0 || gave_up_) tell(rank, Interrupt{lease_->epoch()});
+  }
+  if (!news.assignments.empty()) cluster::failpoint("coordinator.assigned");
+  collect(news.finished);
   last_busy_ = cluster::monotonic_seconds();
+}
+
+void Coordinator::settle() {
+  while (ledger_->in_batch() || ledger_->committing()) {
+    commit_news();
+    while (ledger_->committing()) {
+      session_.wait(kIdleNapSeconds, ledger_->commit_fd());
+      tell_news();
+    }
+  }
 }
 
 void Coordinator::take_end(int rank, const AttemptEnded& ended) {
@@ -337,7 +369,7 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
   agent.running.reset();
   if (record.status == "done") {
     scheduler_->finished(record.run_id);
-    finished_.push_back(record.run_id);
+    entered_news_.finished.push_back(record.run_id);
     ++fresh_done_;
   } else {
     const FailureKind kind =
@@ -353,9 +385,8 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
   }
 }
 
-std::vector<std::pair<int, Assignment>> Coordinator::assign() {
-  std::vector<std::pair<int, Assignment>> assignments;
-  if (stopping_ != 0 || gave_up_) return assignments;
+void Coordinator::assign() {
+  if (stopping_ != 0 || gave_up_) return;
   const bool files = !options_.simulate || sweep_.simulation.files;
   for (auto& [rank, agent] : agents_) {
     if (agent.running) continue;
@@ -374,15 +405,13 @@ std::vector<std::pair<int, Assignment>> Coordinator::assign() {
     running.since = running.progressed = cluster::utc_now();
     running.deadline = cluster::utc_after(kTrainerStartSeconds);
     agent.running = std::move(running);
-    assignments.emplace_back(rank, Assignment{lease_->epoch(), *next, attempt, run});
+    entered_news_.assignments.emplace_back(rank, Assignment{lease_->epoch(), *next, attempt, run});
   }
-  return assignments;
 }
 
-void Coordinator::collect_finished() {
-  const bool no_files = options_.simulate && !sweep_.simulation.files;
-  for (const std::string& run : finished_) {
-    if (no_files) break;
+void Coordinator::collect(const std::vector<std::string>& finished) {
+  if (options_.simulate && !sweep_.simulation.files) return;
+  for (const std::string& run : finished) {
     try {
       experiments::collect_run(experiments::run_dir(options_.out, experiments::RunId(run)),
                                sweep_.keep, experiments::RunStanding::done,
@@ -391,7 +420,6 @@ void Coordinator::collect_finished() {
       cluster::log_warning(kArea, error.what());
     }
   }
-  finished_.clear();
 }
 
 void Coordinator::begin_stop() {
@@ -429,6 +457,7 @@ void Coordinator::keep_alive(double now) {
 
 void Coordinator::publish_when_due(double now) {
   if (now < next_publish_ || (!changed_ && now - published_ < kSignOfLifeSeconds)) return;
+  settle();
   enter_live(now, false);
   cluster::failpoint("coordinator.before_publish");
   ledger_->publish();
@@ -452,6 +481,7 @@ void Coordinator::show_progress(double now, bool force) {
 
 int Coordinator::finish() {
   progress_line_.end();
+  settle();
   ledger_->begin_batch();
   enter_runs(to_enter_);
   ledger_->commit_batch();

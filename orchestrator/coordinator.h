@@ -87,13 +87,17 @@ class Coordinator {
   void receive();
   void handle(int rank, const AgentMessage& message);
   void take_progress(AgentState& agent, const RunProgress& progress);
-  // Ends and starts of attempts collected since the last pass, entered in one transaction; what
-  // depends on them is told afterwards.
+  // Ends and starts of attempts, in three steps: entered in a batch; committed, together with what
+  // came while the batch before was being committed; told to agents once the commit is durable.
   void enter_news();
+  void commit_news();
+  void tell_news();
+  // Nothing is entered and not durable afterwards: for whatever else is done with the ledger.
+  void settle();
   void take_end(int rank, const AttemptEnded& ended);
-  std::vector<std::pair<int, Assignment>> assign();
-  // Frees what the runs that have just finished no longer need.
-  void collect_finished();
+  void assign();
+  // Frees what runs that have just finished no longer need.
+  void collect(const std::vector<std::string>& finished);
   void begin_stop();
   void interrupt_all();
   // Takes in what others have left in the inbox and acts on it; now and then, or at once.
@@ -124,7 +128,11 @@ class Coordinator {
   int stopping_ = 0;      // the signal of a graceful stop, 0 while there is none
   bool gave_up_ = false;  // too many runs have failed
   std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
-  std::vector<std::string> finished_;  // run ids, entered as done and not looked through yet
+  struct News {
+    std::vector<std::pair<int, Assignment>> assignments;
+    std::vector<std::string> finished;  // run ids
+  };
+  News entered_news_, committed_news_;  // in the open batch; in the one that is being committed
   std::size_t fresh_done_ = 0;
   // The scheduler's first `to_enter_` runs belong to the sweep, and `entered_` of them are in the
   // ledger; what it has behind them came from the ledger.

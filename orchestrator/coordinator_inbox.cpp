@@ -20,6 +20,7 @@ void Coordinator::look_into_inbox(double now, bool at_once) {
   if (!at_once && now - inbox_seen_ < kInboxSeconds) return;
   inbox_seen_ = now;
   if (!experiments::inbox_waits(options_.out)) return;
+  settle();
   act_on(experiments::take_in(*ledger_, options_.out));
   changed_ = true;
 }

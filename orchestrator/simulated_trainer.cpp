@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include <poll.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "cluster/durable_file.h"

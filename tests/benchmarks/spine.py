@@ -4,7 +4,8 @@
 
 No-op trainers (`sweep --simulate`), 32 slots unless --slots says otherwise; standard library only. --hyperqueue installs HyperQueue's
 package into a throw-away environment and times its local cluster beside ours, with a process for each task on both
-sides. A result counts when its ledger transaction is committed: time runs from the first assignment to the end of the
+sides. --sync-ms 4 slows every sync down (the tests' shim), for machines whose disk is so fast that its rate is no
+measure; the machine's own rates are taken the same way. A result counts when its ledger transaction is committed: time runs from the first assignment to the end of the
 sweep, its last publication included.
 """
 
@@ -184,14 +185,25 @@ def hyperqueue_rate(folder, tasks):
         return float(done.stdout.strip().splitlines()[-1])
 
 
+def slow_down(options):
+    """This program again, with every sync below its folder slowed down."""
+    shim = pathlib.Path(options.bin).resolve() / "libstorage_shim.so"
+    environment = {**os.environ, "LD_PRELOAD": str(shim), "MARQUEE_SHIM_SYNC_MS": str(options.sync_ms),
+                   "MARQUEE_SHIM_ROOT": str(pathlib.Path(options.folder).resolve())}
+    os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default="build/release/bin")
     parser.add_argument("--folder", default="results/spine-benchmark", help="on the disk that is to be measured")
     parser.add_argument("--slots", type=int, default=32)
+    parser.add_argument("--sync-ms", type=float, default=0, help="milliseconds that every sync takes longer")
     parser.add_argument("--hyperqueue", action="store_true")
     parser.add_argument("--only", default="", help="comma-separated: durable, files, processes, large, idle")
     options = parser.parse_args()
+    if options.sync_ms > 0 and "MARQUEE_SHIM_SYNC_MS" not in os.environ:
+        slow_down(options)
     chosen = options.only.split(",") if options.only else ["durable", "files", "processes", "large", "idle"]
     bench = Bench(options)
 

@@ -70,6 +70,30 @@ TEST_F(Ledgers, CommitABatchAsAWhole) {
             (std::vector<std::vector<std::string>>{{"done"}, {"running"}}));
 }
 
+TEST_F(Ledgers, FillTheNextBatchWhileOneIsCommitted) {
+  Ledger ledger = open();
+  ledger.register_sweep(two_runs());
+  ledger.begin_batch();
+  const int attempt = ledger.start_attempt(run_id(run_with_seed(0)), "here", 0);
+  EXPECT_TRUE(ledger.in_batch());
+  EXPECT_THROW(ledger.publish(), cluster::Error);
+  ledger.start_commit();
+  EXPECT_FALSE(ledger.in_batch());
+  EXPECT_TRUE(ledger.committing());
+  EXPECT_THROW(ledger.publish(), cluster::Error);
+  EXPECT_THROW(ledger.cancel(run_id(run_with_seed(1)).text()), cluster::Error);
+  ledger.begin_batch();
+  ledger.finish_attempt(record_of(run_with_seed(0), attempt, "done"));
+  EXPECT_THROW(ledger.start_commit(), cluster::Error);
+  ledger.finish_commit();
+  EXPECT_FALSE(ledger.committing());
+  ledger.start_commit();
+  ledger.finish_commit();
+  ledger.publish();
+  EXPECT_EQ(published("SELECT status FROM results ORDER BY seed"),
+            (std::vector<std::vector<std::string>>{{"done"}, {"pending"}}));
+}
+
 TEST_F(Ledgers, UndoABatchThatWasNotCommitted) {
   {
     Ledger ledger = open();

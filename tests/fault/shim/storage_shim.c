@@ -9,6 +9,7 @@
  *                              the Nth CALL (write, sync, rename or open) on a path that matches fails
  *                              in this process. EIO: that call alone. ENOSPC: the disk is full from
  *                              then on; a write that hits the end still stores its first half.
+ *   MARQUEE_SHIM_SYNC_MS=N     fsync and fdatasync take N milliseconds longer: a slower disk.
  *   MARQUEE_SHIM_FIRED=FILE    is made when MARQUEE_SHIM_FAIL has struck.
  *
  * GLOB is fnmatch's, over the whole path. Changes through mmap are not seen; SQLite and HDF5 make none
@@ -26,15 +27,21 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { kLongestRecord = 64 << 20 };
 
+static const char *variable(const char *name) {
+  const char *value = getenv(name);
+  return value != NULL && *value != '\0' ? value : NULL;
+}
+
 /* ---- paths ------------------------------------------------------------------------------------- */
 
 static int below_root(const char *path) {
-  const char *root = getenv("MARQUEE_SHIM_ROOT");
-  if (root == NULL || *root == '\0') return 0;
+  const char *root = variable("MARQUEE_SHIM_ROOT");
+  if (root == NULL) return 0;
   const size_t length = strlen(root);
   return strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
@@ -78,8 +85,8 @@ static int absolute(int at, const char *name, char path[PATH_MAX]) {
  * call to a file opened for appending, so that records do not mix. */
 static void record(char kind, unsigned long long inode, long long offset, const char *path,
                    const void *data, size_t size) {
-  const char *log = getenv("MARQUEE_SHIM_LOG");
-  if (log == NULL || *log == '\0' || size > kLongestRecord) return;
+  const char *log = variable("MARQUEE_SHIM_LOG");
+  if (log == NULL || size > kLongestRecord) return;
   const int before = errno;
   char head[160];
   const size_t path_size = strlen(path);
@@ -97,6 +104,7 @@ static void record(char kind, unsigned long long inode, long long offset, const 
 }
 
 static void record_file(char kind, int fd, long long offset, const void *data, size_t size) {
+  if (variable("MARQUEE_SHIM_LOG") == NULL) return;
   char path[PATH_MAX];
   struct stat facts;
   const int before = errno;
@@ -112,8 +120,8 @@ static void record_file(char kind, int fd, long long offset, const void *data, s
 
 /* 0, or the error that this call must fail with; *at_the_end: ENOSPC strikes for the first time. */
 static int failure(const char *call, const char *path, int *at_the_end) {
+  const char *chosen = variable("MARQUEE_SHIM_FAIL");
   static atomic_long calls;
-  const char *chosen = getenv("MARQUEE_SHIM_FAIL");
   char name[16], error[16], glob[PATH_MAX];
   long wanted = 0;
   *at_the_end = 0;
@@ -124,7 +132,7 @@ static int failure(const char *call, const char *path, int *at_the_end) {
   const long count = atomic_fetch_add(&calls, 1) + 1;
   const int full = strcmp(error, "ENOSPC") == 0;
   if (count < wanted || (count > wanted && !full)) return 0;
-  const char *fired = getenv("MARQUEE_SHIM_FIRED");
+  const char *fired = variable("MARQUEE_SHIM_FIRED");
   if (fired != NULL) {
     const long fd = syscall(SYS_openat, AT_FDCWD, fired, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd >= 0) syscall(SYS_close, fd);
@@ -135,6 +143,7 @@ static int failure(const char *call, const char *path, int *at_the_end) {
 
 /* Bytes that a write of `size` may still store; -1 with errno when it must fail. */
 static ssize_t room(int fd, size_t size) {
+  if (variable("MARQUEE_SHIM_FAIL") == NULL) return (ssize_t)size;
   char path[PATH_MAX];
   int at_the_end = 0;
   const int error = path_of(fd, path) ? failure("write", path, &at_the_end) : 0;
@@ -212,8 +221,14 @@ static int sync_by(long number, int fd) {
   char path[PATH_MAX];
   if (!path_of(fd, path)) return (int)syscall(number, fd);
   if (fails("sync", path)) return -1;
-  const char *swallowed = getenv("MARQUEE_SHIM_NOSYNC");
+  const char *swallowed = variable("MARQUEE_SHIM_NOSYNC");
   const int pretends = swallowed != NULL && fnmatch(swallowed, path, 0) == 0;
+  const char *longer = variable("MARQUEE_SHIM_SYNC_MS");
+  if (longer != NULL) {
+    const long nanoseconds = (long)(atof(longer) * 1e6);
+    const struct timespec nap = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    nanosleep(&nap, NULL);
+  }
   const int result = pretends ? 0 : (int)syscall(number, fd);
   if (result == 0) record_file(pretends ? 'P' : 'S', fd, 0, NULL, 0);
   return result;
