@@ -32,6 +32,7 @@ enum class Purpose : std::uint32_t {
   pretrain_tokenizer = 20,
   pretrain_transformer = 21,
   pretrain_features = 22,
+  drawn_scenes = 23,
 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;

@@ -10,18 +10,15 @@
 
 #include "cluster/error.h"
 #include "cluster/philox.h"
+#include "datasets/drawing.h"
 
 namespace marquee::datasets {
 namespace {
 
 using cluster::PhiloxStream;
-using Colour = std::array<double, 3>;
 
 constexpr std::size_t kTrain = 4000, kVal = 500, kTest = 1000;
-constexpr int kSamplesPerSide = 3;  // anti-aliasing: 3 x 3 points a pixel
 
-// Inside test of a shape centred at the origin with half size one.
-using Shape = bool (*)(double x, double y);
 bool square(double x, double y) {
   return std::abs(x) <= 0.85 && std::abs(y) <= 0.85;
 }
@@ -40,49 +37,10 @@ bool heart(double x, double y) {
   return body * body * body - px * px * py * py * py <= 0;
 }
 
-struct Placed {
-  Shape inside;
-  double x, y, radius, angle;
-  Colour colour;
-  bool shaded;
-};
-
-void draw(Image& image, const Placed& shape) {
-  const double cosine = std::cos(shape.angle), sine = std::sin(shape.angle);
-  const double reach = shape.radius * 1.5;
-  const int top = std::max(0, static_cast<int>(shape.y - reach)),
-            left = std::max(0, static_cast<int>(shape.x - reach));
-  const int bottom = std::min(image.height - 1, static_cast<int>(shape.y + reach) + 1);
-  const int right = std::min(image.width - 1, static_cast<int>(shape.x + reach) + 1);
-  for (int y = top; y <= bottom; ++y) {
-    for (int x = left; x <= right; ++x) {
-      int covered = 0;
-      for (int sample = 0; sample < kSamplesPerSide * kSamplesPerSide; ++sample) {
-        const double dx =
-            (x + (sample % kSamplesPerSide + 0.5) / kSamplesPerSide - shape.x) / shape.radius;
-        const double dy =
-            (y + (sample / kSamplesPerSide + 0.5) / kSamplesPerSide - shape.y) / shape.radius;
-        covered += shape.inside(dx * cosine + dy * sine, dy * cosine - dx * sine) ? 1 : 0;
-      }
-      if (covered == 0) continue;
-      const double share = covered / static_cast<double>(kSamplesPerSide * kSamplesPerSide);
-      const double dx = (x + 0.5 - shape.x) / shape.radius, dy = (y + 0.5 - shape.y) / shape.radius;
-      // Light from the upper left.
-      const double light =
-          shape.shaded ? std::clamp(1.0 - 0.35 * (dx + dy + 0.6), 0.35, 1.25) : 1.0;
-      for (std::size_t c = 0; c < 3; ++c) {
-        std::uint8_t& level = image.rgb[(static_cast<std::size_t>(y * image.width + x)) * 3 + c];
-        const double value = std::clamp(shape.colour[c] * light, 0.0, 255.0);
-        level = static_cast<std::uint8_t>(std::lround(level * (1 - share) + value * share));
-      }
-    }
-  }
-}
-
 Image dsprites_image(PhiloxStream& stream, int label) {
   Image image{kDrawnSize, kDrawnSize, std::vector<std::uint8_t>(kDrawnSize * kDrawnSize * 3, 0)};
   constexpr std::array<Shape, 3> kShapes{square, ellipse, heart};
-  Placed shape{kShapes[stream.below(3)], 0, 0, 0, 0, {255, 255, 255}, false};
+  PlacedShape shape{kShapes[stream.below(3)], 0, 0, 0, 0, {255, 255, 255}, false};
   shape.radius = 5.0 + 5.0 * stream.uniform_double();
   shape.angle = 2 * std::numbers::pi * stream.uniform_double();
   // 16 columns between the margins; a label is a column, the place within it is free.
@@ -105,21 +63,21 @@ Image shapes_image(PhiloxStream& stream, int label) {
   constexpr std::array<Colour, 8> kColours{
       Colour{173, 35, 35},  Colour{42, 75, 215},  Colour{29, 105, 20},  Colour{129, 74, 25},
       Colour{129, 38, 192}, Colour{41, 208, 208}, Colour{255, 238, 51}, Colour{87, 87, 87}};
-  std::vector<Placed> placed;
+  std::vector<PlacedShape> placed;
   const std::size_t count = static_cast<std::size_t>(label) + 3;
   double radius = 8.5;
   int tries = 0;
   while (placed.size() < count) {
-    Placed shape{kShapes[stream.below(3)],
-                 0,
-                 0,
-                 radius * (0.7 + 0.3 * stream.uniform_double()),
-                 2 * std::numbers::pi * stream.uniform_double(),
-                 kColours[stream.below(8)],
-                 true};
+    PlacedShape shape{kShapes[stream.below(3)],
+                      0,
+                      0,
+                      radius * (0.7 + 0.3 * stream.uniform_double()),
+                      2 * std::numbers::pi * stream.uniform_double(),
+                      kColours[stream.below(8)],
+                      true};
     shape.x = shape.radius + stream.uniform_double() * (kDrawnSize - 2 * shape.radius);
     shape.y = shape.radius + stream.uniform_double() * (kDrawnSize - 2 * shape.radius);
-    const bool free = std::none_of(placed.begin(), placed.end(), [&](const Placed& other) {
+    const bool free = std::none_of(placed.begin(), placed.end(), [&](const PlacedShape& other) {
       return std::hypot(shape.x - other.x, shape.y - other.y) <
              1.05 * (shape.radius + other.radius);
     });
@@ -128,8 +86,8 @@ Image shapes_image(PhiloxStream& stream, int label) {
     if (++tries % 50 == 0) radius *= 0.9;
   }
   std::sort(placed.begin(), placed.end(),
-            [](const Placed& a, const Placed& b) { return a.y < b.y; });
-  for (const Placed& shape : placed) draw(image, shape);
+            [](const PlacedShape& a, const PlacedShape& b) { return a.y < b.y; });
+  for (const PlacedShape& shape : placed) draw(image, shape);
   return image;
 }
 

@@ -34,7 +34,7 @@ class Pretraining : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     at::set_num_threads(1);
-    pool_ = new ImagePool("drawn/shapes_count", {"val"}, {});
+    pool_ = new ImagePool("drawn/shapes_count", {"val"}, 0, {});
   }
   static void TearDownTestSuite() { delete pool_; }
 

@@ -47,9 +47,9 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
   at::set_num_threads(recipe.threads);
   const ProgressPrinter print = [](const std::string& line) { std::cout << line << std::endl; };
   cluster::create_directories_durably(work);
-  const ImagePool pool(recipe.task, recipe.splits, data);
+  const ImagePool pool(recipe.task, recipe.splits, recipe.scenes, data);
   print("pretraining base '" + recipe.name + "' on " + std::to_string(pool.size()) + " images of " +
-        recipe.task);
+        recipe.task + (recipe.scenes > 0 ? " and drawn scenes" : ""));
   const std::string identity = cluster::sha256_hex(recipe.sha256 + pool.content_hash());
 
   BaseModel base;
@@ -98,6 +98,7 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
   const json provenance{{"recipe_sha256", recipe.sha256},
                         {"task", recipe.task},
                         {"splits", recipe.splits},
+                        {"drawn_scenes", recipe.scenes},
                         {"data_hash", pool.content_hash()},
                         {"images", pool.size()},
                         {"measured", measured},

@@ -2,15 +2,17 @@
 
 #include <cmath>
 
+#include "cluster/sha256.h"
 #include "datasets/dataset.h"
 #include "datasets/dataset_hash.h"
+#include "datasets/drawn_scenes.h"
 #include "datasets/resize.h"
 #include "workers/image_tensor.h"
 
 namespace marquee::workers {
 
 ImagePool::ImagePool(const std::string& task_name, const std::vector<std::string>& splits,
-                     const std::filesystem::path& data_dir) {
+                     std::int64_t scenes, const std::filesystem::path& data_dir) {
   const datasets::TaskInfo& task = datasets::find_task(task_name);
   num_classes_ = task.num_classes;
   content_hash_ = datasets::dataset_content_hash(task, data_dir);
@@ -22,6 +24,14 @@ ImagePool::ImagePool(const std::string& task_name, const std::vector<std::string
       labels_.push_back(dataset->label(i));
     }
   }
+  if (scenes == 0) return;
+  for (std::int64_t i = 0; i < scenes; ++i) {
+    images_.push_back(datasets::drawn_scene(static_cast<std::uint64_t>(i)));
+    labels_.push_back(num_classes_ + static_cast<int>(i % datasets::kSceneKinds));
+  }
+  num_classes_ += datasets::kSceneKinds;
+  content_hash_ = cluster::sha256_hex(content_hash_ + "; drawn scenes " + std::to_string(scenes) +
+                                      ", version " + std::to_string(datasets::kScenesVersion));
 }
 
 datasets::Image ImagePool::random_view(std::int64_t index, cluster::PhiloxStream& stream,

@@ -1,5 +1,5 @@
-// All images of a data set in memory, and augmented batches that depend on (seed, purpose, step)
-// alone.
+// All images of a data set in memory, with scenes drawn by code behind them, and augmented batches
+// that depend on (seed, purpose, step) alone.
 #pragma once
 
 #include <filesystem>
@@ -20,7 +20,9 @@ struct ImageBatch {
 // Thread safe for reading.
 class ImagePool {
  public:
-  ImagePool(const std::string& task, const std::vector<std::string>& splits,
+  // `scenes`: how many (datasets/drawn_scenes.h); each kind of them is a class behind those of the
+  // task.
+  ImagePool(const std::string& task, const std::vector<std::string>& splits, std::int64_t scenes,
             const std::filesystem::path& data_dir);
 
   std::int64_t size() const { return static_cast<std::int64_t>(images_.size()); }

@@ -123,6 +123,7 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   Section data = top.section("data");
   recipe.task = data.text("task");
   recipe.splits = data.list<std::string>("splits");
+  recipe.scenes = data.get<std::int64_t>("scenes", 0, 1'000'000);
   recipe.evaluate = data.list<std::string>("evaluate");
   data.finish();
 

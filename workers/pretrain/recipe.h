@@ -27,6 +27,7 @@ struct PretrainRecipe {
   std::uint64_t seed = 0;
   std::string task;                   // data to pretrain on
   std::vector<std::string> splits;    // of that task
+  std::int64_t scenes = 0;            // drawn by code, beside them
   std::vector<std::string> evaluate;  // tasks whose test images measure the tokenizer
   bool bf16 = false;                  // convolutions and matrix products of training in bfloat16
   int threads = 2;

@@ -1,0 +1,19 @@
+// Scenes drawn by code to pretrain a base on, beside photographs: patchworks, clouds of colour,
+// stripes, strokes, figures on black and on colour, signs. No task is made of them, and no shape of
+// a drawn task is in them: no disc, ellipse, square, triangle, heart or digit.
+#pragma once
+
+#include <cstdint>
+
+#include "datasets/image.h"
+
+namespace marquee::datasets {
+
+inline constexpr int kSceneSize = 96;     // pixels a side
+inline constexpr int kSceneKinds = 8;     // kind of scene number i: i modulo 8
+inline constexpr int kScenesVersion = 1;  // raised when a drawing changes
+
+// Every scene is a pure function of its number.
+Image drawn_scene(std::uint64_t number);
+
+}  // namespace marquee::datasets
