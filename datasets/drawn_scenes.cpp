@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include "cluster/philox.h"
 #include "datasets/drawing.h"
@@ -23,6 +24,8 @@ double between(PhiloxStream& stream, double low, double high) {
 Colour any_colour(PhiloxStream& stream) {
   return {between(stream, 0, 255), between(stream, 0, 255), between(stream, 0, 255)};
 }
+
+// Numbers are drawn in the order of the statements: never two in the arguments of one call.
 
 // Colours of one picture: a common tone that each differs from by a share of it, as those of earth,
 // leaves, water or painted walls do.
@@ -183,7 +186,8 @@ Image patchwork(PhiloxStream& stream) {
           {points.back().x + between(stream, -25, 25), points.back().y + between(stream, 10, 50)});
     if (stream.below(2) == 1)
       for (Point& point : points) std::swap(point.x, point.y);
-    draw_stroke(image, points, between(stream, 0.8, 4), palette.next(stream));
+    const Colour colour = palette.next(stream);
+    draw_stroke(image, points, between(stream, 0.8, 4), colour);
   }
   return image;
 }
@@ -227,7 +231,8 @@ Image stripes(PhiloxStream& stream) {
 // Curved lines of many widths.
 Image strokes(PhiloxStream& stream) {
   const Palette palette(stream);
-  Image image = gradient_image(kSceneSize, palette.next(stream), palette.next(stream));
+  const Colour bottom = palette.next(stream);
+  Image image = gradient_image(kSceneSize, palette.next(stream), bottom);
   for (auto left = 2 + stream.below(12); left > 0; --left) {
     std::vector<Point> points;
     Point at{between(stream, 0, kSize), between(stream, 0, kSize)};
@@ -239,8 +244,8 @@ Image strokes(PhiloxStream& stream) {
       at.y += 6 * std::sin(angle);
       angle += turn + between(stream, -0.3, 0.3);
     }
-    draw_stroke(image, points, between(stream, 0.8, 9),
-                stream.below(4) == 0 ? any_colour(stream) : palette.next(stream));
+    const Colour colour = stream.below(4) == 0 ? any_colour(stream) : palette.next(stream);
+    draw_stroke(image, points, between(stream, 0.8, 9), colour);
   }
   return image;
 }
@@ -304,7 +309,8 @@ Image lights(PhiloxStream& stream) {
 // frame.
 Image signs(PhiloxStream& stream) {
   const Palette palette(stream);
-  Image image = gradient_image(kSceneSize, palette.next(stream), palette.next(stream));
+  const Colour bottom = palette.next(stream);
+  Image image = gradient_image(kSceneSize, palette.next(stream), bottom);
   const Colour ink = any_colour(stream);
   const double radius = between(stream, 18, 40), height = kSize / 2 + between(stream, -8, 8);
   const double centre = kSize / 2 + between(stream, -8, 8), pace = radius * between(stream, 1.3, 2);

@@ -95,13 +95,21 @@ std::vector<TaskInfo> make_tasks() {
   norb.label_key = "label_elevation";
   add(norb);
 
-  for (const auto& [name, classes] :
-       {std::pair{"drawn/dsprites_location", 16}, {"drawn/shapes_count", 8}}) {
+  struct Drawn {
+    const char* name;
+    int classes;
+    bool flip;
+  };
+  for (const Drawn& each : {Drawn{"drawn/dsprites_location", 16, false},
+                            {"drawn/dsprites_orientation", 16, false},
+                            {"drawn/shapes_count", 8, true},
+                            {"drawn/shapes_distance", 6, true},
+                            {"drawn/digits", 10, false}}) {
     TaskInfo task;
-    task.name = name;
+    task.name = each.name;
     task.group = drawn;
-    task.num_classes = classes;
-    task.flip = task.name != "drawn/dsprites_location";
+    task.num_classes = each.classes;
+    task.flip = each.flip;
     add(task);
   }
   return tasks;
