@@ -11,7 +11,8 @@
 namespace marquee::experiments {
 
 struct MetricValue {
-  std::string metric;  // fid_mini, kid_mini, precision, recall, density, coverage
+  std::string metric;  // fid_mini, kid_mini, precision, recall, density, coverage, memorisation,
+                       // label_accuracy
   double value = 0;
   std::optional<double> standard_error;
   std::int64_t n_generated = 0;

@@ -67,6 +67,7 @@ void visit_keys(Run& run, Visit visit) {
   visit("choice_temperature", run.choice_temperature, Reader::generating);
   visit("decode_batch", run.decode_batch, Reader::generating);
   visit("samples", run.samples, Reader::every);
+  visit("reference", run.reference, Reader::every);
   visit("threads", run.threads, Reader::every);
   visit("compute", run.compute, Reader::every);
   visit("numerics_version", run.numerics_version, Reader::every);
@@ -241,6 +242,7 @@ void check_run(const RunConfig& run) {
   one_of("masking", run.masking, {"released", "per_sample"});
   one_of("mask_schedule", run.mask_schedule,
          {"cosine", "uniform", "pow2", "pow2.5", "pow3", "log", "exp"});
+  one_of("reference", run.reference, {"test", "val", "val200"});
   one_of("compute", run.compute, {"fp32"});
   within("prompt_length", run.prompt_length, 1, 4096);
   within("factors", run.factors, 0, 0);

@@ -49,6 +49,7 @@ struct RunConfig {
   double choice_temperature = 4.5;
   int decode_batch = 50;
   int samples = 1000;
+  std::string reference = "test";  // split that is compared with; val200 or val to choose settings by
 
   // How it is computed.
   int threads = 1;

@@ -104,6 +104,7 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
   row.method = config.method;
   row.oracle = experiments::is_oracle(config);
   row.protocol = config.protocol;
+  row.reference = config.reference;
   std::vector<const Run*> finished;
   for (const Run* run : runs) {
     if (run->finished) {
@@ -172,8 +173,9 @@ std::string number_text(const char* format, double value) {
 }  // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"fid_mini", "kid_mini", "precision",
-                                              "recall",   "density",  "coverage"};
+  static const std::vector<std::string> names{"fid_mini",     "kid_mini",      "precision",
+                                              "recall",       "density",       "coverage",
+                                              "memorisation", "label_accuracy"};
   return names;
 }
 
@@ -258,18 +260,19 @@ Table task_table(const Comparison& comparison, const std::string& task) {
 }
 
 std::string counting_text(const Comparison& comparison) {
-  std::set<std::string> generated, reference, protocols;
+  std::set<std::string> generated, reference, splits, protocols;
   for (const ComparisonRow& row : comparison.rows) {
     if (row.finished.empty()) continue;
     if (!row.oracle) generated.insert(std::to_string(row.n_generated));
     reference.insert(std::to_string(row.n_reference));
+    splits.insert(row.reference);
     protocols.insert(row.protocol);
   }
   const auto words = [](const std::set<std::string>& values) {
     return cluster::join({values.begin(), values.end()});
   };
-  return words(generated) + " generated images a run against " + words(reference) +
-         " test images of its task, protocol " + words(protocols) +
+  return words(generated) + " generated images a run against " + words(reference) + " " +
+         words(splits) + " images of its task, protocol " + words(protocols) +
          "; ±: standard error of one seed, standard deviation over several";
 }
 

@@ -32,7 +32,7 @@ struct ComparisonRow {
   std::string task, shots, method;
   bool oracle = false;
   std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart
-  std::string protocol;
+  std::string protocol, reference;
   std::map<std::string, MetricSummary> metrics;
   std::int64_t trainable_parameters = 0;
   double seconds = 0;  // mean over seeds

@@ -32,13 +32,16 @@ TEST_F(Ledgers, PublishTheColumnsThatUsersAreToldOf) {
   Ledger ledger = open();
   ledger.publish();
   EXPECT_EQ(columns("results"),
-            (std::vector<std::string>{
-                "run_id",      "sweep",         "task",    "shots",      "method",
-                "seed",        "status",        "base",    "profile",    "protocol",
-                "prompt_kind", "prompt_length", "factors", "conditions", "marquee",
-                "steps",       "learning_rate", "attempt", "fid_mini",   "kid_mini",
-                "precision",   "recall",        "density", "coverage",   "trainable_parameters",
-                "seconds"}));
+            (std::vector<std::string>{"run_id",       "sweep",          "task",
+                                      "shots",        "method",         "seed",
+                                      "status",       "base",           "profile",
+                                      "protocol",     "prompt_kind",    "prompt_length",
+                                      "factors",      "conditions",     "marquee",
+                                      "steps",        "learning_rate",  "attempt",
+                                      "fid_mini",     "kid_mini",       "precision",
+                                      "recall",       "density",        "coverage",
+                                      "memorisation", "label_accuracy", "trainable_parameters",
+                                      "seconds"}));
   EXPECT_EQ(columns("metrics"),
             (std::vector<std::string>{"run_id", "metric", "value", "standard_error", "n_generated",
                                       "n_reference", "protocol", "network_hash"}));

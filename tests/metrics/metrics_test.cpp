@@ -2,7 +2,9 @@
 
 #include "analysis/metrics/frechet.h"
 #include "analysis/metrics/kernel.h"
+#include "analysis/metrics/linear_probe.h"
 #include "analysis/metrics/manifold.h"
+#include "analysis/metrics/memorisation.h"
 #include "cluster/error.h"
 
 namespace marquee::analysis {
@@ -46,6 +48,48 @@ TEST(Kernel, JackknifeErrorCoversTheSpreadOverFreshSets) {
   const double spread = values.std().item<double>();
   EXPECT_GT(mean_error, 0.5 * spread);
   EXPECT_LT(mean_error, 2.0 * spread);
+}
+
+TEST(Memorisation, IsAboutTheQuantileForFreshImagesAndOneForCopies) {
+  const Tensor training = normal(50, 8, 11), real = normal(4000, 8, 12);
+  const Estimate fresh = memorisation(normal(4000, 8, 13), training, real);
+  EXPECT_NEAR(fresh.value, 0.05, 5 * fresh.standard_error);
+  EXPECT_GT(fresh.standard_error, 0.002);
+  EXPECT_EQ(memorisation(training, training, real).value, 1);
+  EXPECT_EQ(memorisation(training + 0.01, training, real).value, 1);
+  EXPECT_EQ(memorisation(normal(100, 8, 14) + 50, training, real).value, 0);
+}
+
+TEST(Memorisation, CountsDistancesBelowTheInterpolatedQuantile) {
+  // Distances of the reference to the one training row: 1, 2, ..., 21; their 5 % quantile is 2.
+  const Tensor training = torch::zeros({1, 1});
+  const Tensor reference = torch::arange(1, 22, torch::kFloat32).unsqueeze(1);
+  const Tensor generated = torch::tensor({{0.5}, {-1.5}, {2.0}, {7.0}});
+  const Estimate estimate = memorisation(generated, training, reference);
+  EXPECT_EQ(estimate.value, 0.5);
+  EXPECT_NEAR(estimate.standard_error, 0.25, 1e-12);
+  EXPECT_THROW(memorisation(generated, torch::zeros({0, 1}), reference), cluster::Error);
+}
+
+TEST(LinearProbe, NamesWhatALineTellsApartAndGuessesWhatItCannot) {
+  constexpr int kClasses = 4;
+  const Tensor labels = torch::arange(2000) % kClasses;
+  const Tensor centres = normal(kClasses, 16, 21) * 3;
+  const auto images = [&](std::uint64_t seed) {
+    return normal(2000, 16, seed) + centres.index_select(0, labels);
+  };
+  const LinearProbe probe(images(22), labels, kClasses);
+  EXPECT_GT(probe.accuracy(images(23), labels).value, 0.95);
+  EXPECT_EQ(probe.predict(images(23)).sizes(), labels.sizes());
+  const Estimate guess = probe.accuracy(images(24), (labels + 1) % kClasses);
+  EXPECT_LT(guess.value, 0.05);
+  const Estimate chance =
+      LinearProbe(normal(2000, 16, 25), labels, kClasses).accuracy(normal(2000, 16, 26), labels);
+  EXPECT_NEAR(chance.value, 1.0 / kClasses, 5 * chance.standard_error);
+  // Scale and shift of a feature change nothing.
+  const Tensor scale = torch::linspace(0.01, 100, 16), shift = torch::linspace(-50, 50, 16);
+  const LinearProbe other(images(22) * scale + shift, labels, kClasses);
+  EXPECT_TRUE(torch::equal(other.predict(images(23) * scale + shift), probe.predict(images(23))));
 }
 
 TEST(Manifold, EqualSetsArePreciseRecalledAndCovered) {

@@ -1,10 +1,13 @@
 #include "workers/runs/reference_images.h"
 
+#include <numeric>
+
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
 #include "cluster/sha256.h"
 #include "datasets/dataset.h"
+#include "datasets/few_shot.h"
 #include "datasets/resize.h"
 #include "workers/hdf5_file.h"
 #include "workers/image_tensor.h"
@@ -26,55 +29,77 @@ Tensor load_batch(const datasets::Dataset& dataset, const std::vector<std::size_
   return to_tensor(images);
 }
 
-std::vector<std::size_t> all_of(const datasets::Dataset& dataset) {
-  std::vector<std::size_t> all(dataset.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-  return all;
+Tensor features_of(const datasets::Dataset& dataset, const std::vector<std::size_t>& chosen,
+                   const BaseModel& base, const CountProgress& progress) {
+  std::vector<Tensor> parts;
+  const auto count = static_cast<std::int64_t>(chosen.size());
+  for (std::int64_t first = 0; first < count; first += kBatch) {
+    progress(first, count);
+    parts.push_back(
+        image_features(base.feature_config, base.features,
+                       load_batch(dataset, chosen, first, base.feature_config.image_size)));
+  }
+  return at::cat(parts);
+}
+
+std::vector<std::size_t> first_of(std::size_t count) {
+  std::vector<std::size_t> places(count);
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  return places;
 }
 
 }  // namespace
 
-Tensor test_features(const experiments::RunConfig& run, const BaseModel& base,
-                     const std::filesystem::path& data_dir, const std::filesystem::path& cache,
-                     const CountProgress& progress) {
+SplitFeatures split_features(const experiments::RunConfig& run, const std::string& split,
+                             std::size_t most, const BaseModel& base,
+                             const std::filesystem::path& data_dir,
+                             const std::filesystem::path& cache, const CountProgress& progress) {
   const torch::InferenceMode inference;
-  const auto dataset = datasets::open_dataset(datasets::find_task(run.task), "test", data_dir);
+  const auto dataset = datasets::open_dataset(datasets::find_task(run.task), split, data_dir);
+  std::vector<int> labels = datasets::labels_of(*dataset);
+  const bool all = most >= labels.size();
+  if (!all) labels.resize(most);
+  SplitFeatures result;
+  result.labels = torch::tensor(at::ArrayRef<int>(labels), torch::kInt64);
   const std::string key = cluster::sha256_hex(
-      "features\n" + run.task + "\n" + run.data_hash + "\ntest\n" + base.network_hash +
+      "features\n" + run.task + "\n" + run.data_hash + "\n" + split +
+      (all ? "" : " first " + std::to_string(most)) + "\n" + base.network_hash +
       "\ncenter crop, antialiased bilinear " + std::to_string(base.feature_config.image_size) +
       "\nnumerics " + std::to_string(run.numerics_version) + " threads " +
       std::to_string(run.threads));
   const std::filesystem::path file = cache / ("features-" + key.substr(0, 32) + ".h5");
-  const auto count = static_cast<std::int64_t>(dataset->size());
+  const auto count = static_cast<std::int64_t>(labels.size());
   if (std::filesystem::exists(file)) {
     try {
-      const Tensor features = open_sealed_hdf5(file).read_tensor("features");
-      if (features.dim() == 2 && features.size(0) == count &&
-          features.size(1) == base.feature_config.dimension())
-        return features;
+      result.features = open_sealed_hdf5(file).read_tensor("features");
+      if (result.features.dim() == 2 && result.features.size(0) == count &&
+          result.features.size(1) == base.feature_config.dimension())
+        return result;
       cluster::throw_environment(file.string() + ": 'features' does not fit");
     } catch (const cluster::Error& error) {
       cluster::log_warning("cache", std::string(error.what()) + "; made again");
     }
   }
-  std::vector<Tensor> parts;
-  const std::vector<std::size_t> all = all_of(*dataset);
-  for (std::int64_t first = 0; first < count; first += kBatch) {
-    progress(first, count);
-    parts.push_back(
-        image_features(base.feature_config, base.features,
-                       load_batch(*dataset, all, first, base.feature_config.image_size)));
-  }
-  const Tensor features = at::cat(parts);
+  result.features = features_of(*dataset, first_of(labels.size()), base, progress);
   cluster::create_directories_durably(cache);
   write_sealed_hdf5(file, [&](Hdf5File& h5) {
     h5.set_attribute("", "description",
-                     "features of a task's test images, float32 [images, d], stored order");
+                     "features of the images of a split, float32 [images, d], stored order");
+    h5.set_attribute("", "split", split);
     h5.set_attribute("", "task", run.task);
     h5.set_attribute("", "network_hash", base.network_hash);
-    h5.write_tensor("features", features);
+    h5.write_tensor("features", result.features);
   });
-  return features;
+  return result;
+}
+
+Tensor training_features(const experiments::RunConfig& run, const BaseModel& base,
+                         const std::filesystem::path& data_dir, const CountProgress& progress) {
+  const torch::InferenceMode inference;
+  const auto dataset = datasets::open_dataset(datasets::find_task(run.task),
+                                              datasets::split_for_shots(run.shots), data_dir);
+  return features_of(*dataset, datasets::select_shots(*dataset, run.shots, run.seed), base,
+                     progress);
 }
 
 OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& base,
@@ -83,7 +108,7 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
   const torch::InferenceMode inference;
   const bool reconstruct = run.method == "oracle_reconstruction";
   const auto dataset = datasets::open_dataset(datasets::find_task(run.task),
-                                              reconstruct ? "test" : "train", data_dir);
+                                              reconstruct ? run.reference : "train", data_dir);
   cluster::PhiloxStream stream(run.seed, cluster::Purpose::oracle);
   std::vector<std::size_t> chosen = cluster::permutation(stream, dataset->size());
   chosen.resize(std::min(chosen.size(), static_cast<std::size_t>(run.samples)));

@@ -1,7 +1,8 @@
-// Real images as the metrics see them: features of a task's test images (cached by content), of
+// Real images as the metrics see them: features of a task's reference split (cached by content), of
 // training images and of reconstructions for the oracle rows.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "datasets/image.h"
@@ -11,11 +12,21 @@
 
 namespace marquee::workers {
 
-// Features of all test images, float32 [n, d]; from <cache>/features-<key>.h5 or made and put
-// there.
-Tensor test_features(const experiments::RunConfig& run, const BaseModel& base,
-                     const std::filesystem::path& data_dir, const std::filesystem::path& cache,
-                     const CountProgress& progress);
+struct SplitFeatures {
+  Tensor features;  // float32 [n, d]
+  Tensor labels;    // int64 [n]; -1 where the task's rule has none
+};
+
+// Images of a split of the run's task, all or the first `most`; features from
+// <cache>/features-<key>.h5, or made and put there.
+constexpr std::size_t kAllImages = SIZE_MAX;
+SplitFeatures split_features(const experiments::RunConfig& run, const std::string& split,
+                             std::size_t most, const BaseModel& base,
+                             const std::filesystem::path& data_dir,
+                             const std::filesystem::path& cache, const CountProgress& progress);
+// Features of the training images that the run's shots and seed choose, float32 [n, d].
+Tensor training_features(const experiments::RunConfig& run, const BaseModel& base,
+                         const std::filesystem::path& data_dir, const CountProgress& progress);
 
 struct OracleImages {
   Tensor features;                      // float32 [n, d]
@@ -24,7 +35,7 @@ struct OracleImages {
 };
 
 // `run.samples` images drawn without replacement (all, where there are fewer): of the training
-// split for oracle_real, of the test split through the tokenizer and back for
+// split for oracle_real, of the reference split through the tokenizer and back for
 // oracle_reconstruction.
 OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& base,
                            const std::filesystem::path& data_dir, std::int64_t keep,

@@ -4,7 +4,9 @@
 
 #include "analysis/metrics/frechet.h"
 #include "analysis/metrics/kernel.h"
+#include "analysis/metrics/linear_probe.h"
 #include "analysis/metrics/manifold.h"
+#include "analysis/metrics/memorisation.h"
 #include "cluster/build_info.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -29,6 +31,7 @@ using experiments::RunConfig;
 using nlohmann::json;
 
 constexpr std::int64_t kShownImages = 64;
+constexpr std::size_t kProbeImages = 5000;  // real images that name what generated ones show
 constexpr int kGridColumns = 10;
 
 // Thrown through counted work to leave it; never crosses execute().
@@ -60,8 +63,24 @@ class Pace {
   bool reported_ = false;
 };
 
+// Rows that have a label.
+SplitFeatures labelled(const Tensor& features, const Tensor& labels) {
+  const Tensor chosen = (labels >= 0).nonzero().flatten();
+  return {features.index_select(0, chosen), labels.index_select(0, chosen)};
+}
+
+// What generated images are compared with.
+struct Scale {
+  Tensor reference;  // features of the reference split
+  Tensor training;   // of the images that the run was tuned on; undefined where it was not
+  const analysis::LinearProbe& probe;
+  std::int64_t probe_images;
+};
+
 std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseModel& base,
-                                            const Tensor& generated, const Tensor& reference) {
+                                            const Tensor& generated, const Tensor& labels,
+                                            const Scale& scale) {
+  const Tensor& reference = scale.reference;
   const auto n = generated.size(0), m = reference.size(0);
   std::vector<experiments::MetricValue> metrics;
   const auto add = [&](const char* name, const analysis::Estimate& estimate) {
@@ -75,6 +94,14 @@ std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseMode
   add("recall", manifold.precision_recall.recall);
   add("density", manifold.density_coverage.density);
   add("coverage", manifold.density_coverage.coverage);
+  if (scale.training.defined())
+    add("memorisation", analysis::memorisation(generated, scale.training, reference));
+  const SplitFeatures named = labelled(generated, labels);
+  if (named.labels.numel() > 0) {
+    const analysis::Estimate accuracy = scale.probe.accuracy(named.features, named.labels);
+    metrics.push_back({"label_accuracy", accuracy.value, accuracy.standard_error,
+                       named.labels.numel(), scale.probe_images, run.protocol, base.network_hash});
+  }
   for (const experiments::MetricValue& metric : metrics) {
     if (!std::isfinite(metric.value))
       cluster::throw_environment("metric " + metric.metric +
@@ -247,9 +274,24 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     }
     phases.lap(&experiments::PhaseTimes::sample);
     Pace scoring(sink, "score");
-    const Tensor reference = test_features(run, base, request.data, cache, scoring.counter());
+    const auto of_split = [&](const std::string& split, std::size_t most) {
+      return split_features(run, split, most, base, request.data, cache, scoring.counter());
+    };
+    const SplitFeatures reference = of_split(run.reference, kAllImages),
+                        train = of_split("train", kProbeImages);
+    const SplitFeatures known = labelled(train.features, train.labels),
+                        asked = labelled(reference.features, reference.labels);
+    const analysis::LinearProbe probe(known.features, known.labels, task.num_classes);
+    Tensor training;
+    if (experiments::trains(run))
+      training = training_features(run, base, request.data, scoring.counter());
     scoring.report(0, 1);
-    result.metrics = score(run, base, features, reference);
+    result.metrics = score(run, base, features, content.labels,
+                           {reference.features, training, probe, known.labels.numel()});
+    if (asked.labels.numel() > 0) {
+      result.provenance["label_accuracy_of_reference"] =
+          probe.accuracy(asked.features, asked.labels).value;
+    }
     scoring.report(1, 1);
     phases.lap(&experiments::PhaseTimes::score);
     cluster::failpoint("trainer.sampled");
