@@ -47,9 +47,16 @@ const std::map<std::string, std::string> kVersion1{
     {"metrics",
      "run_id, metric, value, standard_error, n_generated, n_reference, protocol, network_hash"},
     {"events", "event, time, epoch, kind, run_id, text"},
-    {"results", "*"},
-    {"leaderboard", "*"},
-    {"few_shot", "*"},
+    {"results",
+     "run_id, sweep, task, shots, method, seed, status, base, profile, protocol, prompt_kind, "
+     "prompt_length, factors, conditions, marquee, steps, learning_rate, attempt, fid_mini, "
+     "kid_mini, precision, recall, density, coverage, trainable_parameters, seconds"},
+    {"leaderboard",
+     "task, shots, method, protocol, seeds, fid_mini, fid_mini_best, fid_mini_worst, kid_mini, "
+     "precision, recall, density, coverage"},
+    {"few_shot",
+     "task, method, seed, protocol, shots, fid_mini, kid_mini, precision, recall, density, "
+     "coverage"},
     {"failures", "*"}};
 
 std::map<std::string, Rows> everything(const std::filesystem::path& file) {
