@@ -45,6 +45,7 @@ class Status(FaultTest):
         return self.wait_for(look, what)
 
     def test_a_running_sweep_and_its_end(self):
+        self.write_sweep(4)  # a machine that is busy publishes seldom
         process = self.start_sweep("--simulate")
         status = self.seen(lambda s: any(slot["phase"] == "tune" and slot["step"] > 3 for slot in s["slots"])
                            and s["coordinator"]["runs_per_hour"], "progress of a slot")
