@@ -37,9 +37,7 @@ std::string progress_text(const ScheduleCounts& counts, std::size_t workers,
   text += ", " + std::to_string(counts.running) + " running on " + std::to_string(workers) +
           (workers == 1 ? " worker" : " workers");
   if (forecast.runs_per_hour && forecast.seconds_left) {
-    char rate[48];
-    std::snprintf(rate, sizeof rate, ", %.3g runs/h", *forecast.runs_per_hour);
-    text += rate;
+    text += ", " + human_rate(*forecast.runs_per_hour);
     text += ", about " + human_seconds(std::ceil(*forecast.seconds_left)) + " left";
   }
   return text;

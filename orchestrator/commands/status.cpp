@@ -117,10 +117,7 @@ void print_coordinator(const json& coordinator, std::ostream& out) {
   out << (sweep.empty() ? "runs again" : "sweep " + sweep) << " (" << who << "), started "
       << word(coordinator.at("started"));
   if (coordinator.at("runs_per_hour").is_number()) {
-    char rate[48];
-    std::snprintf(rate, sizeof rate, ", %.3g runs/h",
-                  coordinator.at("runs_per_hour").get<double>());
-    out << rate;
+    out << ", " << human_rate(coordinator.at("runs_per_hour").get<double>());
   }
   if (coordinator.at("seconds_left").is_number())
     out << ", about " << human_seconds(std::ceil(coordinator.at("seconds_left").get<double>()))
