@@ -1,6 +1,6 @@
 // marquee pretrain: makes a base model from a recipe.
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -10,10 +10,12 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/sha256.h"
+#include "datasets/encode_png.h"
 #include "workers/base_model.h"
 #include "workers/commands/commands.h"
 #include "workers/pretrain/feature_stage.h"
 #include "workers/pretrain/image_pool.h"
+#include "workers/pretrain/reconstruction.h"
 #include "workers/pretrain/tokenizer_stage.h"
 #include "workers/pretrain/transformer_stage.h"
 
@@ -38,15 +40,33 @@ json curve_of(const std::vector<double>& losses) {
   return {{"steps", steps}, {"loss", values}};
 }
 
+void print_line(const std::string& line) {
+  std::cout << line << std::endl;
+}
+
 ParameterMap as_shipped(const ParameterMap& parameters) {
   return converted(converted(parameters, torch::kFloat16), torch::kFloat32);
+}
+
+// Prints what the tokenizer makes of each task's test images and writes the pictures to `folder`.
+json measure(const BaseModel& base, const std::vector<std::string>& tasks, const fs::path& data,
+             const fs::path& folder, const ProgressPrinter& print) {
+  json measured = json::object();
+  for (const std::string& task : tasks) {
+    const ReconstructionReport report = measure_reconstruction(base, task, data);
+    measured[task] = to_json(report);
+    std::string name = "reconstruction-" + task + ".png";
+    std::replace(name.begin(), name.end(), '/', '-');
+    datasets::write_png(folder / name, report.picture);
+    print(to_text(report) + "pictures in " + (folder / name).string());
+  }
+  return measured;
 }
 
 int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path& out,
              const fs::path& work) {
   at::set_num_threads(recipe.threads);
-  const ProgressPrinter print = [](const std::string& line) { std::cout << line << std::endl; };
-  cluster::create_directories_durably(work);
+  const ProgressPrinter print = print_line;
   const ImagePool pool(recipe.task, recipe.splits, recipe.scenes, data);
   print("pretraining base '" + recipe.name + "' on " + std::to_string(pool.size()) + " images of " +
         recipe.task + (recipe.scenes > 0 ? " and drawn scenes" : ""));
@@ -71,29 +91,18 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
   base.tokenizer = pretrain_tokenizer(recipe, pool, work / "tokenizer.h5", identity, losses, print);
   curves["tokenizer"] = curve_of(losses);
   lap("tokenizer");
-  for (const std::string& task : recipe.evaluate) {
-    const TokenizerQuality quality =
-        measure_tokenizer(recipe.tokenizer, as_shipped(base.tokenizer), task, data);
-    measured["tokenizer"][task] = {
-        {"psnr_db", quality.psnr}, {"codes_used", quality.codes_used}, {"images", quality.images}};
-    char line[160];
-    std::snprintf(line, sizeof line,
-                  "tokenizer on %lld test images of %s: %.2f dB, %lld of %lld codes in use",
-                  static_cast<long long>(quality.images), task.c_str(), quality.psnr,
-                  static_cast<long long>(quality.codes_used),
-                  static_cast<long long>(recipe.tokenizer.codebook));
-    print(line);
-  }
-  mark = cluster::monotonic_seconds();
-  base.transformer = pretrain_transformer(recipe, pool, as_shipped(base.tokenizer),
-                                          work / "transformer.h5", identity, losses, print);
+  base.tokenizer = as_shipped(base.tokenizer);
+  base.transformer = pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
+                                          identity, losses, print);
   curves["transformer"] = curve_of(losses);
   lap("transformer");
   base.features = pretrain_features(recipe, pool, work / "features.h5", identity, losses, print);
   curves["features"] = curve_of(losses);
   lap("features");
+  base.features = as_shipped(base.features);
   measured["features"]["training_accuracy"] =
-      training_accuracy(base.feature_config, as_shipped(base.features), pool);
+      training_accuracy(base.feature_config, base.features, pool);
+  measured["reconstruction"] = measure(base, recipe.evaluate, data, work, print);
 
   const json provenance{{"recipe_sha256", recipe.sha256},
                         {"task", recipe.task},
@@ -123,7 +132,7 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
 
 int pretrain_command(const cluster::Arguments& arguments) {
   cluster::CommandLine line;
-  line.usage = "marquee pretrain RECIPE [--data DIR] [--out DIR] [--work DIR]";
+  line.usage = "marquee pretrain RECIPE [--data DIR] [--out DIR] [--work DIR] [--measure]";
   line.text =
       "Trains the tokenizer, the masked transformer and the feature network that RECIPE\n"
       "(experiments/pretrain_mini.yaml) describes, and writes them as a base model: fp16\n"
@@ -137,7 +146,8 @@ int pretrain_command(const cluster::Arguments& arguments) {
       ("work", po::value<std::string>()->default_value("results-pretrain"),
        "folder for the state; the same command again goes on from there")  //
       ("threads", po::value<int>()->default_value(0),
-       "threads; 0: as the recipe says (recorded: they change the last bits)");
+       "threads; 0: as the recipe says (recorded: they change the last bits)")  //
+      ("measure", "train nothing: show how the finished base in --out rebuilds test images");
   line.hidden.add_options()("recipe", po::value<std::string>()->required(), "RECIPE");
   line.positional.add("recipe", 1);
   const po::variables_map values = parse(line, arguments);
@@ -149,8 +159,16 @@ int pretrain_command(const cluster::Arguments& arguments) {
               << std::endl;
   }
   if (const int threads = values["threads"].as<int>(); threads > 0) recipe.threads = threads;
-  return pretrain(recipe, values["data"].as<std::string>(), values["out"].as<std::string>(),
-                  values["work"].as<std::string>());
+  const fs::path data = values["data"].as<std::string>(), out = values["out"].as<std::string>(),
+                 work = values["work"].as<std::string>();
+  cluster::create_directories_durably(work);
+  if (values.count("measure") > 0) {
+    at::set_num_threads(recipe.threads);
+    measure(load_base(experiments::load_base_manifest(out, recipe.name)), recipe.evaluate, data,
+            work, print_line);
+    return 0;
+  }
+  return pretrain(recipe, data, out, work);
 }
 
 }  // namespace marquee::workers

@@ -1,12 +1,5 @@
 #include "workers/pretrain/tokenizer_stage.h"
 
-#include <cmath>
-#include <set>
-
-#include "cluster/error.h"
-#include "datasets/dataset.h"
-#include "datasets/resize.h"
-#include "workers/image_tensor.h"
 #include "workers/models/tokenizer.h"
 
 namespace marquee::workers {
@@ -107,35 +100,6 @@ ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& p
   for (const auto& [name, tensor] : state.parameters) result[name] = tensor.detach();
   result[kCodebook] = state.buffers.at("codebook");
   return result;
-}
-
-TokenizerQuality measure_tokenizer(const TokenizerConfig& config, const ParameterMap& parameters,
-                                   const std::string& task, const std::filesystem::path& data_dir) {
-  const torch::InferenceMode inference;
-  constexpr std::size_t kBatch = 100;
-  const auto dataset = datasets::open_dataset(datasets::find_task(task), "test", data_dir);
-  TokenizerQuality quality;
-  quality.images = static_cast<std::int64_t>(dataset->size());
-  double squared_error = 0;
-  std::set<std::int64_t> used;
-  for (std::size_t first = 0; first < dataset->size(); first += kBatch) {
-    std::vector<datasets::Image> batch;
-    for (std::size_t i = first; i < std::min(dataset->size(), first + kBatch); ++i) {
-      batch.push_back(
-          datasets::center_crop_resize(dataset->image(i), static_cast<int>(config.image_size)));
-    }
-    const Tensor images = to_tensor(batch);
-    const Quantised quantised = quantise(parameters, encode(config, parameters, images));
-    const Tensor decoded = rounded_to_levels(decode_vectors(config, parameters, quantised.vectors));
-    squared_error += (decoded - images).to(torch::kFloat64).square().sum().item<double>();
-    const Tensor ids = std::get<0>(at::_unique(quantised.ids));
-    used.insert(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel());
-  }
-  const double numbers =
-      static_cast<double>(quality.images * 3 * config.image_size * config.image_size);
-  quality.psnr = -10.0 * std::log10(squared_error / numbers);
-  quality.codes_used = static_cast<std::int64_t>(used.size());
-  return quality;
 }
 
 }  // namespace marquee::workers

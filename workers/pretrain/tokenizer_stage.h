@@ -8,20 +8,10 @@
 
 namespace marquee::workers {
 
-struct TokenizerQuality {
-  double psnr = 0;              // dB, from the mean squared error over all images
-  std::int64_t codes_used = 0;  // of the codebook
-  std::int64_t images = 0;
-};
-
 // Returns the weights and appends the curve to `losses`.
 ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& pool,
                                 const std::filesystem::path& state_file,
                                 const std::string& identity, std::vector<double>& losses,
                                 const ProgressPrinter& print);
-
-// Reconstruction of a task's test images.
-TokenizerQuality measure_tokenizer(const TokenizerConfig& config, const ParameterMap& parameters,
-                                   const std::string& task, const std::filesystem::path& data_dir);
 
 }  // namespace marquee::workers
