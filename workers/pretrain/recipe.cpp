@@ -22,6 +22,7 @@ class Section {
     if (!node_.IsMap()) fail(node_, "expected keys and values");
   }
 
+  bool has(const std::string& key) const { return static_cast<bool>(node_[key]); }
   template <typename Value>
   Value get(const std::string& key, Value low, Value high) {
     const YAML::Node value = find(key);
@@ -123,7 +124,7 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   Section data = top.section("data");
   recipe.task = data.text("task");
   recipe.splits = data.list<std::string>("splits");
-  recipe.scenes = data.get<std::int64_t>("scenes", 0, 1'000'000);
+  if (data.has("scenes")) recipe.scenes = data.get<std::int64_t>("scenes", 0, 1'000'000);
   recipe.evaluate = data.list<std::string>("evaluate");
   data.finish();
 
