@@ -12,4 +12,8 @@ void die_with_parent(pid_t expected_parent) {
   if (::getppid() != expected_parent) ::_exit(3);
 }
 
+void outlive_parent() {
+  ::prctl(PR_SET_PDEATHSIG, 0);
+}
+
 }  // namespace marquee::cluster

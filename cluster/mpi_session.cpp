@@ -11,7 +11,9 @@
 
 #include <mpi.h>
 #include <poll.h>
+#include <unistd.h>
 
+#include "cluster/die_with_parent.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
 
@@ -37,13 +39,18 @@ struct MpiSession::State {
   std::list<Outgoing> outgoing;
   std::map<int, std::string> doorbells;  // of other ranks
   bool finalized = false;
+  pid_t launcher = 0;  // mpirun's or the scheduler's process on this host
 };
 
 MpiSession::MpiSession(int& argc, char**& argv) : state_(std::make_unique<State>()) {
+  // Start and end are collective: without their launcher, ranks would wait there for a minute.
+  state_->launcher = ::getppid();
+  die_with_parent(state_->launcher);
   check(MPI_Init(&argc, &argv), "init");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &state_->world), "duplicate of the world");
   check(MPI_Comm_rank(state_->world, &rank_), "rank");
   check(MPI_Comm_size(state_->world, &size_), "size");
+  outlive_parent();
 }
 
 MpiSession::~MpiSession() = default;
@@ -111,6 +118,7 @@ std::size_t MpiSession::pending() const {
 }
 
 void MpiSession::finalize() {
+  die_with_parent(state_->launcher);
   while (pending() > 0) {
     progress();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

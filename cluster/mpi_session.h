@@ -16,7 +16,7 @@ class MpiSession {
  public:
   static constexpr std::size_t kMaxMessageBytes = std::size_t{16} << 20;
 
-  // Collective: every rank must construct it.
+  // Collective: every rank must construct it. A rank whose launcher dies meanwhile is killed.
   MpiSession(int& argc, char**& argv);
   ~MpiSession();  // without finalize(): leaves MPI as it is, for mpirun to notice
   MpiSession(const MpiSession&) = delete;
@@ -43,7 +43,8 @@ class MpiSession {
   // Messages that have not left yet.
   std::size_t pending() const;
 
-  // Collective: waits for own messages to leave, then MPI_Finalize.
+  // Collective: waits for own messages to leave, then MPI_Finalize. A rank whose launcher dies
+  // meanwhile is killed.
   void finalize();
   // Ends every rank; mpirun's exit code is `code`.
   [[noreturn]] void abort(int code);

@@ -2,6 +2,7 @@
 again ends with the rows and hashes of an undisturbed sweep, nothing stands there twice, the database is sound
 and no process is left. No-op trainers (`--simulate`); --soak kills 300 times at random instead of 20."""
 
+import contextlib
 import os
 import random
 import signal
@@ -79,6 +80,26 @@ class Failpoint(FaultTest):
                 self.finish(out)
                 self.assertEqual(expected, self.sound_rows(out))
 
+    def test_mpirun_as_its_ranks_end(self):
+        """Ranks that wait for each other in MPI's end must not stay when mpirun is gone."""
+        expected = self.undisturbed()
+        for number in range(12):
+            with self.subTest(number):
+                out = self.folder / f"end-{number}"
+                process = self.start_sweep("--simulate", "--json", out=out)
+                self.wait_for(lambda: '"sweep":' in self.background_log()[self.seen:] or process.poll() is not None,
+                              "the summary")
+                self.seen = len(self.background_log())
+                time.sleep(0.003 * number)
+                for pid in self.mpirun():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                process.wait(timeout=60)
+                self.finish(out)
+                self.assertEqual(expected, self.sound_rows(out))
+
+    seen = 0  # length of the log that has been looked at
+
     def victims(self):
         return self.processes("marquee") + self.mpirun()
 
@@ -94,7 +115,8 @@ class Failpoint(FaultTest):
                 time.sleep(chance.uniform(0.05, 0.9))
                 alive = self.victims()
                 if alive:
-                    os.kill(chance.choice(alive), signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):  # it may just have ended
+                        os.kill(chance.choice(alive), signal.SIGKILL)
                 process.wait(timeout=60)
                 self.finish(out)
                 self.assertEqual(expected, self.sound_rows(out))
