@@ -2,6 +2,9 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,6 +13,7 @@
 #include <unistd.h>
 
 #include "cluster/error.h"
+#include "cluster/host.h"
 #include "cluster/stop_signal.h"
 
 namespace marquee::orchestrator {
@@ -33,9 +37,63 @@ namespace {
   _exit(3);
 }
 
-int wait_forwarding(pid_t child) {
+// Whether the process has a child that is not a zombie.
+bool has_live_child(pid_t process) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string text;
+    std::getline(file, text);
+    const std::size_t end = text.rfind(')');  // the command before it may hold anything
+    if (end == std::string::npos) continue;
+    std::istringstream fields(text.substr(end + 1));
+    char state = 'Z';
+    pid_t parent = 0;
+    fields >> state >> parent;
+    if (parent == process && state != 'Z') return true;
+  }
+  return false;
+}
+
+// Open MPI's mpirun can deadlock with itself after its ranks have ended (PMIx_server_finalize, seen
+// when one is killed at the wrong moment): then it has had children, and has none for longer than
+// it may.
+class HungLauncher {
+ public:
+  HungLauncher(pid_t launcher, double patience_seconds)
+      : launcher_(launcher), patience_(patience_seconds) {}
+
+  bool hangs() {
+    constexpr double kIntervalSeconds = 0.5;
+    const double now = cluster::monotonic_seconds();
+    if (now < next_look_) return false;
+    next_look_ = now + kIntervalSeconds;
+    if (has_live_child(launcher_)) {
+      had_children_ = true;
+      alone_since_ = now;
+    }
+    return had_children_ && now - alone_since_ > patience_;
+  }
+
+ private:
+  pid_t launcher_;
+  double patience_, next_look_ = 0, alone_since_ = 0;
+  bool had_children_ = false;
+};
+
+int wait_forwarding(pid_t child, double patience_seconds) {
   int forwarded = 0;
+  HungLauncher launcher(child, patience_seconds);
   while (true) {
+    if (launcher.hangs()) {
+      kill(child, SIGKILL);
+      waitpid(child, nullptr, 0);
+      cluster::throw_environment(
+          "the launcher did not end although all that it had started had; it was killed. Finished "
+          "runs are kept, the same command goes on from there");
+    }
     int status = 0;
     const pid_t ended = waitpid(child, &status, WNOHANG);
     if (ended == child) return status;
@@ -74,7 +132,7 @@ std::vector<std::string> mpirun_command(const std::string& program,
   return command;
 }
 
-int run_mpirun(const std::vector<std::string>& command) {
+int run_mpirun(const std::vector<std::string>& command, double patience_seconds) {
   cluster::install_stop_signals();
   int error_pipe[2];
   if (pipe2(error_pipe, O_CLOEXEC) != 0) {
@@ -88,7 +146,7 @@ int run_mpirun(const std::vector<std::string>& command) {
   int reason = 0;
   const bool not_started = read(error_pipe[0], &reason, sizeof reason) == sizeof reason;
   close(error_pipe[0]);
-  const int status = wait_forwarding(child);
+  const int status = wait_forwarding(child, patience_seconds);
   if (not_started) {
     cluster::throw_environment("cannot start " + command[0] + ": " + cluster::errno_text(reason) +
                                "; install Open MPI (Debian: openmpi-bin)");

@@ -20,7 +20,8 @@ std::vector<std::string> mpirun_command(const std::string& program,
 
 // Runs `command`, passes SIGTERM and SIGINT on as the signals that mpirun forwards to its ranks
 // (see stop_signal.h), and returns its exit code. mpirun dies with this process. Throws
-// environment when the command is not found or was killed by a signal.
-int run_mpirun(const std::vector<std::string>& command);
+// environment when the command is not found, was killed by a signal, or has had children and then
+// none for `patience_seconds` without ending: it is killed.
+int run_mpirun(const std::vector<std::string>& command, double patience_seconds = 10);
 
 }  // namespace marquee::orchestrator

@@ -183,7 +183,7 @@ class FaultTest(unittest.TestCase):
                             + (self.background_log() if (self.folder / "background.log").exists() else ""))
             time.sleep(0.05)
 
-    def assert_no_process_left(self, timeout=20):
+    def assert_no_process_left(self, timeout=40):
         self.wait_for(lambda: not self.processes(), f"the processes {self.processes()} to go", timeout)
 
     def kill_what_is_left(self):

@@ -45,5 +45,19 @@ TEST(RunMpirun, TellsADeathBySignalFromAnExit) {
   }
 }
 
+TEST(RunMpirun, EndsALauncherThatStaysBehindItsRanks) {
+  try {
+    run_mpirun({"sh", "-c", "sleep 0.8 & wait; exec tail -f /dev/null"}, 1.0);
+    FAIL() << "returned";
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::environment);
+    EXPECT_NE(std::string(error.what()).find("did not end"), std::string::npos);
+  }
+}
+
+TEST(RunMpirun, WaitsForALauncherWhoseRanksWork) {
+  EXPECT_EQ(run_mpirun({"sh", "-c", "sleep 2.5 & wait; exit 7"}, 1.0), 7);
+}
+
 }  // namespace
 }  // namespace marquee::orchestrator

@@ -62,7 +62,7 @@ TEST_F(Executor, LeavesASealedAttemptWithAllItsFiles) {
   Listener listener;
   const RunOutcome outcome = execute(wanted, listener);
   ASSERT_TRUE(outcome.result);
-  EXPECT_EQ(outcome.result->metrics.size(), 6u);
+  EXPECT_EQ(outcome.result->metrics.size(), 8u);
   EXPECT_EQ(listener.phases,
             (std::vector<std::string>{"load", "cache", "tune", "sample", "score", "save"}));
   for (const char* name :
