@@ -69,8 +69,11 @@ std::map<std::string, Run> load_runs(SQLite::Database& database, const std::stri
   while (metrics.executeStep()) {
     const auto run = runs.find(metrics.getColumn(0).getString());
     if (run == runs.end()) continue;
-    run->second.metrics[metrics.getColumn(1).getString()] = {metrics.getColumn(2).getDouble(),
-                                                             metrics.getColumn(3).getDouble()};
+    const std::string name = metrics.getColumn(1).getString();
+    run->second.metrics[name] = {metrics.getColumn(2).getDouble(),
+                                 metrics.getColumn(3).getDouble()};
+    if (name == "label_accuracy")
+      continue;  // counts other images: those that the probe was fitted to
     run->second.n_generated = metrics.getColumn(4).getInt64();
     run->second.n_reference = metrics.getColumn(5).getInt64();
   }
@@ -105,6 +108,10 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
   row.oracle = experiments::is_oracle(config);
   row.protocol = config.protocol;
   row.reference = config.reference;
+  if (experiments::trains(config)) {
+    row.budget =
+        std::to_string(config.steps) + " steps of " + std::to_string(config.batch) + " images";
+  }
   std::vector<const Run*> finished;
   for (const Run* run : runs) {
     if (run->finished) {
@@ -260,12 +267,13 @@ Table task_table(const Comparison& comparison, const std::string& task) {
 }
 
 std::string counting_text(const Comparison& comparison) {
-  std::set<std::string> generated, reference, splits, protocols;
+  std::set<std::string> generated, reference, splits, protocols, budgets;
   for (const ComparisonRow& row : comparison.rows) {
     if (row.finished.empty()) continue;
     if (!row.oracle) generated.insert(std::to_string(row.n_generated));
     reference.insert(std::to_string(row.n_reference));
     splits.insert(row.reference);
+    if (!row.budget.empty()) budgets.insert(row.budget);
     protocols.insert(row.protocol);
   }
   const auto words = [](const std::set<std::string>& values) {
@@ -273,6 +281,7 @@ std::string counting_text(const Comparison& comparison) {
   };
   return words(generated) + " generated images a run against " + words(reference) + " " +
          words(splits) + " images of its task, protocol " + words(protocols) +
+         (budgets.empty() ? "" : "; trained for " + words(budgets)) +
          "; ±: standard error of one seed, standard deviation over several";
 }
 

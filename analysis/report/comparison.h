@@ -33,6 +33,7 @@ struct ComparisonRow {
   bool oracle = false;
   std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart
   std::string protocol, reference;
+  std::string budget;  // "300 steps of 32 images"; empty where nothing is trained
   std::map<std::string, MetricSummary> metrics;
   std::int64_t trainable_parameters = 0;
   double seconds = 0;  // mean over seeds
@@ -59,7 +60,7 @@ Comparison load_comparison(const std::filesystem::path& database, const std::str
 // All rows of one task, a column for each metric.
 Table task_table(const Comparison& comparison, const std::string& task);
 std::vector<std::string> tasks_of(const Comparison& comparison);
-// How the numbers were made, in one line: counts and protocols.
+// How the numbers were made, in one line: counts, budgets and protocols.
 std::string counting_text(const Comparison& comparison);
 
 // What `marquee sweep` prints at its end.

@@ -39,10 +39,12 @@ class Results : public testing::Test {
     sweep_.sha256 = std::string(64, 'f');
     sweep_.file = "small.yaml";
   }
-  void finish(const RunConfig& run, double fid) {
+  void finish(const RunConfig& run, double fid,
+              const std::vector<experiments::MetricValue>& more = {}) {
     experiments::AttemptRecord record = ended(run, "done");
     experiments::ResultRecord result;
     result.metrics = {{"fid_mini", fid, 0.25, 256, 1000, "mini-v0", std::string(64, 'b')}};
+    result.metrics.insert(result.metrics.end(), more.begin(), more.end());
     result.trainable_parameters = 4992;
     result.seconds = 2;
     record.result = result;
@@ -87,6 +89,19 @@ class Results : public testing::Test {
   experiments::Ledger ledger_;
   experiments::SweepFile sweep_;
 };
+
+TEST_F(Results, CountTheImagesThatWereComparedWith) {
+  ledger_.register_sweep(sweep_);
+  // The probe was fitted to other images.
+  finish(sweep_.runs[0], 4.0,
+         {{"label_accuracy", 0.5, 0.1, 256, 4000, "mini-v0", std::string(64, 'b')}});
+  const Comparison comparison = load_comparison(publish());
+  EXPECT_EQ(counting_text(comparison).find("256 generated images a run against 1000 test images"),
+            0U)
+      << counting_text(comparison);
+  EXPECT_NE(counting_text(comparison).find("trained for 300 steps of 32 images"),
+            std::string::npos);
+}
 
 TEST_F(Results, AnswerInThreeForms) {
   const auto database = small_results();
