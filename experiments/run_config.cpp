@@ -1,6 +1,7 @@
 #include "experiments/run_config.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -18,6 +19,8 @@ namespace marquee::experiments {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::array<std::string_view, 2> kProtocols{"mini-v0", "mini-v1"};
 
 // Who reads a key: decides whether it counts in the id of a method.
 enum class Reader { every, prompt, training, generating, bookkeeping };
@@ -162,6 +165,10 @@ bool trains(const RunConfig& run) {
   return !is_oracle(run) && run.method != "none";
 }
 
+bool is_protocol(const std::string& name) {
+  return std::find(kProtocols.begin(), kProtocols.end(), name) != kProtocols.end();
+}
+
 json to_json(const RunConfig& run) {
   json content;
   visit_keys(run, [&](const char* key, const auto& value, Reader) { content[key] = value; });
@@ -235,7 +242,7 @@ void check_run(const RunConfig& run) {
          "one of " + cluster::join(methods));
   }
   one_of("profile", run.profile, {"mini"});
-  one_of("protocol", run.protocol, {"mini-v0"});
+  one_of("protocol", run.protocol, {kProtocols[0], kProtocols[1]});
   one_of("prompt_kind", run.prompt_kind, {"additive"});
   one_of("conditions", run.conditions, {"class"});
   one_of("marquee", run.marquee, {"none"});

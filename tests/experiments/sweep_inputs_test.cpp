@@ -33,6 +33,22 @@ TEST(SweepInputs, FillTheHashesOfWhatIsThere) {
   EXPECT_EQ(sweep.runs, other.runs);
 }
 
+TEST(SweepInputs, NameTheProtocolAfterTheBaseThatMakesTheNumbers) {
+  const cluster::TemporaryFolder assets;
+  std::filesystem::copy(kAssets / "mini", assets.path() / "mini");
+  const auto file = assets.path() / "mini" / "manifest.json";
+  nlohmann::json manifest = nlohmann::json::parse(cluster::read_file(file, 1 << 20));
+  for (const auto& [version, protocol] : {std::pair<std::string, std::string>{"mini-v0", "mini-v0"},
+                                          {"mini-v1", "mini-v1"},
+                                          {"somebody's own", "mini-v0"}}) {
+    manifest["version"] = version;
+    cluster::write_file_durably(file, manifest.dump());
+    SweepFile sweep = sweep_of({"drawn/shapes_count"});
+    EXPECT_TRUE(resolve_what_is_there(sweep, assets.path(), "").empty());
+    EXPECT_EQ(sweep.runs[0].protocol, protocol) << version;
+  }
+}
+
 TEST(SweepInputs, ListEveryMissingDataSetOnce) {
   SweepFile sweep = sweep_of({"svhn", "drawn/shapes_count", "eurosat"});
   const cluster::TemporaryFolder data;
