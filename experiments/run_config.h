@@ -49,7 +49,8 @@ struct RunConfig {
   double choice_temperature = 4.5;
   int decode_batch = 50;
   int samples = 1000;
-  std::string reference = "test";  // split that is compared with; val200 or val to choose settings by
+  std::string reference =
+      "test";  // split that is compared with; val200 or val to choose settings by
 
   // How it is computed.
   int threads = 1;
@@ -87,7 +88,8 @@ nlohmann::json to_short_json(const RunConfig& run);  // keys that differ from th
 // Reads both. Throws usage naming the key for an unknown or ill-typed one; missing keys keep their
 // defaults.
 RunConfig run_config_from_json(const nlohmann::json& content);
-// Whether metrics are known under this name: the version of a base whose feature network makes them.
+// Whether metrics are known under this name: the version of a base whose feature network makes
+// them.
 bool is_protocol(const std::string& name);
 // Sets one key. Throws usage for an unknown one and for a value of the wrong type.
 void set_value(RunConfig& run, const std::string& key, const nlohmann::json& value);
