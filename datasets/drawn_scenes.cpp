@@ -164,7 +164,7 @@ Image patchwork(PhiloxStream& stream) {
   const double cosine = std::cos(turn), sine = std::sin(turn);
   Image image = painted([&](double x, double y) {
     const double shift = bent * bend.at(x, y);
-    const Cell* nearest = nullptr;
+    const Cell* nearest = &cells.front();
     double best = 1e9;
     for (const Cell& cell : cells) {
       const double dx = x + shift - cell.x, dy = y - shift - cell.y;
