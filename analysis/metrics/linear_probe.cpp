@@ -1,7 +1,6 @@
 #include "analysis/metrics/linear_probe.h"
 
-#include <cmath>
-
+#include "analysis/metrics/manifold.h"
 #include "cluster/error.h"
 
 namespace marquee::analysis {
@@ -36,9 +35,7 @@ Tensor LinearProbe::predict(const Tensor& features) const {
 
 Estimate LinearProbe::accuracy(const Tensor& features, const Tensor& labels) const {
   MARQUEE_CHECK(labels.numel() > 0 && labels.size(0) == features.size(0), "a label for each row");
-  const auto count = static_cast<double>(labels.numel());
-  const double value = (predict(features) == labels).sum().item<double>() / count;
-  return {value, std::sqrt(value * (1 - value) / count)};
+  return share_of(predict(features) == labels);
 }
 
 }  // namespace marquee::analysis

@@ -31,12 +31,6 @@ std::vector<Tensor> radii(const Tensor& set, const std::vector<int>& ks) {
   return result;
 }
 
-Estimate share(const Tensor& hits) {
-  const auto count = static_cast<double>(hits.numel());
-  const double value = hits.to(torch::kFloat64).sum().item<double>() / count;
-  return {value, std::sqrt(value * (1 - value) / count)};
-}
-
 struct Options {
   int k_pr, k_dc;
   bool strict_pr, strict_dc;
@@ -78,10 +72,16 @@ ManifoldMetrics compute(const Tensor& generated, const Tensor& reference, const 
   const Estimate density_estimate{
       density.mean().item<double>(),
       density.std().item<double>() / std::sqrt(static_cast<double>(g.size(0)))};
-  return {{share(at::cat(precise)), share(recalled)}, {density_estimate, share(covered)}};
+  return {{share_of(at::cat(precise)), share_of(recalled)}, {density_estimate, share_of(covered)}};
 }
 
 }  // namespace
+
+Estimate share_of(const Tensor& hits) {
+  const auto count = static_cast<double>(hits.numel());
+  const double value = hits.to(torch::kFloat64).sum().item<double>() / count;
+  return {value, std::sqrt(value * (1 - value) / count)};
+}
 
 PrecisionRecall precision_recall(const Tensor& generated, const Tensor& reference, int k,
                                  bool strict) {

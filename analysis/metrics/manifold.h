@@ -11,6 +11,9 @@
 
 namespace marquee::analysis {
 
+// Share of hits (bool or 0 and 1, not empty); standard error: binomial.
+Estimate share_of(const Tensor& hits);
+
 struct PrecisionRecall {
   Estimate precision;  // share of generated rows in a ball of the reference
   Estimate recall;     // share of reference rows in a ball of the generated

@@ -1,9 +1,9 @@
 #include "analysis/metrics/memorisation.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
+#include "analysis/metrics/manifold.h"
 #include "cluster/error.h"
 
 namespace marquee::analysis {
@@ -33,9 +33,7 @@ Estimate memorisation(const Tensor& generated, const Tensor& training, const Ten
   const Tensor real = nearest(reference.to(torch::kFloat64), known);
   const Tensor made = nearest(generated.to(torch::kFloat64), known);
   const double limit = at::quantile(real, kQuantile).item<double>();
-  const auto count = static_cast<double>(made.numel());
-  const double value = (made < limit).sum().item<double>() / count;
-  return {value, std::sqrt(value * (1 - value) / count)};
+  return share_of(made < limit);
 }
 
 }  // namespace marquee::analysis
