@@ -3,116 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
-#include "cluster/philox.h"
-#include "datasets/drawing.h"
+#include "datasets/land_scenes.h"
+#include "datasets/scene_parts.h"
 
 namespace marquee::datasets {
 namespace {
-
-using cluster::PhiloxStream;
-
-constexpr double kSize = kSceneSize;
-constexpr double kTurn = 2 * std::numbers::pi;
-
-double between(PhiloxStream& stream, double low, double high) {
-  return low + (high - low) * stream.uniform_double();
-}
-
-Colour any_colour(PhiloxStream& stream) {
-  return {between(stream, 0, 255), between(stream, 0, 255), between(stream, 0, 255)};
-}
-
-// Numbers are drawn in the order of the statements: never two in the arguments of one call.
-
-// Colours of one picture: a common tone that each differs from by a share of it, as those of earth,
-// leaves, water or painted walls do.
-class Palette {
- public:
-  explicit Palette(PhiloxStream& stream) : tone_(any_colour(stream)) {
-    const double grey = stream.uniform_double(), mean = (tone_[0] + tone_[1] + tone_[2]) / 3;
-    for (double& level : tone_) level = level * (1 - grey) + mean * grey;
-    spread_ = between(stream, 0.05, 0.5);
-    dim_ = between(stream, 0.3, 1);
-  }
-  Colour next(PhiloxStream& stream) const {
-    Colour colour = any_colour(stream);
-    for (std::size_t c = 0; c < 3; ++c)
-      colour[c] = dim_ * (tone_[c] * (1 - spread_) + colour[c] * spread_);
-    return colour;
-  }
-
- private:
-  Colour tone_;
-  double spread_ = 0, dim_ = 0;
-};
-
-// Smooth noise in about [-1, 1]: values on lattices of several widths, each half as strong as the
-// one twice as wide.
-class Noise {
- public:
-  Noise(PhiloxStream& stream, int cells, int octaves) {
-    double strength = 1;
-    for (int octave = 0; octave < octaves; ++octave, cells *= 2, strength /= 2) {
-      Lattice lattice{cells, strength, {}};
-      const int side = cells + 2;
-      for (int i = 0; i < side * side; ++i)
-        lattice.values.push_back(2 * stream.uniform_double() - 1);
-      lattices_.push_back(std::move(lattice));
-    }
-  }
-  double at(double x, double y) const {
-    double sum = 0;
-    for (const Lattice& lattice : lattices_) {
-      const double u = x / kSize * lattice.cells, v = y / kSize * lattice.cells;
-      const int column = static_cast<int>(u), row = static_cast<int>(v);
-      const double across = smooth(u - column), down = smooth(v - row);
-      const auto value = [&](int r, int c) {
-        return lattice.values[static_cast<std::size_t>(r * (lattice.cells + 2) + c)];
-      };
-      const double upper = value(row, column) * (1 - across) + value(row, column + 1) * across;
-      const double lower =
-          value(row + 1, column) * (1 - across) + value(row + 1, column + 1) * across;
-      sum += lattice.strength * (upper * (1 - down) + lower * down);
-    }
-    return sum;
-  }
-
- private:
-  struct Lattice {
-    int cells;
-    double strength;
-    std::vector<double> values;
-  };
-  static double smooth(double share) { return share * share * (3 - 2 * share); }
-  std::vector<Lattice> lattices_;
-};
-
-// Each pixel from a function of its place that returns a Colour.
-template <typename ColourAt>
-Image painted(ColourAt colour_at) {
-  Image image = plain_image(kSceneSize, {0, 0, 0});
-  std::size_t at = 0;
-  for (int y = 0; y < kSceneSize; ++y) {
-    for (int x = 0; x < kSceneSize; ++x) {
-      for (const double level : colour_at(x + 0.5, y + 0.5))
-        image.rgb[at++] = static_cast<std::uint8_t>(std::lround(std::clamp(level, 0.0, 255.0)));
-    }
-  }
-  return image;
-}
-
-// A grey value that differs from pixel to pixel, the same for the three colours.
-void add_grain(Image& image, PhiloxStream& stream, double strength) {
-  for (std::size_t i = 0; i < image.rgb.size(); i += 3) {
-    const double grain = strength * (stream.uniform_double() + stream.uniform_double() - 1);
-    for (std::size_t c = 0; c < 3; ++c)
-      image.rgb[i + c] =
-          static_cast<std::uint8_t>(std::lround(std::clamp(image.rgb[i + c] + grain, 0.0, 255.0)));
-  }
-}
 
 // ---- shapes that no task has -------------------------------------------------------------------
 
@@ -325,15 +222,47 @@ Image signs(PhiloxStream& stream) {
 
 }  // namespace
 
+namespace {
+
+struct Kind {
+  Image (*draw)(PhiloxStream&);
+  int number;
+};
+// Land comes twice as often as the others.
+constexpr std::array<Kind, 16> kCycle{{{patchwork, 0},
+                                       {fields, 8},
+                                       {clouds, 1},
+                                       {wild_land, 9},
+                                       {stripes, 2},
+                                       {built_land, 10},
+                                       {strokes, 3},
+                                       {waters, 11},
+                                       {figures, 4},
+                                       {fields, 8},
+                                       {silhouettes, 5},
+                                       {wild_land, 9},
+                                       {lights, 6},
+                                       {built_land, 10},
+                                       {signs, 7},
+                                       {waters, 11}}};
+
+const Kind& kind_of(std::uint64_t number) {
+  return kCycle[number % kCycle.size()];
+}
+
+}  // namespace
+
+int scene_kind(std::uint64_t number) {
+  return kind_of(number).number;
+}
+
 Image drawn_scene(std::uint64_t number) {
-  using Draw = Image (*)(PhiloxStream&);
-  constexpr std::array<Draw, kSceneKinds> kKinds{patchwork, clouds,      stripes, strokes,
-                                                 figures,   silhouettes, lights,  signs};
   PhiloxStream stream(static_cast<std::uint64_t>(kScenesVersion), cluster::Purpose::drawn_scenes, 0,
                       number);
-  Image image = kKinds[number % kSceneKinds](stream);
+  const Kind& kind = kind_of(number);
+  Image image = kind.draw(stream);
   // Pictures of sensors are never quite clean; drawings on black are.
-  if (number % kSceneKinds != 5 && stream.below(3) > 0)
+  if (kind.draw != silhouettes && stream.below(3) > 0)
     add_grain(image, stream, between(stream, 2, 16));
   return image;
 }

@@ -1,6 +1,7 @@
 // Scenes drawn by code to pretrain a base on, beside photographs: patchworks, clouds of colour,
-// stripes, strokes, figures on black and on colour, signs. No task is made of them, and no shape of
-// a drawn task is in them: no disc, ellipse, square, triangle, heart or digit.
+// stripes, strokes, figures on black and on colour, signs, and land as satellites see it. No task
+// is made of them, and no shape of a drawn task is in them: no disc, ellipse, square, triangle,
+// heart or digit.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,11 @@
 
 namespace marquee::datasets {
 
-inline constexpr int kSceneSize = 96;     // pixels a side
-inline constexpr int kSceneKinds = 8;     // kind of scene number i: i modulo 8
-inline constexpr int kScenesVersion = 1;  // raised when a drawing changes
+inline constexpr int kSceneSize = 96;  // pixels a side
+inline constexpr int kSceneKinds = 12;
+inline constexpr int kScenesVersion = 2;  // raised when a drawing changes
+
+int scene_kind(std::uint64_t number);  // from 0 to below kSceneKinds
 
 // Every scene is a pure function of its number.
 Image drawn_scene(std::uint64_t number);

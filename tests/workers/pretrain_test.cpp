@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/pretrain/feature_stage.h"
@@ -124,12 +125,21 @@ TEST_F(Pretraining, FeatureStageRepeatsBitForBit) {
   EXPECT_TRUE(same_bits(first, second));
 }
 
+std::string shipped_recipe() {
+  return cluster::read_file(
+      std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments/pretrain_mini.yaml", 1 << 20);
+}
+
+PretrainRecipe recipe_of(const std::string& text) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "recipe.yaml";
+  std::ofstream(file) << text;
+  return load_recipe(file);
+}
+
 TEST(Recipe, NamesAnUnknownKeyWithItsLine) {
   const TemporaryFolder folder;
-  const std::filesystem::path source =
-      std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments/pretrain_mini.yaml";
-  std::ifstream in(source);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::string text = shipped_recipe();
   const std::size_t at = text.find("  codebook:");
   ASSERT_NE(at, std::string::npos);
   text = text.substr(0, at) + "  codebok: 3\n" + text.substr(at);
@@ -146,6 +156,32 @@ TEST(Recipe, NamesAnUnknownKeyWithItsLine) {
     EXPECT_NE(message.find("codebok"), std::string::npos) << message;
     EXPECT_NE(message.find(":" + std::to_string(line)), std::string::npos) << message;
   }
+}
+
+// What is trained already stays valid while a later stage is still being tried out.
+TEST(Recipe, AStageIsIdentifiedByWhatDecidesItsNumbers) {
+  const std::string text = shipped_recipe();
+  const PretrainRecipe shipped = recipe_of(text);
+  const auto edited = [&](const std::string& section, const std::string& key,
+                          const std::string& value) {
+    std::string changed = text;
+    const std::size_t at = changed.find("\n  " + key, changed.find("\n" + section + ":"));
+    EXPECT_NE(at, std::string::npos);
+    const std::size_t start = changed.find(':', at) + 2;
+    changed.replace(start, changed.find_first_of(" \n", start) - start, value);
+    return recipe_of(changed);
+  };
+  const auto expect_same = [&](const PretrainRecipe& recipe, bool tokenizer, bool transformer,
+                               bool features) {
+    EXPECT_EQ(recipe.tokenizer_identity == shipped.tokenizer_identity, tokenizer);
+    EXPECT_EQ(recipe.transformer_identity == shipped.transformer_identity, transformer);
+    EXPECT_EQ(recipe.features_identity == shipped.features_identity, features);
+  };
+  expect_same(recipe_of("# another remark\n" + text), true, true, true);
+  expect_same(edited("features", "steps", "7777"), true, true, false);
+  expect_same(edited("transformer", "steps", "7777"), true, false, true);
+  expect_same(edited("tokenizer", "steps", "7777"), false, false, true);
+  expect_same(edited("data", "task", "dtd"), false, false, false);
 }
 
 TEST(Recipe, TheShippedOneIsRead) {

@@ -70,7 +70,9 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
   const ImagePool pool(recipe.task, recipe.splits, recipe.scenes, data);
   print("pretraining base '" + recipe.name + "' on " + std::to_string(pool.size()) + " images of " +
         recipe.task + (recipe.scenes > 0 ? " and drawn scenes" : ""));
-  const std::string identity = cluster::sha256_hex(recipe.sha256 + pool.content_hash());
+  const auto with_data = [&](const std::string& stage) {
+    return cluster::sha256_hex(stage + pool.content_hash());
+  };
 
   BaseModel base;
   base.version = recipe.version;
@@ -88,15 +90,17 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
     mark = now;
   };
   std::vector<double> losses;
-  base.tokenizer = pretrain_tokenizer(recipe, pool, work / "tokenizer.h5", identity, losses, print);
+  base.tokenizer = pretrain_tokenizer(recipe, pool, work / "tokenizer.h5",
+                                      with_data(recipe.tokenizer_identity), losses, print);
   curves["tokenizer"] = curve_of(losses);
   lap("tokenizer");
   base.tokenizer = as_shipped(base.tokenizer);
   base.transformer = pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
-                                          identity, losses, print);
+                                          with_data(recipe.transformer_identity), losses, print);
   curves["transformer"] = curve_of(losses);
   lap("transformer");
-  base.features = pretrain_features(recipe, pool, work / "features.h5", identity, losses, print);
+  base.features = pretrain_features(recipe, pool, work / "features.h5",
+                                    with_data(recipe.features_identity), losses, print);
   curves["features"] = curve_of(losses);
   lap("features");
   base.features = as_shipped(base.features);

@@ -25,9 +25,9 @@ ImagePool::ImagePool(const std::string& task_name, const std::vector<std::string
     }
   }
   if (scenes == 0) return;
-  for (std::int64_t i = 0; i < scenes; ++i) {
-    images_.push_back(datasets::drawn_scene(static_cast<std::uint64_t>(i)));
-    labels_.push_back(num_classes_ + static_cast<int>(i % datasets::kSceneKinds));
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(scenes); ++i) {
+    images_.push_back(datasets::drawn_scene(i));
+    labels_.push_back(num_classes_ + datasets::scene_kind(i));
   }
   num_classes_ += datasets::kSceneKinds;
   content_hash_ = cluster::sha256_hex(content_hash_ + "; drawn scenes " + std::to_string(scenes) +

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
 #include "cluster/durable_file.h"
@@ -48,6 +49,8 @@ class Section {
     }
   }
   Section section(const std::string& key) { return {file_, key, find(key)}; }
+  // Keys and values as they stand, without comments.
+  std::string content() const { return YAML::Dump(node_); }
 
   void finish() const {
     const std::vector<std::string> valid(known_.begin(), known_.end());
@@ -177,6 +180,14 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
     }
   }
   top.finish();
+
+  const std::string common =
+      fmt::format("seed {}\ncompute {}\n{}\n", recipe.seed, compute, data.content());
+  const std::string tokens = common + tokenizer.content();
+  recipe.tokenizer_identity = cluster::sha256_hex(tokens);
+  recipe.transformer_identity = cluster::sha256_hex(tokens + "\n" + transformer.content());
+  recipe.features_identity = cluster::sha256_hex(
+      fmt::format("{}image_size {}\n{}", common, sizes.image_size, features.content()));
   return recipe;
 }
 

@@ -48,6 +48,9 @@ struct PretrainRecipe {
   StageOptions features_stage;
 
   std::string sha256;  // of the file
+  // SHA-256 of all that decides a stage's numbers, data apart: what is said for the stage, for
+  // those before it that it is built on, and for all. Another stage's options may change meanwhile.
+  std::string tokenizer_identity, transformer_identity, features_identity;
 };
 
 // Throws usage naming file, line and key for anything unknown, missing or out of range.

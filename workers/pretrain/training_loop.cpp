@@ -37,9 +37,9 @@ void save(const std::filesystem::path& path, const std::string& identity, const 
 void load(const std::filesystem::path& path, const std::string& identity, StageState& state) {
   const Hdf5File file = open_sealed_hdf5(path);
   if (file.string_attribute("", "identity") != identity) {
-    cluster::throw_usage(
-        path.string() +
-        ": is the state of another recipe or other data; remove it or name another --work folder");
+    cluster::throw_usage(path.string() +
+                         ": is the state of other options of this stage, or of other data; remove "
+                         "it or name another --work folder");
   }
   read_map(file, "parameters", state.parameters);
   read_map(file, "mu", state.adam.mu);
