@@ -3,6 +3,7 @@
 #include <cmath>
 #include <iostream>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cluster/build_info.h"
@@ -95,6 +96,13 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
   curves["tokenizer"] = curve_of(losses);
   lap("tokenizer");
   base.tokenizer = as_shipped(base.tokenizer);
+  constexpr std::size_t kFirstLook = 1000;
+  for (const std::string& task : recipe.evaluate) {
+    print(fmt::format(
+        "tokenizer: {0:.2f} dB on the first test images of {2} (at most {1})",
+        reconstruction_psnr(base.tokenizer_config, base.tokenizer, task, data, kFirstLook),
+        kFirstLook, task));
+  }
   base.transformer = pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
                                           with_data(recipe.transformer_identity), losses, print);
   curves["transformer"] = curve_of(losses);

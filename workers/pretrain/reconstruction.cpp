@@ -39,7 +39,45 @@ Tensor fixed_colours(const Tensor& images) {
   return (images * steps).round() / steps;
 }
 
+Tensor rebuilt_from_codes(const TokenizerConfig& config, const ParameterMap& tokenizer,
+                          const Quantised& quantised) {
+  return rounded_to_levels(decode_vectors(config, tokenizer, quantised.vectors));
+}
+
+Tensor prepared(const datasets::Dataset& dataset, std::size_t first, std::size_t last,
+                std::int64_t size) {
+  std::vector<datasets::Image> batch;
+  for (std::size_t i = first; i < last; ++i)
+    batch.push_back(datasets::center_crop_resize(dataset.image(i), static_cast<int>(size)));
+  return to_tensor(batch);
+}
+
+double squared_error(const Tensor& rebuilt, const Tensor& images) {
+  return (rebuilt - images).to(torch::kFloat64).square().sum().item<double>();
+}
+
+double psnr_of(double squared_error, std::size_t images, std::int64_t size) {
+  return -10.0 * std::log10(squared_error /
+                            (static_cast<double>(images) * static_cast<double>(3 * size * size)));
+}
+
 }  // namespace
+
+double reconstruction_psnr(const TokenizerConfig& config, const ParameterMap& tokenizer,
+                           const std::string& task, const std::filesystem::path& data_dir,
+                           std::size_t most) {
+  const torch::InferenceMode inference;
+  const auto dataset = datasets::open_dataset(datasets::find_task(task), "test", data_dir);
+  const std::size_t count = std::min(most, dataset->size());
+  double error = 0;
+  for (std::size_t first = 0; first < count; first += kBatch) {
+    const Tensor images =
+        prepared(*dataset, first, std::min(count, first + kBatch), config.image_size);
+    const Quantised quantised = quantise(tokenizer, encode(config, tokenizer, images));
+    error += squared_error(rebuilt_from_codes(config, tokenizer, quantised), images);
+  }
+  return psnr_of(error, count, config.image_size);
+}
 
 ReconstructionReport measure_reconstruction(const BaseModel& base, const std::string& task,
                                             const std::filesystem::path& data_dir) {
@@ -50,7 +88,7 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
         quantise(base.tokenizer, encode(base.tokenizer_config, base.tokenizer, images));
     const Tensor ids = std::get<0>(at::_unique(quantised.ids));
     used.insert(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel());
-    return decode_vectors(base.tokenizer_config, base.tokenizer, quantised.vectors);
+    return rebuilt_from_codes(base.tokenizer_config, base.tokenizer, quantised);
   };
   struct Way {
     const char* name;
@@ -70,15 +108,13 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
   std::vector<Tensor> real;
   std::vector<datasets::Image> shown;
   for (std::size_t first = 0; first < dataset->size(); first += kBatch) {
-    std::vector<datasets::Image> batch;
-    for (std::size_t i = first; i < std::min(dataset->size(), first + kBatch); ++i)
-      batch.push_back(datasets::center_crop_resize(dataset->image(i), static_cast<int>(size)));
-    const Tensor images = to_tensor(batch);
+    const Tensor images =
+        prepared(*dataset, first, std::min(dataset->size(), first + kBatch), size);
     real.push_back(features_of(images));
     append_images(images, kShown, shown);
     for (Way& way : ways) {
       const Tensor rebuilt = rounded_to_levels(way.rebuild(images));
-      way.squared_error += (rebuilt - images).to(torch::kFloat64).square().sum().item<double>();
+      way.squared_error += squared_error(rebuilt, images);
       way.features.push_back(features_of(rebuilt));
       append_images(rebuilt, kShown, way.shown);
     }
@@ -90,10 +126,9 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
   report.codes = base.tokenizer_config.codebook;
   report.codes_used = static_cast<std::int64_t>(used.size());
   const Tensor reference = at::cat(real);
-  const double numbers = static_cast<double>(report.images * 3 * size * size);
   const auto columns = static_cast<int>(shown.size());
   for (const Way& way : ways) {
-    report.ways.push_back({way.name, -10.0 * std::log10(way.squared_error / numbers),
+    report.ways.push_back({way.name, psnr_of(way.squared_error, dataset->size(), size),
                            analysis::frechet_distance(at::cat(way.features), reference)});
     shown.insert(shown.end(), way.shown.begin(), way.shown.end());
   }
