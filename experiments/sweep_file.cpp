@@ -378,13 +378,19 @@ RunConfig load_run(const std::filesystem::path& path) {
   return run;
 }
 
+void set_inputs(RunConfig& run, const BaseManifest& base, const std::string& data_hash) {
+  run.base_hash = base_hash(base);
+  run.network_hash = network_hash(base);
+  if (is_protocol(base.version)) run.protocol = base.version;
+  run.data_hash = data_hash;
+}
+
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   const BaseManifest manifest = load_base_manifest(assets_dir, run.base);
   check_not_pretrained_on(manifest, run.task);
-  run.base_hash = base_hash(manifest);
-  run.network_hash = network_hash(manifest);
-  run.data_hash = datasets::dataset_content_hash(datasets::find_task(run.task), data_dir);
+  set_inputs(run, manifest,
+             datasets::dataset_content_hash(datasets::find_task(run.task), data_dir));
 }
 
 void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
@@ -396,6 +402,7 @@ void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
     if (fresh) resolve_hashes(entry->second, assets_dir, data_dir);
     run.base_hash = entry->second.base_hash;
     run.network_hash = entry->second.network_hash;
+    run.protocol = entry->second.protocol;
     run.data_hash = entry->second.data_hash;
   }
 }

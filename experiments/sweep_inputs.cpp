@@ -19,11 +19,7 @@ class Inputs {
     const std::optional<BaseManifest>& base = base_of(run.base);
     const std::string& data_hash = data_of(run.task);
     if (!base || data_hash.empty() || !may_run(*base, run.task)) return;
-    run.base_hash = base_hash(*base);
-    run.network_hash = network_hash(*base);
-    // Numbers carry the name of the feature network that made them.
-    if (is_protocol(base->version)) run.protocol = base->version;
-    run.data_hash = data_hash;
+    set_inputs(run, *base, data_hash);
   }
 
   std::vector<MissingInput> missing;

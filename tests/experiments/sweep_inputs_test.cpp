@@ -43,9 +43,11 @@ TEST(SweepInputs, NameTheProtocolAfterTheBaseThatMakesTheNumbers) {
                                           {"somebody's own", "mini-v0"}}) {
     manifest["version"] = version;
     cluster::write_file_durably(file, manifest.dump());
-    SweepFile sweep = sweep_of({"drawn/shapes_count"});
-    EXPECT_TRUE(resolve_what_is_there(sweep, assets.path(), "").empty());
-    EXPECT_EQ(sweep.runs[0].protocol, protocol) << version;
+    SweepFile planned = sweep_of({"drawn/shapes_count"}), swept = planned;
+    EXPECT_TRUE(resolve_what_is_there(planned, assets.path(), "").empty());
+    EXPECT_EQ(planned.runs[0].protocol, protocol) << version;
+    resolve_hashes(swept, assets.path(), "");
+    EXPECT_EQ(swept.runs, planned.runs) << version << ": what is planned is what is run";
   }
 }
 
