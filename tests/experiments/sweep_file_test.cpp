@@ -418,7 +418,14 @@ TEST_F(SweepFiles, ScriptDurationsOfSimulatedRuns) {
 TEST(ShippedSweeps, AreReadAndHaveTheRunsTheyPromise) {
   const std::filesystem::path folder = std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments";
   EXPECT_EQ(load_sweep(folder / "quickstart.yaml").runs.size(), 2u * 3 + 4);
-  EXPECT_EQ(load_sweep(folder / "eurosat_mini.yaml").runs.size(), 2u * 4 * 2 + 2);
+  // Three seeds at 5 shots, one at the three others; none once; two oracle rows; for four tasks.
+  const std::size_t of_a_task = 3 * (3 + 3) + 1 + 2;
+  EXPECT_EQ(load_sweep(folder / "comparison_mini.yaml").runs.size(), 4 * of_a_task);
+  EXPECT_EQ(load_sweep(folder / "comparison_mini.yaml", "eurosat").runs.size(), of_a_task);
+  for (const RunConfig& run : load_sweep(folder / "selection_mini.yaml").runs) {
+    EXPECT_EQ(run.reference, "val200") << "settings are never chosen on test images";
+    EXPECT_GE(run.seed, 10u) << "no seed of the comparison";
+  }
 }
 
 }  // namespace
