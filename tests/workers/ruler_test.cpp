@@ -1,6 +1,6 @@
 // Whether the shipped feature network is a sane ruler: fid_mini between EuroSAT's training images,
-// made worse step by step, and all its test images. Needs the shared data and the shipped base; else
-// skipped.
+// made worse step by step, and all its test images. Needs the shared data and the shipped base;
+// else skipped.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
