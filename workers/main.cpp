@@ -32,8 +32,8 @@ int dispatch(const marquee::cluster::Arguments& arguments) {
                                 marquee::cluster::join(names));
 }
 
-// Activations of a few megabytes come and go at every step. glibc would map and unmap each anew, and
-// the kernel clear their pages: a third of the time of pretraining on two cores.
+// Activations of a few megabytes come and go at every step. glibc would map and unmap each anew,
+// and the kernel clear their pages: a third of the time of pretraining on two cores.
 void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
