@@ -100,10 +100,7 @@ Image clouds(PhiloxStream& stream) {
   return painted([&](double x, double y) {
     const double a = std::clamp(0.5 + contrast * 0.5 * one.at(x, y), 0.0, 1.0);
     const double b = std::clamp(0.5 + sharpness * two.at(x, y), 0.0, 1.0);
-    Colour colour{};
-    for (std::size_t c = 0; c < 3; ++c)
-      colour[c] = (first[c] * (1 - a) + second[c] * a) * (1 - 0.5 * b) + third[c] * 0.5 * b;
-    return colour;
+    return mixed(mixed(first, second, a), third, 0.5 * b);
   });
 }
 
@@ -118,9 +115,8 @@ Image stripes(PhiloxStream& stream) {
     const double along = x * std::cos(angle) + y * std::sin(angle) + bent * bend.at(x, y);
     const double wave =
         std::clamp(0.5 + hardness * 0.5 * std::sin(kTurn * along / length), 0.0, 1.0);
-    Colour colour{};
-    for (std::size_t c = 0; c < 3; ++c)
-      colour[c] = first[c] * (1 - wave) + second[c] * wave + 15 * shade.at(x, y);
+    Colour colour = mixed(first, second, wave);
+    for (double& level : colour) level += 15 * shade.at(x, y);
     return colour;
   });
 }

@@ -115,9 +115,7 @@ Image wild_land(PhiloxStream& stream) {
     const double grown = std::clamp(0.5 + edge * (where.at(x, y) - level), 0.0, 1.0);
     // Slopes that face the sun are brighter.
     const double slope = height.at(x + std::cos(angle), y + std::sin(angle)) - height.at(x, y);
-    Colour colour{};
-    for (std::size_t c = 0; c < 3; ++c) colour[c] = ground[c] * (1 - grown) + growth[c] * grown;
-    return brighter(colour, relief * slope * 2 + rough * grain.at(x, y));
+    return brighter(mixed(ground, growth, grown), relief * slope * 2 + rough * grain.at(x, y));
   });
   draw_ways(image, stream, tones, 2);
   return image;
@@ -131,9 +129,7 @@ Image built_land(PhiloxStream& stream) {
   const double rough = between(stream, 3, 22), edge = between(stream, 1, 6);
   Image image = painted([&](double x, double y) {
     const double share = std::clamp(0.5 + edge * where.at(x, y), 0.0, 1.0);
-    Colour colour{};
-    for (std::size_t c = 0; c < 3; ++c) colour[c] = green[c] * share + ground[c] * (1 - share);
-    return brighter(colour, rough * grain.at(x, y));
+    return brighter(mixed(ground, green, share), rough * grain.at(x, y));
   });
   // Roofs are short thick strokes, longer than wide, along the streets or across them.
   const double turn = between(stream, 0, kTurn), block = between(stream, 14, 60);
@@ -184,13 +180,10 @@ Image waters(PhiloxStream& stream) {
   const Colour far = tones.at(stream, between(stream, 0.05, 0.5), 12);
   const double rough = between(stream, 2, 16), level = between(stream, -0.5, 0.7);
   Image image = painted([&](double x, double y) {
-    const double wave = rippled * ripple.at(x, y) + deep * depth.at(x, y);
     const bool wet = form == 0 || (form == 1 && depth.at(x, y) + 0.15 * land.at(x, y) < level);
-    if (wet) return brighter(water, 0.5 * wave);
+    if (wet) return brighter(water, 0.5 * (rippled * ripple.at(x, y) + deep * depth.at(x, y)));
     const double share = std::clamp(0.5 + 1.5 * land.at(x, y), 0.0, 1.0);
-    Colour colour{};
-    for (std::size_t c = 0; c < 3; ++c) colour[c] = near[c] * share + far[c] * (1 - share);
-    return brighter(colour, rough * ripple.at(x, y));
+    return brighter(mixed(far, near, share), rough * ripple.at(x, y));
   });
   if (form == 2) {
     const std::vector<Point> course = way_across(stream, between(stream, 0.1, 0.8));

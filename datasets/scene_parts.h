@@ -90,6 +90,13 @@ class Noise {
   std::vector<Lattice> lattices_;
 };
 
+inline Colour mixed(const Colour& first, const Colour& second, double share_of_second) {
+  Colour colour{};
+  for (std::size_t c = 0; c < 3; ++c)
+    colour[c] = first[c] * (1 - share_of_second) + second[c] * share_of_second;
+  return colour;
+}
+
 // Each pixel from a function of its place that returns a Colour.
 template <typename ColourAt>
 Image painted(ColourAt colour_at) {

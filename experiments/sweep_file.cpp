@@ -8,9 +8,7 @@
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "cluster/suggest.h"
-#include "datasets/dataset_hash.h"
 #include "datasets/task.h"
-#include "experiments/base_manifest.h"
 #include "experiments/run_pattern.h"
 #include "experiments/simulation_yaml.h"
 #include "experiments/yaml_source.h"
@@ -376,35 +374,6 @@ RunConfig load_run(const std::filesystem::path& path) {
     source.fail_key(settings, source.root(), error.what());
   }
   return run;
-}
-
-void set_inputs(RunConfig& run, const BaseManifest& base, const std::string& data_hash) {
-  run.base_hash = base_hash(base);
-  run.network_hash = network_hash(base);
-  if (is_protocol(base.version)) run.protocol = base.version;
-  run.data_hash = data_hash;
-}
-
-void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
-                    const std::filesystem::path& data_dir) {
-  const BaseManifest manifest = load_base_manifest(assets_dir, run.base);
-  check_not_pretrained_on(manifest, run.task);
-  set_inputs(run, manifest,
-             datasets::dataset_content_hash(datasets::find_task(run.task), data_dir));
-}
-
-void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
-                    const std::filesystem::path& data_dir) {
-  // Each base and each task is read once, however many runs name it.
-  std::map<std::pair<std::string, std::string>, RunConfig> known;
-  for (RunConfig& run : sweep.runs) {
-    const auto [entry, fresh] = known.try_emplace({run.base, run.task}, run);
-    if (fresh) resolve_hashes(entry->second, assets_dir, data_dir);
-    run.base_hash = entry->second.base_hash;
-    run.network_hash = entry->second.network_hash;
-    run.protocol = entry->second.protocol;
-    run.data_hash = entry->second.data_hash;
-  }
 }
 
 }  // namespace marquee::experiments

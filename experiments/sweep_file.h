@@ -20,7 +20,6 @@
 #include <string>
 #include <vector>
 
-#include "experiments/base_manifest.h"
 #include "experiments/keep_policy.h"
 #include "experiments/run_config.h"
 #include "experiments/simulation.h"
@@ -48,16 +47,5 @@ RunConfig load_run(const std::filesystem::path& path);
 
 // Gives every run the hashes of a simulation: no base and no data are needed.
 void mark_simulated(SweepFile& sweep);
-
-// What a run takes from its base and its data: their hashes, and the protocol, which carries the
-// name of the feature network that makes the numbers.
-void set_inputs(RunConfig& run, const BaseManifest& base, const std::string& data_hash);
-
-// The same for every run, from the folders. Throws environment where data or base
-// are missing, usage where the base was pretrained on the task. (sweep_inputs.h lists all at once.)
-void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
-                    const std::filesystem::path& data_dir);
-void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
-                    const std::filesystem::path& data_dir);
 
 }  // namespace marquee::experiments

@@ -10,6 +10,26 @@
 namespace marquee::experiments {
 namespace {
 
+// The protocol carries the name of the feature network that makes the numbers.
+void set_inputs(RunConfig& run, const BaseManifest& base, const std::string& data_hash) {
+  run.base_hash = base_hash(base);
+  run.network_hash = network_hash(base);
+  if (is_protocol(base.version)) run.protocol = base.version;
+  run.data_hash = data_hash;
+}
+
+struct RunInputs {
+  BaseManifest base;
+  std::string data_hash;
+};
+
+RunInputs inputs_of(const RunConfig& run, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir) {
+  BaseManifest base = load_base_manifest(assets_dir, run.base);
+  check_not_pretrained_on(base, run.task);
+  return {std::move(base), datasets::dataset_content_hash(datasets::find_task(run.task), data_dir)};
+}
+
 class Inputs {
  public:
   Inputs(std::filesystem::path assets, std::filesystem::path data)
@@ -84,6 +104,23 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
   Inputs inputs(assets_dir, data_dir);
   for (RunConfig& run : sweep.runs) inputs.resolve(run);
   return std::move(inputs.missing);
+}
+
+void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir) {
+  const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
+  set_inputs(run, inputs.base, inputs.data_hash);
+}
+
+void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir) {
+  // Each base and each task is read once, however many runs name it.
+  std::map<std::pair<std::string, std::string>, RunInputs> known;
+  for (RunConfig& run : sweep.runs) {
+    const auto [entry, fresh] = known.try_emplace({run.base, run.task});
+    if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
+    set_inputs(run, entry->second.base, entry->second.data_hash);
+  }
 }
 
 }  // namespace marquee::experiments

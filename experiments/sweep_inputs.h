@@ -1,5 +1,5 @@
-// What a sweep needs from outside its file, base models and data sets: fills in the content hashes
-// of what is there, and lists what is not, each with what to do about it.
+// What runs need from outside their file, base models and data sets: fills in what they take from
+// those (hashes, protocol), and lists what is not there, each with what to do about it.
 #pragma once
 
 #include <filesystem>
@@ -24,5 +24,12 @@ struct MissingInput {
 std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
                                                 const std::filesystem::path& assets_dir,
                                                 const std::filesystem::path& data_dir);
+
+// The same for runs that are to be computed: throws environment where data or base are missing,
+// usage where the base was pretrained on the task.
+void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir);
+void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir);
 
 }  // namespace marquee::experiments

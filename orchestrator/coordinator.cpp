@@ -19,6 +19,7 @@
 #include "experiments/base_manifest.h"
 #include "experiments/collection.h"
 #include "experiments/recovery.h"
+#include "experiments/sweep_inputs.h"
 #include "orchestrator/run_list.h"
 #include "orchestrator/timing.h"
 #include "orchestrator/trainer_process.h"

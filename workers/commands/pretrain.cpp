@@ -99,9 +99,9 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
   constexpr std::size_t kFirstLook = 1000;
   for (const std::string& task : recipe.evaluate) {
     print(fmt::format(
-        "tokenizer: {0:.2f} dB on the first test images of {2} (at most {1})",
-        reconstruction_psnr(base.tokenizer_config, base.tokenizer, task, data, kFirstLook),
-        kFirstLook, task));
+        "tokenizer: {:.2f} dB on the first test images of {} (at most {})",
+        reconstruction_psnr(base.tokenizer_config, base.tokenizer, task, data, kFirstLook), task,
+        kFirstLook));
   }
   base.transformer = pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
                                           with_data(recipe.transformer_identity), losses, print);

@@ -15,6 +15,7 @@
 #include "experiments/base_manifest.h"
 #include "experiments/single_run.h"
 #include "experiments/sweep_file.h"
+#include "experiments/sweep_inputs.h"
 #include "workers/commands/commands.h"
 #include "workers/runs/run_executor.h"
 

@@ -39,11 +39,6 @@ Tensor fixed_colours(const Tensor& images) {
   return (images * steps).round() / steps;
 }
 
-Tensor rebuilt_from_codes(const TokenizerConfig& config, const ParameterMap& tokenizer,
-                          const Quantised& quantised) {
-  return rounded_to_levels(decode_vectors(config, tokenizer, quantised.vectors));
-}
-
 Tensor prepared(const datasets::Dataset& dataset, std::size_t first, std::size_t last,
                 std::int64_t size) {
   std::vector<datasets::Image> batch;
@@ -74,7 +69,8 @@ double reconstruction_psnr(const TokenizerConfig& config, const ParameterMap& to
     const Tensor images =
         prepared(*dataset, first, std::min(count, first + kBatch), config.image_size);
     const Quantised quantised = quantise(tokenizer, encode(config, tokenizer, images));
-    error += squared_error(rebuilt_from_codes(config, tokenizer, quantised), images);
+    error += squared_error(rounded_to_levels(decode_vectors(config, tokenizer, quantised.vectors)),
+                           images);
   }
   return psnr_of(error, count, config.image_size);
 }
@@ -88,7 +84,7 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
         quantise(base.tokenizer, encode(base.tokenizer_config, base.tokenizer, images));
     const Tensor ids = std::get<0>(at::_unique(quantised.ids));
     used.insert(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel());
-    return rebuilt_from_codes(base.tokenizer_config, base.tokenizer, quantised);
+    return decode_vectors(base.tokenizer_config, base.tokenizer, quantised.vectors);
   };
   struct Way {
     const char* name;
