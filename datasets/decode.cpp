@@ -1,146 +1,46 @@
 #include "datasets/decode.h"
 
-#include <cstdio>
-// jpeglib.h needs FILE from cstdio first.
-#include <csetjmp>
-#include <memory>
 #include <string>
-
-#include <jpeglib.h>
-// after jpeglib.h
-#include <jerror.h>
-#include <spng.h>
+#include <string_view>
 
 #include "cluster/error.h"
+#include "datasets/image_formats.h"
 
 namespace marquee::datasets {
 namespace {
 
-void check_size(std::int64_t width, std::int64_t height, const DecodeLimits& limits) {
-  if (width <= 0 || height <= 0 || width > limits.max_side || height > limits.max_side ||
-      width * height > limits.max_pixels) {
-    cluster::throw_environment("image declares " + std::to_string(width) + " x " +
-                               std::to_string(height) + " pixels; at most " +
-                               std::to_string(limits.max_pixels) + " in all and " +
-                               std::to_string(limits.max_side) + " a side are read");
-  }
-}
-
-struct JpegErrors {
-  jpeg_error_mgr base;
-  std::jmp_buf leave;
-  char message[JMSG_LENGTH_MAX];
-  bool cut_off;
+struct Format {
+  std::string_view magic;
+  std::size_t at;
+  Image (*decode)(std::span<const std::byte>, const DecodeOptions&);
 };
 
-void leave_on_error(j_common_ptr info) {
-  auto* errors = reinterpret_cast<JpegErrors*>(info->err);
-  errors->base.format_message(info, errors->message);
-  std::longjmp(errors->leave, 1);
-}
-
-// libjpeg fills a cut-off image with grey and only warns; other warnings (stray bytes, a damaged
-// scan) are passed over, as Pillow and TensorFlow do.
-void notice_cut(j_common_ptr info, int) {
-  auto* errors = reinterpret_cast<JpegErrors*>(info->err);
-  if (errors->base.msg_code == JWRN_JPEG_EOF) errors->cut_off = true;
-}
-
-// The part between setjmp and longjmp: no object with a destructor may live across it, so it works
-// on storage of the caller. Returns false with a message in `errors`.
-bool read_jpeg(jpeg_decompress_struct& info, JpegErrors& errors, std::span<const std::byte> bytes,
-               const DecodeLimits& limits, Image& image, std::vector<std::uint8_t>& row,
-               bool& too_large) {
-  if (setjmp(errors.leave) != 0) return false;
-  jpeg_create_decompress(&info);
-  jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-  jpeg_read_header(&info, TRUE);
-  const std::int64_t width = info.image_width, height = info.image_height;
-  image.width = static_cast<int>(width);
-  image.height = static_cast<int>(height);
-  if (width > limits.max_side || height > limits.max_side || width * height > limits.max_pixels) {
-    too_large = true;
-    return false;
-  }
-  info.dct_method = JDCT_ISLOW;
-  info.do_fancy_upsampling = TRUE;
-  const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
-  info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-  jpeg_start_decompress(&info);
-  image.rgb.resize(static_cast<std::size_t>(width * height) * 3);
-  row.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(info.output_components));
-  while (info.output_scanline < info.output_height) {
-    std::uint8_t* out =
-        image.rgb.data() + static_cast<std::size_t>(info.output_scanline) * width * 3;
-    JSAMPROW line = cmyk ? row.data() : out;
-    jpeg_read_scanlines(&info, &line, 1);
-    // Adobe stores CMYK inverted: each colour is its value times black.
-    for (std::int64_t x = 0; cmyk && x < width; ++x) {
-      for (std::int64_t channel = 0; channel < 3; ++channel) {
-        const int ink = row[static_cast<std::size_t>(4 * x + channel)];
-        const int black = row[static_cast<std::size_t>(4 * x + 3)];
-        out[3 * x + channel] = static_cast<std::uint8_t>((ink * black + 127) / 255);
-      }
-    }
-  }
-  jpeg_finish_decompress(&info);
-  return true;
-}
-
-Image decode_jpeg(std::span<const std::byte> bytes, const DecodeLimits& limits) {
-  jpeg_decompress_struct info{};
-  JpegErrors errors{};
-  info.err = jpeg_std_error(&errors.base);
-  errors.base.error_exit = leave_on_error;
-  errors.base.emit_message = notice_cut;
-  Image image;
-  std::vector<std::uint8_t> row;
-  bool too_large = false;
-  const bool read = read_jpeg(info, errors, bytes, limits, image, row, too_large);
-  jpeg_destroy_decompress(&info);
-  if (too_large) check_size(image.width, image.height, limits);
-  if (!read) cluster::throw_environment(std::string("damaged JPEG: ") + errors.message);
-  if (errors.cut_off) cluster::throw_environment("damaged JPEG: it ends too early");
-  return image;
-}
-
-Image decode_png(std::span<const std::byte> bytes, const DecodeLimits& limits) {
-  const std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> context(spng_ctx_new(0), spng_ctx_free);
-  MARQUEE_CHECK(context != nullptr, "no PNG context");
-  const auto check = [](int code) {
-    if (code != 0) cluster::throw_environment(std::string("damaged PNG: ") + spng_strerror(code));
-  };
-  check(spng_set_image_limits(context.get(), static_cast<std::uint32_t>(limits.max_side),
-                              static_cast<std::uint32_t>(limits.max_side)));
-  constexpr std::size_t kMaxChunk = std::size_t{64} << 20;
-  check(spng_set_chunk_limits(context.get(), kMaxChunk, kMaxChunk));
-  check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
-  spng_ihdr header{};
-  check(spng_get_ihdr(context.get(), &header));
-  check_size(header.width, header.height, limits);
-  std::size_t size = 0;
-  check(spng_decoded_image_size(context.get(), SPNG_FMT_RGB8, &size));
-  Image image{static_cast<int>(header.height), static_cast<int>(header.width), {}};
-  MARQUEE_CHECK(
-      size == static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width) * 3,
-      "PNG size");
-  image.rgb.resize(size);
-  check(spng_decode_image(context.get(), image.rgb.data(), image.rgb.size(), SPNG_FMT_RGB8, 0));
-  return image;
-}
-
-bool starts_with(std::span<const std::byte> bytes, std::string_view magic) {
-  return bytes.size() >= magic.size() &&
-         std::string_view(reinterpret_cast<const char*>(bytes.data()), magic.size()) == magic;
-}
+constexpr Format kFormats[] = {
+    {"\xff\xd8\xff", 0, decode_jpeg}, {"\x89PNG\r\n\x1a\n", 0, decode_png},
+    {"WEBP", 8, decode_webp},         {"GIF87a", 0, decode_gif},
+    {"GIF89a", 0, decode_gif},        {"BM", 0, decode_bmp}};
 
 }  // namespace
 
-Image decode_image(std::span<const std::byte> bytes, const DecodeLimits& limits) {
-  if (starts_with(bytes, "\xff\xd8\xff")) return decode_jpeg(bytes, limits);
-  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return decode_png(bytes, limits);
+void check_image_size(std::int64_t width, std::int64_t height, const DecodeOptions& options) {
+  if (width <= 0 || height <= 0 || width > options.max_side || height > options.max_side ||
+      width * height > options.max_pixels) {
+    cluster::throw_environment("image declares " + std::to_string(width) + " x " +
+                               std::to_string(height) + " pixels; at most " +
+                               std::to_string(options.max_pixels) + " in all and " +
+                               std::to_string(options.max_side) + " a side are read");
+  }
+}
+
+Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& options) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const Format& format : kFormats) {
+    if (text.size() >= format.at + format.magic.size() &&
+        text.substr(format.at, format.magic.size()) == format.magic)
+      return format.decode(bytes, options);
+  }
   cluster::throw_environment("image of " + std::to_string(bytes.size()) +
-                             " bytes is neither JPEG nor PNG by its first bytes");
+                             " bytes is none of JPEG, PNG, WebP, GIF, BMP by its first bytes");
 }
 
 }  // namespace marquee::datasets

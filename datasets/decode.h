@@ -1,25 +1,28 @@
-// Image bytes to RGB, by content (names lie). JPEG: libjpeg-turbo with the accurate inverse DCT and
-// smooth chroma upsampling, bit for bit what Pillow gives; PNG: libspng. Grey is repeated, alpha
-// dropped, 16-bit channels keep their high byte. The declared size is checked before anything is
+// Image bytes to RGB, by content (names lie): JPEG, PNG, WebP, GIF (its first frame), BMP. Grey is
+// repeated, alpha dropped without blending, 16-bit channels keep their high byte, EXIF orientation is
+// left alone: as TensorFlow and Pillow do. JPEG is decoded with the accurate inverse DCT and smooth
+// chroma upsampling, bit for bit what Pillow gives. The declared size is checked before anything is
 // allocated.
 //
-// Thread safe. Runs in trainers only, never in the coordinator or an agent.
+// Thread safe. Runs in trainers and in `marquee-data` only, never in the coordinator or an agent.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "datasets/image.h"
 
 namespace marquee::datasets {
 
-struct DecodeLimits {
+struct DecodeOptions {
   std::int64_t max_pixels = std::int64_t{64} << 20;
   int max_side = 30000;
+  // TensorFlow's default for JPEG: the fast inverse DCT, about one grey level darker.
+  bool fast_dct = false;
 };
 
-// Throws environment, saying what is wrong, for bytes that are no whole JPEG or PNG within the
-// limits.
-Image decode_image(std::span<const std::byte> bytes, const DecodeLimits& limits = {});
+// Throws environment, saying what is wrong, for bytes that are no whole image within the limits.
+Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 
 }  // namespace marquee::datasets
