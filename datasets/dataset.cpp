@@ -6,6 +6,7 @@
 #include "cluster/suggest.h"
 #include "datasets/drawn.h"
 #include "datasets/tfds.h"
+#include "datasets/vtab1k.h"
 
 namespace marquee::datasets {
 namespace {
@@ -40,6 +41,7 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
                          cluster::join(names));
   }
   if (task.group == TaskGroup::drawn) return open_drawn(task, split);
+  if (layout_of(task, data_dir) == DataLayout::vtab1k) return open_vtab1k(task, split, data_dir);
   std::vector<Slice> slices;
   if (split == "train") slices = task.train;
   if (split == "val") slices = task.val;
@@ -49,6 +51,12 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
   if (split == "val200") slices = head(task.val, 200);
   if (split == "train800val200") slices = joined(head(task.train, 800), head(task.val, 200));
   return open_tfds(task, slices, data_dir);
+}
+
+DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  if (task.group == TaskGroup::drawn) return DataLayout::drawn;
+  const bool tfds = std::filesystem::is_directory(data_dir / task.builder);
+  return !tfds && has_vtab1k(task, data_dir) ? DataLayout::vtab1k : DataLayout::tfds;
 }
 
 std::vector<int> labels_of(const Dataset& dataset) {

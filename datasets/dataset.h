@@ -27,11 +27,15 @@ class Dataset {
   virtual Image image(std::size_t index) const = 0;
 };
 
+// How the data of a task lie in a folder. A TFDS folder comes first where both are there.
+enum class DataLayout { drawn, tfds, vtab1k };
+DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir);
+
 // Names: train, val, trainval, test, train800, val200, train800val200; order as stored.
 const std::vector<std::string>& split_names();
 
-// `data_dir`: TFDS folder (ignored for drawn tasks). Throws usage for an unknown split, environment
-// naming the folder looked for when the data are not there.
+// `data_dir`: TFDS folder, or one of VTAB-1k folders (ignored for drawn tasks). Throws usage for an
+// unknown split, environment naming the folder looked for when the data are not there.
 std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
                                       const std::filesystem::path& data_dir);
 

@@ -2,15 +2,40 @@
 
 #include "cluster/durable_file.h"
 #include "cluster/sha256.h"
+#include "datasets/dataset.h"
 #include "datasets/drawn.h"
 #include "datasets/tfds.h"
+#include "datasets/vtab1k.h"
 
 namespace marquee::datasets {
+namespace {
+
+// The lists with their labels, and the size of every image that they name.
+std::string vtab1k_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  constexpr std::uintmax_t kMaxBytes = std::uintmax_t{64} << 20;
+  cluster::Sha256 hash;
+  hash.update(std::string_view("vtab1k\n"));
+  for (const std::filesystem::path& list : vtab1k_lists(task, data_dir)) {
+    hash.update(list.filename().string() + "\n");
+    hash.update(cluster::sha256_hex(cluster::read_file(list, kMaxBytes)));
+    const auto dataset = open_vtab1k(task, list.stem().string(), data_dir);
+    for (std::size_t i = 0; i < dataset->size(); ++i) {
+      std::error_code error;
+      const std::uintmax_t size =
+          std::filesystem::file_size(data_dir / task.vtab1k_folder / dataset->id(i), error);
+      hash.update(error ? "\nmissing" : "\n" + std::to_string(size));
+    }
+  }
+  return hash.hex();
+}
+
+}  // namespace
 
 std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
   if (task.group == TaskGroup::drawn) {
     return cluster::sha256_hex("drawn " + task.name + " version " + std::to_string(kDrawnVersion));
   }
+  if (layout_of(task, data_dir) == DataLayout::vtab1k) return vtab1k_hash(task, data_dir);
   const TfdsFolder folder = open_tfds_folder(task, data_dir);
   cluster::Sha256 hash;
   constexpr std::uintmax_t kMaxBytes = std::uintmax_t{16} << 20;

@@ -95,6 +95,21 @@ std::vector<TaskInfo> make_tasks() {
   norb.label_key = "label_elevation";
   add(norb);
 
+  // The names that the folders have where they differ from ours.
+  const std::pair<const char*, const char*> folders[] = {
+      {"cifar100", "cifar"},
+      {"clevr_distance", "clevr_dist"},
+      {"kitti_closest_vehicle_distance", "kitti"},
+      {"dsprites_location", "dsprites_loc"},
+      {"dsprites_orientation", "dsprites_ori"},
+      {"smallnorb_azimuth", "smallnorb_azi"},
+      {"smallnorb_elevation", "smallnorb_ele"}};
+  for (TaskInfo& task : tasks) {
+    task.vtab1k_folder = task.name;
+    for (const auto& [name, folder] : folders)
+      if (task.name == name) task.vtab1k_folder = folder;
+  }
+
   struct Drawn {
     const char* name;
     int classes;

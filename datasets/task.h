@@ -40,6 +40,7 @@ struct TaskInfo {
   TaskGroup group = TaskGroup::natural;
   std::string builder;  // TFDS folder, "eurosat/rgb"; empty for drawn tasks
   std::string version;  // as VTAB asks for it, "2.*.*"
+  std::string vtab1k_folder;  // in the layout of VTAB-1k folders; empty for drawn tasks
   int num_classes = 0;
   bool flip = true;  // a horizontal flip keeps the label's meaning
   LabelRule rule = LabelRule::plain;

@@ -44,6 +44,17 @@ std::uint32_t masked_crc32c(std::span<const std::byte> bytes) {
   return ((crc >> 15) | (crc << 17)) + 0xA282EAD8;
 }
 
+void write_record(std::ostream& out, std::string_view payload) {
+  const std::uint64_t length = payload.size();
+  const auto put = [&](const auto& value) {
+    out.write(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  put(length);
+  put(masked_crc32c(std::as_bytes(std::span(&length, 1))));
+  out.write(payload.data(), static_cast<std::streamsize>(payload.size()));
+  put(masked_crc32c(std::as_bytes(std::span(payload.data(), payload.size()))));
+}
+
 TfRecordFile::TfRecordFile(std::filesystem::path path) : path_(std::move(path)) {
   const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)

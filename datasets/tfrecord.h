@@ -5,13 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <ostream>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace marquee::datasets {
 
 // CRC-32C masked as TFRecord stores it.
 std::uint32_t masked_crc32c(std::span<const std::byte> bytes);
+
+// Appends one record; the stream's state says whether it could be written.
+void write_record(std::ostream& out, std::string_view payload);
 
 // One memory-mapped file. Thread safe for reading; the spans live as long as the object.
 class TfRecordFile {
