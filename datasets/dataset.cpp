@@ -33,7 +33,7 @@ const std::vector<std::string>& split_names() {
 }
 
 std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
-                                      const std::filesystem::path& data_dir) {
+                                      const DataFolder& data) {
   const auto& names = split_names();
   if (std::find(names.begin(), names.end(), split) == names.end()) {
     cluster::throw_usage("unknown split '" + std::string(split) + "'" +
@@ -41,7 +41,7 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
                          cluster::join(names));
   }
   if (task.group == TaskGroup::drawn) return open_drawn(task, split);
-  if (layout_of(task, data_dir) == DataLayout::vtab1k) return open_vtab1k(task, split, data_dir);
+  if (layout_of(task, data.path) == DataLayout::vtab1k) return open_vtab1k(task, split, data.path);
   std::vector<Slice> slices;
   if (split == "train") slices = task.train;
   if (split == "val") slices = task.val;
@@ -50,7 +50,7 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
   if (split == "train800") slices = head(task.train, 800);
   if (split == "val200") slices = head(task.val, 200);
   if (split == "train800val200") slices = joined(head(task.train, 800), head(task.val, 200));
-  return open_tfds(task, slices, data_dir);
+  return open_tfds(task, slices, data);
 }
 
 DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir) {

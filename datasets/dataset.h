@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/data_folder.h"
 #include "datasets/image.h"
 #include "datasets/task.h"
 
@@ -21,6 +22,8 @@ class Dataset {
   virtual int num_classes() const = 0;
   // Class in [0, num_classes), or -1 where the task's rule has none for this example.
   virtual int label(std::size_t index) const = 0;
+  // What the rule gave, where that is no class: a missing label, a number out of range.
+  virtual int raw_label(std::size_t index) const { return label(index); }
   // Stored file name or id, else the position as text.
   virtual std::string id(std::size_t index) const = 0;
   // Native size. Throws environment naming file and record when the bytes are damaged.
@@ -34,10 +37,10 @@ DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir
 // Names: train, val, trainval, test, train800, val200, train800val200; order as stored.
 const std::vector<std::string>& split_names();
 
-// `data_dir`: TFDS folder, or one of VTAB-1k folders (ignored for drawn tasks). Throws usage for an
+// `data`: TFDS folder, or one of VTAB-1k folders (ignored for drawn tasks). Throws usage for an
 // unknown split, environment naming the folder looked for when the data are not there.
 std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
-                                      const std::filesystem::path& data_dir);
+                                      const DataFolder& data);
 
 std::vector<int> labels_of(const Dataset& dataset);
 

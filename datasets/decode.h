@@ -1,8 +1,8 @@
 // Image bytes to RGB, by content (names lie): JPEG, PNG, WebP, GIF (its first frame), BMP. Grey is
-// repeated, alpha dropped without blending, 16-bit channels keep their high byte, EXIF orientation is
-// left alone: as TensorFlow and Pillow do. JPEG is decoded with the accurate inverse DCT and smooth
-// chroma upsampling, bit for bit what Pillow gives. The declared size is checked before anything is
-// allocated.
+// repeated, alpha dropped without blending, 16-bit channels keep their high byte, EXIF orientation
+// is left alone: as TensorFlow and Pillow do. JPEG is decoded with the accurate inverse DCT and
+// smooth chroma upsampling, bit for bit what Pillow gives. The declared size is checked before
+// anything is allocated.
 //
 // Thread safe. Runs in trainers and in `marquee-data` only, never in the coordinator or an agent.
 #pragma once

@@ -114,9 +114,8 @@ std::string common_folder(const std::map<std::string, std::size_t>& names) {
 }
 
 wire::Example parsed(const TfRecordFile& pack, std::size_t record) {
-  const std::span<const std::byte> bytes = pack.record(record);
   wire::Example example;
-  const bool whole = example.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+  const bool whole = example.ParseFromString(pack.record(record)) &&
                      example.features().feature().contains("name") &&
                      example.features().feature().contains("image");
   if (!whole) cluster::throw_environment(pack.where(record) + ": is no entry of an archive");

@@ -43,8 +43,11 @@ std::vector<TaskInfo> make_tasks() {
              whole("test")));
   add(simple("oxford_flowers102", natural, "oxford_flowers102", "2.*.*", 102, whole("train"),
              whole("validation"), whole("test")));
-  add(simple("oxford_iiit_pet", natural, "oxford_iiit_pet", "3.*.*", 37, first(80), rest({80}),
-             whole("test")));
+  TaskInfo pets = simple("oxford_iiit_pet", natural, "oxford_iiit_pet", "3.*.*", 37, first(80),
+                         rest({80}), whole("test"));
+  // Adds head boxes and encodes damaged images anew; 3.*.* cannot be made any more.
+  pets.same_content = {"4.0.0"};
+  add(pets);
   add(simple("svhn", natural, "svhn_cropped", "3.*.*", 10, first(90), rest({90}), whole("test"),
              false));
   add(simple("sun397", natural, "sun397/tfds", "4.*.*", 397, whole("train"), whole("validation"),
@@ -68,9 +71,10 @@ std::vector<TaskInfo> make_tasks() {
   add(clevr);
   add(simple("dmlab", structured, "dmlab", "2.0.1", 6, whole("train"), whole("validation"),
              whole("test")));
-  TaskInfo kitti = simple("kitti_closest_vehicle_distance", structured, "kitti", "3.*.*", 4,
+  TaskInfo kitti = simple("kitti_closest_vehicle_distance", structured, "kitti", "3.1.0", 4,
                           whole("train"), whole("validation"), whole("test"));
   kitti.rule = LabelRule::kitti_distance;
+  kitti.same_content = {"3.2.0", "3.3.0"};
   add(kitti);
 
   TaskInfo dsprites = simple("dsprites_location", structured, "dsprites", "2.*.*", 16, first(80),

@@ -38,8 +38,9 @@ struct Slice {
 struct TaskInfo {
   std::string name;
   TaskGroup group = TaskGroup::natural;
-  std::string builder;  // TFDS folder, "eurosat/rgb"; empty for drawn tasks
-  std::string version;  // as VTAB asks for it, "2.*.*"
+  std::string builder;                      // TFDS folder, "eurosat/rgb"; empty for drawn tasks
+  std::string version;                      // as VTAB asks for it, "2.*.*"
+  std::vector<std::string> same_content{};  // other versions that hold the same images and labels
   std::string vtab1k_folder;  // in the layout of VTAB-1k folders; empty for drawn tasks
   int num_classes = 0;
   bool flip = true;  // a horizontal flip keeps the label's meaning

@@ -1,38 +1,19 @@
-// Prepared TFDS folders: dataset_info.json, the shards it declares, and examples in stored order.
+// Splits of a prepared TFDS folder, examples in stored order.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
+#include "datasets/data_folder.h"
 #include "datasets/dataset.h"
-#include "datasets/task.h"
+#include "datasets/tfds_folder.h"
 
 namespace marquee::datasets {
 
-struct TfdsSplit {
-  std::vector<std::int64_t> shard_lengths;
-  std::vector<std::filesystem::path> files;
-  std::int64_t size() const;
-};
-
-struct TfdsFolder {
-  std::filesystem::path path;  // .../<name>[/<config>]/<version>
-  std::string name;            // "eurosat"
-  std::map<std::string, TfdsSplit> splits;
-};
-
-// Finds the newest version below data_dir/<builder> that the task asks for (any version of the same
-// major number, else the newest there with a warning) and reads its dataset_info.json. Throws
-// environment naming the folder looked for.
-TfdsFolder open_tfds_folder(const TaskInfo& task, const std::filesystem::path& data_dir);
-
-// Rows of the named slices, one after the other. Throws environment when a shard is missing or
-// shorter than declared.
+// Rows of the named slices, one after the other; a slice that passes the end of its split is
+// clipped there. Throws environment when a shard is missing or does not hold what dataset_info.json
+// declares, and for a record in these rows whose label cannot be read.
 std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice>& slices,
-                                   const std::filesystem::path& data_dir);
+                                   const DataFolder& data);
 
 }  // namespace marquee::datasets

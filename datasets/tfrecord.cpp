@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <isa-l.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,12 +19,12 @@ constexpr std::uint64_t kHeaderBytes = 12;  // length and its checksum
 constexpr std::uint64_t kFooterBytes = 4;
 constexpr std::uint64_t kMaxRecordBytes = std::uint64_t{256} << 20;
 
-std::uint32_t u32_at(const std::byte* bytes) {
+std::uint32_t u32_at(const char* bytes) {
   std::uint32_t value = 0;
   std::memcpy(&value, bytes, sizeof value);
   return value;
 }
-std::uint64_t u64_at(const std::byte* bytes) {
+std::uint64_t u64_at(const char* bytes) {
   std::uint64_t value = 0;
   std::memcpy(&value, bytes, sizeof value);
   return value;
@@ -56,38 +55,54 @@ void write_record(std::ostream& out, std::string_view payload) {
 }
 
 TfRecordFile::TfRecordFile(std::filesystem::path path) : path_(std::move(path)) {
-  const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    cluster::throw_environment(path_.string() + ": cannot be opened (" +
-                               cluster::errno_text(errno) + ")");
-  struct stat info {};
-  if (::fstat(file, &info) == 0 && S_ISREG(info.st_mode))
-    bytes_ = static_cast<std::size_t>(info.st_size);
-  void* mapped = bytes_ == 0 ? nullptr : ::mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, file, 0);
-  const int error = errno;
-  ::close(file);
-  if (mapped == MAP_FAILED) {
-    cluster::throw_environment(path_.string() + ": cannot be mapped (" +
-                               cluster::errno_text(error) + ")");
-  }
-  data_ = static_cast<const std::byte*>(mapped);
+  open();
   try {
     scan();
   } catch (...) {
-    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), bytes_);
+    ::close(file_);
     throw;
   }
 }
 
+TfRecordFile::TfRecordFile(std::filesystem::path path, std::vector<RecordPlace> places)
+    : path_(std::move(path)), records_(std::move(places)) {
+  open();
+}
+
 TfRecordFile::~TfRecordFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), bytes_);
+  if (file_ >= 0) ::close(file_);
 }
 
 TfRecordFile::TfRecordFile(TfRecordFile&& other) noexcept
     : path_(std::move(other.path_)),
-      data_(std::exchange(other.data_, nullptr)),
-      bytes_(std::exchange(other.bytes_, 0)),
+      file_(std::exchange(other.file_, -1)),
+      bytes_(other.bytes_),
       records_(std::move(other.records_)) {}
+
+void TfRecordFile::open() {
+  file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file_ < 0)
+    cluster::throw_environment(path_.string() + ": cannot be opened (" +
+                               cluster::errno_text(errno) + ")");
+  struct stat info {};
+  if (::fstat(file_, &info) == 0 && S_ISREG(info.st_mode))
+    bytes_ = static_cast<std::uint64_t>(info.st_size);
+}
+
+void TfRecordFile::read(std::uint64_t at, char* out, std::size_t count) const {
+  while (count > 0) {
+    const ssize_t got = ::pread(file_, out, count, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      cluster::throw_environment(
+          path_.string() + ": cannot be read at byte " + std::to_string(at) + " (" +
+          (got < 0 ? cluster::errno_text(errno) : "it has become shorter") + ")");
+    }
+    at += static_cast<std::uint64_t>(got);
+    out += got;
+    count -= static_cast<std::size_t>(got);
+  }
+}
 
 void TfRecordFile::scan() {
   std::uint64_t at = 0;
@@ -99,17 +114,22 @@ void TfRecordFile::scan() {
     const std::uint64_t left = bytes_ - at;
     if (left < kHeaderBytes)
       fail("truncated: " + std::to_string(left) + " bytes left where a header of 12 begins");
-    if (masked_crc32c({data_ + at, 8}) != u32_at(data_ + at + 8)) {
-      fail("checksum of its length is wrong (damaged, or not an uncompressed TFRecord file)");
+    char header[kHeaderBytes];
+    read(at, header, sizeof header);
+    if (masked_crc32c(std::as_bytes(std::span(header, 8))) != u32_at(header + 8)) {
+      const bool gzip = at == 0 && static_cast<unsigned char>(header[0]) == 0x1f &&
+                        static_cast<unsigned char>(header[1]) == 0x8b;
+      fail(gzip ? "checksum of its length is wrong: the file is compressed with gzip"
+                : "checksum of its length is wrong (damaged, or not a TFRecord file)");
     }
-    const std::uint64_t length = u64_at(data_ + at);
+    const std::uint64_t length = u64_at(header);
+    if (left - kHeaderBytes < kFooterBytes || length > left - kHeaderBytes - kFooterBytes) {
+      fail("truncated: " + std::to_string(length) +
+           " bytes of data declared, the file ends before");
+    }
     if (length > kMaxRecordBytes) {
       fail("length " + std::to_string(length) + " is more than the " +
            std::to_string(kMaxRecordBytes) + " bytes allowed");
-    }
-    if (left - kHeaderBytes < length + kFooterBytes) {
-      fail("truncated: " + std::to_string(length) +
-           " bytes of data declared, the file ends before");
     }
     records_.push_back({at, length});
     at += kHeaderBytes + length + kFooterBytes;
@@ -121,14 +141,20 @@ std::string TfRecordFile::where(std::size_t index) const {
          std::to_string(records_.at(index).offset);
 }
 
-std::span<const std::byte> TfRecordFile::record(std::size_t index) const {
-  const Record& entry = records_.at(index);
-  const std::byte* begin = data_ + entry.offset + kHeaderBytes;
-  const std::span<const std::byte> payload(begin, entry.length);
-  if (masked_crc32c(payload) != u32_at(begin + entry.length)) {
+std::string TfRecordFile::record(std::size_t index) const {
+  const RecordPlace& place = records_.at(index);
+  std::string bytes(kHeaderBytes + place.length + kFooterBytes, '\0');
+  read(place.offset, bytes.data(), bytes.size());
+  const auto checksum_at = [&](std::size_t from, std::size_t count) {
+    return masked_crc32c(std::as_bytes(std::span(bytes.data() + from, count)));
+  };
+  if (u64_at(bytes.data()) != place.length || checksum_at(0, 8) != u32_at(bytes.data() + 8))
+    cluster::throw_environment(where(index) + ": checksum of its length is wrong (damaged)");
+  if (checksum_at(kHeaderBytes, place.length) != u32_at(bytes.data() + kHeaderBytes + place.length))
     cluster::throw_environment(where(index) + ": checksum of its data is wrong (damaged)");
-  }
-  return payload;
+  bytes.resize(kHeaderBytes + place.length);
+  bytes.erase(0, kHeaderBytes);
+  return bytes;
 }
 
 }  // namespace marquee::datasets

@@ -6,7 +6,7 @@
 #include "cluster/host.h"
 #include "datasets/dataset.h"
 #include "datasets/shots.h"
-#include "datasets/tfds.h"
+#include "datasets/tfds_folder.h"
 #include "experiments/base_manifest.h"
 #include "experiments/checkpoint_files.h"
 #include "experiments/run_folder.h"
@@ -54,6 +54,9 @@ experiments::ImageCounts count_images(const RunConfig& run, const fs::path& data
       };
       counts.test = size("test");
       whole = size("trainval");
+    } else if (datasets::layout_of(task, data) == datasets::DataLayout::vtab1k) {
+      counts.test = static_cast<std::int64_t>(datasets::open_dataset(task, "test", data)->size());
+      whole = kVtab1k;
     } else {
       const datasets::TfdsFolder folder = datasets::open_tfds_folder(task, data);
       counts.test = rows_of(task.test, folder);
