@@ -1,6 +1,7 @@
 #include "datasets/dataset.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
@@ -50,7 +51,13 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
   if (split == "train800") slices = head(task.train, 800);
   if (split == "val200") slices = head(task.val, 200);
   if (split == "train800val200") slices = joined(head(task.train, 800), head(task.val, 200));
-  return open_tfds(task, slices, data);
+  return open_tfds(task, slices, data, /*join_neighbours=*/split == "trainval");
+}
+
+std::vector<std::size_t> Dataset::iteration_order() const {
+  std::vector<std::size_t> order(size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
 }
 
 DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir) {

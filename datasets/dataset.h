@@ -26,6 +26,10 @@ class Dataset {
   virtual int raw_label(std::size_t index) const { return label(index); }
   // Stored file name or id, else the position as text.
   virtual std::string id(std::size_t index) const = 0;
+  // Rows in the order in which TFDS iterates: where a split is made of several pieces (a slice's
+  // part of a shard), 16 of them take turns of 16 examples. Folders exported from TFDS are numbered
+  // so.
+  virtual std::vector<std::size_t> iteration_order() const;
   // Native size. Throws environment naming file and record when the bytes are damaged.
   virtual Image image(std::size_t index) const = 0;
 };

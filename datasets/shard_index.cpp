@@ -84,7 +84,8 @@ std::string to_bytes(const ShardIndex& index, const fs::path& shard, const Stamp
     message.add_length(place.length);
   }
   for (const auto& [task, labels] : index.labels) {
-    auto& values = (*message.mutable_labels())[task];
+    wire::ShardIndex::Labels& values = *message.add_labels();
+    values.set_task(task);
     for (const int label : labels) values.add_value(label);
   }
   for (const std::string& id : index.ids) message.add_id(id);
@@ -112,15 +113,15 @@ std::optional<ShardIndex> read_index(const TaskInfo& task, const fs::path& file,
                     message.bytes() == stamp.bytes && message.modified() == stamp.modified &&
                     message.length_size() == count &&
                     (message.id_size() == count || message.id_size() == 0) &&
-                    message.bad_record_size() == message.bad_reason_size() &&
-                    message.labels().contains(task.name);
+                    message.bad_record_size() == message.bad_reason_size();
   if (!fits) return std::nullopt;
   ShardIndex index;
   for (int i = 0; i < count; ++i) index.places.push_back({message.offset(i), message.length(i)});
-  for (const auto& [name, labels] : message.labels()) {
+  for (const wire::ShardIndex::Labels& labels : message.labels()) {
     if (labels.value_size() != count) return std::nullopt;
-    index.labels[name].assign(labels.value().begin(), labels.value().end());
+    index.labels[labels.task()].assign(labels.value().begin(), labels.value().end());
   }
+  if (!index.labels.contains(task.name)) return std::nullopt;
   index.ids.assign(message.id().begin(), message.id().end());
   for (int i = 0; i < message.bad_record_size(); ++i) {
     if (message.bad_record(i) >= static_cast<std::uint64_t>(count)) return std::nullopt;

@@ -54,12 +54,35 @@ class OpenSplit {
   std::vector<ShardIndex> indexes_;
 };
 
+// Up to 16 pieces take turns of 16 rows; one that ends gives its place to the next piece when its
+// turn comes again.
+std::vector<std::size_t> interleaved(const std::vector<std::size_t>& pieces, std::size_t rows) {
+  constexpr std::size_t kCycle = 16, kBlock = 16;
+  struct Place {
+    std::size_t next = 0, end = 0;
+  };
+  std::vector<Place> places(kCycle);
+  std::vector<std::size_t> order;
+  order.reserve(rows);
+  std::size_t waiting = 0;
+  for (std::size_t turn = 0; order.size() < rows; turn = (turn + 1) % kCycle) {
+    Place& place = places[turn];
+    if (place.next == place.end && waiting < pieces.size()) {
+      place.next = pieces[waiting];
+      place.end = ++waiting < pieces.size() ? pieces[waiting] : rows;
+    }
+    for (std::size_t i = 0; i < kBlock && place.next < place.end; ++i)
+      order.push_back(place.next++);
+  }
+  return order;
+}
+
 class TfdsDataset : public Dataset {
  public:
   explicit TfdsDataset(TaskInfo task) : task_(std::move(task)) {}
 
   // Appends rows [from, to) of the split.
-  void append(const OpenSplit& split, std::int64_t from, std::int64_t to) {
+  void append(const OpenSplit& split, std::int64_t from, std::int64_t to, bool join_neighbours) {
     std::int64_t first = 0;
     for (std::size_t shard = 0; shard < split.files().size(); ++shard) {
       const ShardIndex& index = split.indexes()[shard];
@@ -72,7 +95,13 @@ class TfdsDataset : public Dataset {
         const auto record = static_cast<std::int64_t>(bad.record);
         if (record >= begin && record < end) cluster::throw_environment(bad.reason);
       }
-      files_.push_back(split.files()[shard]);
+      const std::shared_ptr<TfRecordFile>& file = split.files()[shard];
+      const bool goes_on = join_neighbours && !rows_.empty() && files_.back() == file &&
+                           rows_.back().record + 1 == begin;
+      if (!goes_on) {
+        pieces_.push_back(rows_.size());
+        files_.push_back(file);
+      }
       const std::vector<int>& labels = index.labels.at(task_.name);
       for (std::int64_t i = begin; i < end; ++i) {
         const auto record = static_cast<std::size_t>(i);
@@ -94,6 +123,9 @@ class TfdsDataset : public Dataset {
     if (ids_.size() == rows_.size()) return ids_.at(index);
     return std::to_string(index);
   }
+  std::vector<std::size_t> iteration_order() const override {
+    return interleaved(pieces_, rows_.size());
+  }
   Image image(std::size_t index) const override {
     const Row& row = rows_.at(index);
     const TfRecordFile& file = *files_[row.file];
@@ -108,6 +140,7 @@ class TfdsDataset : public Dataset {
 
   TaskInfo task_;
   std::vector<std::shared_ptr<TfRecordFile>> files_;
+  std::vector<std::size_t> pieces_;  // first row of each
   std::vector<Row> rows_;
   std::vector<std::string> ids_;  // of all rows, or none
 };
@@ -115,7 +148,7 @@ class TfdsDataset : public Dataset {
 }  // namespace
 
 std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice>& slices,
-                                   const DataFolder& data) {
+                                   const DataFolder& data, bool join_neighbours) {
   const TfdsFolder folder = open_tfds_folder(task, data.path);
   if (!folder.as_asked) {
     cluster::log_warning("datasets", task.name + ": version " + folder.version +
@@ -126,7 +159,7 @@ std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice
   for (const Slice& slice : slices) {
     const auto split = opened.try_emplace(slice.split, task, folder, slice.split, data.cache).first;
     const auto [from, to] = slice.rows_of(split->second.size());
-    dataset->append(split->second, from, to);
+    dataset->append(split->second, from, to, join_neighbours);
   }
   return dataset;
 }

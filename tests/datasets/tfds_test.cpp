@@ -1,6 +1,7 @@
 // Every task read from small sets that TFDS wrote: labels, order, slices and pixels.
 #include "datasets/tfds.h"
 
+#include <algorithm>
 #include <set>
 
 #include "cluster/error.h"
@@ -32,6 +33,18 @@ void expect_same_labels(const std::filesystem::path& data, const std::string& ta
   }
 }
 
+void expect_iteration_order(const std::filesystem::path& data, const std::string& task,
+                            const std::string& split, const nlohmann::json& expected) {
+  if (!expected.contains("labels_tfds_iteration_order")) return;
+  const auto& labels = expected.at("labels_tfds_iteration_order");
+  const auto dataset = open_dataset(find_task(task), split, data);
+  const std::vector<std::size_t> order = dataset->iteration_order();
+  ASSERT_EQ(order.size(), labels.size()) << task << " " << split;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    ASSERT_TRUE(same_label(dataset->label(order[i]), label_of(labels[i])))
+        << task << " " << split << " " << i;
+}
+
 class SmallSets : public testing::TestWithParam<const char*> {};
 
 TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {
@@ -43,6 +56,7 @@ TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {
     const auto content = read_json(entry.path());
     for (const auto& [task, splits] : content.at("tasks").items()) {
       for (const auto& [split, wanted] : splits.at("splits").items()) {
+        expect_iteration_order(data, task, split, wanted);
         // Slices that a small set does not have are clipped, as the expected files do; TFDS itself
         // refuses them.
         expect_same_labels(data, task, split, wanted);
@@ -116,6 +130,22 @@ TEST_P(RealSets, PixelsEqualTheAccurateDecoding) {
   }
 }
 
+TEST_P(RealSets, IterateAsTfdsDoes) {
+  MARQUEE_NEEDS(data() / GetParam());
+  const auto content = expected();
+  int compared = 0;
+  for (const auto& [split, wanted] : content.at("tasks").at(GetParam()).at("splits").items()) {
+    expect_iteration_order(data(), GetParam(), split, wanted);
+    if (!wanted.contains("keys_tfds_iteration_order")) continue;
+    const auto dataset = open_dataset(find_task(GetParam()), split, data());
+    const std::vector<std::size_t> order = dataset->iteration_order();
+    for (std::size_t i = 0; i < order.size(); ++i)
+      ASSERT_EQ(dataset->id(order[i]), wanted.at("keys_tfds_iteration_order").at(i)) << split;
+    ++compared;
+  }
+  EXPECT_GE(compared, 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Tfds, RealSets, testing::Values("eurosat", "caltech101"));
 
 TEST(OpenDataset, NamesTheFolderThatIsMissing) {
@@ -147,6 +177,174 @@ TEST(OpenDataset, NamesTheShardThatIsMissing) {
     ADD_FAILURE() << "accepted";
   } catch (const cluster::Error& error) {
     EXPECT_NE(std::string(error.what()).find(removed), std::string::npos) << error.what();
+  }
+}
+
+// ---- the index cache
+// -----------------------------------------------------------------------------
+
+class IndexCache : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto source = shared_data() / "tfds_synth" / "clevr";
+    MARQUEE_NEEDS(source);
+    std::filesystem::create_directories(data());
+    std::filesystem::copy(source, data() / "clevr", std::filesystem::copy_options::recursive);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(data()))
+      std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
+  }
+  std::filesystem::path data() const { return folder_.path() / "data"; }
+  std::filesystem::path cache() const { return folder_.path() / "cache"; }
+  std::unique_ptr<Dataset> open(const char* task = "clevr_count") const {
+    return open_dataset(find_task(task), "train", {data(), cache()});
+  }
+  std::vector<std::filesystem::path> indexes() const {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(cache()))
+      files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+  cluster::TemporaryFolder folder_;
+};
+
+TEST_F(IndexCache, GivesTheSameAsTheShardsThemselves) {
+  const auto plain = open_dataset(find_task("clevr_count"), "train", data());
+  const auto made = open(), kept = open();
+  ASSERT_EQ(kept->size(), plain->size());
+  EXPECT_EQ(labels_of(*made), labels_of(*plain));
+  EXPECT_EQ(labels_of(*kept), labels_of(*plain));
+  for (std::size_t i = 0; i < plain->size(); ++i) {
+    EXPECT_EQ(kept->id(i), plain->id(i));
+    EXPECT_EQ(kept->image(i), plain->image(i));
+  }
+  // One file a shard serves both tasks of the data set.
+  const std::size_t shards = indexes().size();
+  const auto distance = open("clevr_distance");
+  EXPECT_EQ(indexes().size(), shards);
+  EXPECT_EQ(labels_of(*distance),
+            labels_of(*open_dataset(find_task("clevr_distance"), "train", data())));
+}
+
+TEST_F(IndexCache, ReachesAnExampleWithoutReadingThoseBeforeIt) {
+  open();
+  // Damage in front of the last record is not seen any more: nothing of it is read.
+  const auto shard = data() / "clevr/3.1.0/clevr-train.tfrecord-00000-of-00003";
+  const auto time = std::filesystem::last_write_time(shard);
+  {
+    std::fstream file(shard, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(300);
+    file << "damage";
+  }
+  std::filesystem::last_write_time(shard, time);
+  const auto dataset = open();
+  EXPECT_NO_THROW(dataset->image(15));
+  EXPECT_THROW(dataset->image(0), cluster::Error);
+}
+
+TEST_F(IndexCache, IsMadeAgainForAnotherShardAndWhenItIsDamaged) {
+  open();
+  const auto before = indexes();
+  const auto first = read_bytes(before.at(0));
+  std::ofstream(before[0], std::ios::binary) << first.substr(0, first.size() / 2);
+  std::ofstream(before.at(1), std::ios::binary) << "no index";
+  EXPECT_EQ(labels_of(*open()),
+            labels_of(*open_dataset(find_task("clevr_count"), "train", data())));
+  EXPECT_EQ(read_bytes(before[0]), first);
+  // Another shard under the same name: records of the second one.
+  const auto folder = data() / "clevr/3.1.0";
+  std::filesystem::copy_file(folder / "clevr-train.tfrecord-00001-of-00003",
+                             folder / "clevr-train.tfrecord-00000-of-00003",
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto changed = open();
+  EXPECT_EQ(changed->id(0), changed->id(20));
+}
+
+TEST(TfdsFolder, TakesTheVersionThatVtabAsksForThenOneOfTheSameContent) {
+  const TaskInfo& kitti = find_task("kitti_closest_vehicle_distance");
+  const cluster::TemporaryFolder folder;
+  const auto add = [&](const char* builder, const char* version) {
+    const auto path = folder.path() / builder / version;
+    std::filesystem::create_directories(path);
+    std::ofstream(path / "dataset_info.json")
+        << R"({"splits": [{"name": "train", "shardLengths": ["1"]}]})";
+  };
+  const auto chosen = [&](const TaskInfo& task) {
+    const TfdsFolder found = open_tfds_folder(task, folder.path());
+    return found.version + (found.as_asked ? "" : " with a warning");
+  };
+  add("kitti", "4.0.0");
+  add("kitti", "nonsense");
+  EXPECT_EQ(chosen(kitti), "4.0.0 with a warning");
+  add("kitti", "3.3.0");
+  EXPECT_EQ(chosen(kitti), "3.3.0");
+  add("kitti", "3.1.0");
+  EXPECT_EQ(chosen(kitti), "3.1.0");
+  add("eurosat/rgb", "2.0.0");
+  add("eurosat/rgb", "2.10.1");
+  add("eurosat/rgb", "2.9.0");
+  add("eurosat/rgb", "3.0.0");
+  EXPECT_EQ(chosen(find_task("eurosat")), "2.10.1");
+}
+
+TEST(TfdsFolder, ReadsTheOldFormsOfDatasetInfo) {
+  const auto metadata = shared_data() / "tfds_old/metadata";
+  MARQUEE_NEEDS(metadata);
+  int read = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(metadata)) {
+    if (entry.path().filename() != "dataset_info.json") continue;
+    const auto path = entry.path().parent_path();
+    const std::string builder = path.parent_path().lexically_relative(metadata).string();
+    for (const TaskInfo& task : all_tasks()) {
+      if (task.builder != builder) continue;
+      const TfdsFolder folder = read_tfds_folder(task, path);
+      const auto content = read_json(entry.path());
+      for (const auto& split : content.at("splits")) {
+        const TfdsSplit& found = folder.splits.at(split.at("name"));
+        EXPECT_EQ(found.size(),
+                  std::stoll(split.at("statistics").at("numExamples").get<std::string>()))
+            << path;
+        if (!split.contains("shardLengths")) {
+          EXPECT_EQ(found.files.size(), std::stoul(split.at("numShards").get<std::string>()));
+        }
+        ++read;
+      }
+      break;
+    }
+  }
+  EXPECT_GT(read, 30);
+}
+
+// What TFDS 1 wrote: shards are counted, not what is in them.
+TEST(TfdsFolder, CountsTheRecordsOfShardsWithoutLengths) {
+  const auto source = shared_data() / "tfds_synth" / "eurosat/rgb/2.0.0";
+  MARQUEE_NEEDS(source);
+  const cluster::TemporaryFolder folder;
+  const auto path = folder.path() / "eurosat/rgb/2.0.0";
+  std::filesystem::create_directories(path.parent_path());
+  std::filesystem::copy(source, path);
+  const auto open_with = [&](const std::string& split) {
+    std::filesystem::remove(path / "dataset_info.json");
+    std::ofstream(path / "dataset_info.json") << R"({"splits": [)" << split << "]}";
+    return open_tfds(find_task("eurosat"), {{"train"}}, folder.path());
+  };
+  EXPECT_EQ(open_with(R"({"name": "train", "numShards": "3", "statistics": {"numExamples": "60"}})")
+                ->size(),
+            60u);
+  EXPECT_THROW(
+      open_with(R"({"name": "train", "numShards": "3", "statistics": {"numExamples": "61"}})"),
+      cluster::Error);
+  // The newer form names the files itself.
+  EXPECT_EQ(open_with(R"({"name": "train", "shardLengths": ["20", "20", "20"],
+      "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_INDEX}-of-{NUM_SHARDS}"})")
+                ->size(),
+            60u);
+  for (const char* wrong : {R"("../{SHARD_X_OF_Y}")", R"("always_the_same")", "7"}) {
+    EXPECT_THROW(open_with(std::string(R"({"name": "train", "shardLengths": ["20", "20", "20"],
+                     "filepathTemplate": )") +
+                           wrong + "}"),
+                 cluster::Error)
+        << wrong;
   }
 }
 
