@@ -66,6 +66,11 @@ DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir
   return !tfds && has_vtab1k(task, data_dir) ? DataLayout::vtab1k : DataLayout::tfds;
 }
 
+bool has_data(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  return task.group != TaskGroup::drawn &&
+         (std::filesystem::is_directory(data_dir / task.builder) || has_vtab1k(task, data_dir));
+}
+
 std::vector<int> labels_of(const Dataset& dataset) {
   std::vector<int> labels(dataset.size());
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = dataset.label(i);

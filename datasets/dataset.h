@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -32,11 +33,19 @@ class Dataset {
   virtual std::vector<std::size_t> iteration_order() const;
   // Native size. Throws environment naming file and record when the bytes are damaged.
   virtual Image image(std::size_t index) const = 0;
+  // The image file as stored; PNG for drawn tasks. Throws as image() does.
+  virtual std::string image_bytes(std::size_t index) const = 0;
+  // Bytes of the record or file that holds the example; 0 for drawn tasks.
+  virtual std::uint64_t stored_bytes(std::size_t index) const = 0;
+  // Whether id() is stored, not the position.
+  virtual bool has_ids() const { return true; }
 };
 
 // How the data of a task lie in a folder. A TFDS folder comes first where both are there.
 enum class DataLayout { drawn, tfds, vtab1k };
 DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir);
+// Whether the folder holds the task in one of the two forms; false for drawn tasks.
+bool has_data(const TaskInfo& task, const std::filesystem::path& data_dir);
 
 // Names: train, val, trainval, test, train800, val200, train800val200; order as stored.
 const std::vector<std::string>& split_names();

@@ -11,6 +11,7 @@
 #include "cluster/error.h"
 #include "cluster/philox.h"
 #include "datasets/drawing.h"
+#include "datasets/encode_png.h"
 
 namespace marquee::datasets {
 namespace {
@@ -266,6 +267,11 @@ class DrawnDataset : public Dataset {
     const int label = draw_label(stream);
     return draw_(stream, label);
   }
+  std::string image_bytes(std::size_t index) const override {
+    const std::vector<std::byte> png = encode_png(image(index));
+    return {reinterpret_cast<const char*>(png.data()), png.size()};
+  }
+  std::uint64_t stored_bytes(std::size_t) const override { return 0; }
 
  private:
   std::size_t row_of(std::size_t index) const {

@@ -6,14 +6,23 @@
 
 namespace marquee::datasets {
 
-Image FileDataset::image(std::size_t index) const {
+std::string FileDataset::image_bytes(std::size_t index) const {
   constexpr std::uintmax_t kMaxBytes = std::uintmax_t{256} << 20;
-  const std::filesystem::path& path = files_.at(index).path;
-  const std::string bytes = cluster::read_file(path, kMaxBytes);
+  return cluster::read_file(files_.at(index).path, kMaxBytes);
+}
+
+std::uint64_t FileDataset::stored_bytes(std::size_t index) const {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(files_.at(index).path, error);
+  return error ? 0 : bytes;
+}
+
+Image FileDataset::image(std::size_t index) const {
+  const std::string bytes = image_bytes(index);
   try {
     return decode_image(std::as_bytes(std::span(bytes)));
   } catch (cluster::Error& error) {
-    error.add_context(path.string());
+    error.add_context(files_.at(index).path.string());
     throw;
   }
 }

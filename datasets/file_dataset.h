@@ -25,6 +25,8 @@ class FileDataset : public Dataset {
   int label(std::size_t index) const override { return files_.at(index).label; }
   std::string id(std::size_t index) const override { return files_.at(index).id; }
   Image image(std::size_t index) const override;
+  std::string image_bytes(std::size_t index) const override;
+  std::uint64_t stored_bytes(std::size_t index) const override;
 
  private:
   std::vector<ImageFile> files_;

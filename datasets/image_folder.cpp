@@ -127,9 +127,13 @@ class ArchiveDataset : public Dataset {
   int num_classes() const override { return num_classes_; }
   int label(std::size_t index) const override { return images_.at(index).label; }
   std::string id(std::size_t index) const override { return images_.at(index).path; }
+  std::string image_bytes(std::size_t index) const override {
+    return archive_->bytes(images_.at(index).path);
+  }
+  std::uint64_t stored_bytes(std::size_t index) const override { return image_bytes(index).size(); }
   Image image(std::size_t index) const override {
     const std::string& path = images_.at(index).path;
-    const std::string bytes = archive_->bytes(path);
+    const std::string bytes = image_bytes(index);
     try {
       return decode_image(std::as_bytes(std::span(bytes)));
     } catch (cluster::Error& error) {

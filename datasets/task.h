@@ -52,6 +52,9 @@ struct TaskInfo {
   int pixel_scale = 1;  // stored pixels times this (dSprites stores 0 and 1)
 };
 
+// How the label is made, in words: "floor(label_orientation / 2.5)".
+std::string rule_text(const TaskInfo& task);
+
 const std::vector<TaskInfo>& all_tasks();
 // Usage error with the nearest name for an unknown one.
 const TaskInfo& find_task(std::string_view name);

@@ -126,13 +126,23 @@ class TfdsDataset : public Dataset {
   std::vector<std::size_t> iteration_order() const override {
     return interleaved(pieces_, rows_.size());
   }
-  Image image(std::size_t index) const override {
+  bool has_ids() const override { return ids_.size() == rows_.size() && !rows_.empty(); }
+  Image image(std::size_t index) const override { return example(index).image(task_, {}); }
+  std::string image_bytes(std::size_t index) const override {
+    return example(index).image_bytes(task_);
+  }
+  std::uint64_t stored_bytes(std::size_t index) const override {
     const Row& row = rows_.at(index);
-    const TfRecordFile& file = *files_[row.file];
-    return TfdsExample(file.record(row.record), file.where(row.record)).image(task_, {});
+    return files_[row.file]->places()[row.record].length;
   }
 
  private:
+  TfdsExample example(std::size_t index) const {
+    const Row& row = rows_.at(index);
+    const TfRecordFile& file = *files_[row.file];
+    return {file.record(row.record), file.where(row.record)};
+  }
+
   struct Row {
     std::uint32_t file, record;
     int raw_label;

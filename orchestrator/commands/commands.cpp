@@ -47,6 +47,7 @@ const std::vector<Command>& all_commands() {
       {"query", "ask the results database in SQL", query_command},
       {"report", "write report/index.html and report/table.md", report_command},
       {"gc", "free what finished runs no longer need", gc_command},
+      {"data", "the tasks, and what a data folder holds of them", data_command},
       {"doctor", "check this machine and installation", doctor_command},
       {"run", "one run, here, without MPI", run_command},
       {"sample", "generate images from a finished run", sample_command},

@@ -30,6 +30,7 @@ int rerun_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int gc_command(const Arguments& arguments);
+int data_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
 // run, sample and pretrain need LibTorch: they become `marquee-trainer` (execv) and do not return.
 int run_command(const Arguments& arguments);

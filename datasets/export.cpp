@@ -1,0 +1,147 @@
+#include "datasets/export.h"
+
+#include <fstream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "datasets/encode_jpeg.h"
+#include "datasets/tfds_folder.h"
+
+namespace marquee::datasets {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write(const fs::path& file, std::string_view bytes) {
+  std::ofstream out(file, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) cluster::throw_environment(file.string() + ": cannot be written (disk full?)");
+}
+
+// A folder that takes its name only when all of it is there.
+class StagedFolder {
+ public:
+  explicit StagedFolder(fs::path final_path)
+      : final_(std::move(final_path)), staging_(final_.string() + ".part") {
+    if (fs::exists(final_))
+      cluster::throw_usage(final_.string() +
+                           ": is there already; remove it or name another folder");
+    fs::remove_all(staging_);
+    cluster::create_directories_durably(staging_);
+  }
+  ~StagedFolder() {
+    std::error_code ignored;
+    if (!committed_) fs::remove_all(staging_, ignored);
+  }
+  StagedFolder(const StagedFolder&) = delete;
+  StagedFolder& operator=(const StagedFolder&) = delete;
+
+  const fs::path& path() const { return staging_; }
+  void commit() {
+    fs::rename(staging_, final_);
+    cluster::sync_directory(final_.parent_path());
+    committed_ = true;
+  }
+
+ private:
+  fs::path final_, staging_;
+  bool committed_ = false;
+};
+
+std::string_view ending_of(std::string_view bytes) {
+  if (bytes.starts_with("\xff\xd8")) return "jpg";
+  if (bytes.starts_with("GIF8")) return "gif";
+  if (bytes.starts_with("BM")) return "bmp";
+  return bytes.size() > 12 && bytes.substr(8, 4) == "WEBP" ? "webp" : "png";
+}
+
+// Folder names of the classes: their names where all are fit for one, else their numbers.
+std::vector<std::string> class_folders(const TaskInfo& task, const DataFolder& data) {
+  std::vector<std::string> names;
+  if (layout_of(task, data.path) == DataLayout::tfds && task.rule == LabelRule::plain)
+    names = tfds_label_names(open_tfds_folder(task, data.path), task.label_key);
+  bool fit = names.size() == static_cast<std::size_t>(task.num_classes);
+  for (const std::string& name : names)
+    fit = fit && !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
+  if (fit) return names;
+  names.clear();
+  for (int label = 0; label < task.num_classes; ++label)
+    names.push_back(fmt::format("class_{:03}", label));
+  return names;
+}
+
+}  // namespace
+
+std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs::path& to,
+                          const DataProgress& progress) {
+  const std::string name = task.vtab1k_folder;
+  if (name.empty()) {
+    cluster::throw_usage("task '" + task.name + "' is none of the 19: it has no VTAB-1k folder");
+  }
+  const std::vector<std::string> splits{"train800", "val200", "train800val200", "test"};
+  std::vector<std::unique_ptr<Dataset>> datasets;
+  std::size_t done = 0, total = 0, left_out = 0;
+  for (const std::string& split : splits) {
+    datasets.push_back(open_dataset(task, split, data));
+    total += datasets.back()->size();
+  }
+  StagedFolder folder(to / name);
+  for (std::size_t s = 0; s < splits.size(); ++s) {
+    const Dataset& dataset = *datasets[s];
+    fs::create_directories(folder.path() / "images" / splits[s]);
+    std::string lines;
+    std::size_t number = 0;
+    for (const std::size_t row : dataset.iteration_order()) {
+      progress(done++, total);
+      if (dataset.label(row) < 0) {
+        ++left_out;
+        continue;
+      }
+      const std::string file = fmt::format("images/{}/{:06}.jpg", splits[s], number++);
+      write(folder.path() / file, encode_jpeg(dataset.image(row)));
+      lines += fmt::format("{} {}\n", file, dataset.label(row));
+    }
+    write(folder.path() / (splits[s] + ".txt"), lines);
+  }
+  progress(total, total);
+  folder.commit();
+  return left_out;
+}
+
+std::size_t export_image_folder(const TaskInfo& task, const std::vector<std::string>& splits,
+                                const DataFolder& data, const fs::path& to,
+                                const DataProgress& progress) {
+  const std::vector<std::string> classes = class_folders(task, data);
+  std::vector<std::unique_ptr<Dataset>> datasets;
+  std::size_t done = 0, total = 0, left_out = 0;
+  for (const std::string& split : splits) {
+    datasets.push_back(open_dataset(task, split, data));
+    total += datasets.back()->size();
+  }
+  StagedFolder folder(to);
+  for (std::size_t s = 0; s < splits.size(); ++s) {
+    for (const std::string& name : classes)
+      fs::create_directories(folder.path() / splits[s] / name);
+    for (std::size_t row = 0; row < datasets[s]->size(); ++row) {
+      progress(done++, total);
+      const int label = datasets[s]->label(row);
+      if (label < 0) {
+        ++left_out;
+        continue;
+      }
+      const std::string bytes = datasets[s]->image_bytes(row);
+      write(folder.path() / splits[s] / classes[static_cast<std::size_t>(label)] /
+                fmt::format("{:06}.{}", row, ending_of(bytes)),
+            bytes);
+    }
+  }
+  progress(total, total);
+  folder.commit();
+  return left_out;
+}
+
+}  // namespace marquee::datasets
