@@ -7,6 +7,7 @@
 #include "cluster/log.h"
 #include "datasets/shard_index.h"
 #include "datasets/tfds_example.h"
+#include "datasets/tfds_features.h"
 
 namespace marquee::datasets {
 namespace {
@@ -164,6 +165,7 @@ std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice
     cluster::log_warning("datasets", task.name + ": version " + folder.version +
                                          " is read, VTAB asks for " + task.version);
   }
+  check_tfds_features(task, folder.path);
   auto dataset = std::make_unique<TfdsDataset>(task);
   std::map<std::string, OpenSplit> opened;
   for (const Slice& slice : slices) {

@@ -1,0 +1,29 @@
+// What the fuzz targets share: a file in memory with the input, and the rule that only our own
+// errors are allowed to leave a reader.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "cluster/error.h"
+
+namespace marquee::fuzz {
+
+// A file with these bytes under a folder of this process; gone with it.
+std::filesystem::path file_with(std::string_view name, const std::uint8_t* data, std::size_t size);
+
+// Runs the reader; a marquee error is an answer, anything else is a finding.
+template <typename Read>
+void expect_answer(Read read) {
+  try {
+    read();
+  } catch (const cluster::Error& error) {
+    // A message that names what is wrong, and no defect of ours.
+    if (error.kind() == cluster::ErrorKind::defect || std::string_view(error.what()).empty())
+      __builtin_trap();
+  }
+}
+
+}  // namespace marquee::fuzz
