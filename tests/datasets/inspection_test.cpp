@@ -6,6 +6,7 @@
 
 #include "cluster/error.h"
 #include "datasets/export.h"
+#include "datasets/tfrecord.h"
 #include "datasets/vtab1k.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/datasets/shared_data.h"
