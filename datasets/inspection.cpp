@@ -71,6 +71,8 @@ std::string version_of(const TaskInfo& task, const DataFolder& data, bool& as_as
       return std::to_string(kDrawnVersion);
     case DataLayout::vtab1k:
       return "vtab1k";
+    case DataLayout::images:
+      return "images";
     case DataLayout::tfds:
       break;
   }

@@ -17,6 +17,7 @@ struct Command {
 constexpr Command kCommands[] = {{"serve", marquee::workers::serve_command},
                                  {"run", marquee::workers::run_command},
                                  {"probe", marquee::workers::probe_command},
+                                 {"cache", marquee::workers::cache_command},
                                  {"sample", marquee::workers::sample_command},
                                  {"pretrain", marquee::workers::pretrain_command}};
 

@@ -275,7 +275,8 @@ int data_command(const Arguments& arguments) {
   constexpr Part kParts[] = {{"list", "the tasks", list_tasks},
                              {"inspect", "what a folder holds of them", inspect},
                              {"verify", "read everything, name what is broken", verify},
-                             {"export", "write a VTAB-1k folder or an image folder", export_data}};
+                             {"export", "write a VTAB-1k folder or an image folder", export_data},
+                             {"cache", "tokenise training images ahead of runs", data_cache_command}};
   std::vector<std::string> names;
   for (const Part& part : kParts) names.emplace_back(part.name);
   const std::string word = arguments.empty() ? "--help" : arguments[0];
