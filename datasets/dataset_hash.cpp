@@ -83,4 +83,14 @@ std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::pa
   return hash.hex();
 }
 
+DataSummary summarise_data(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  DataSummary data;
+  data.hash = dataset_content_hash(task, data_dir);
+  data.num_classes = task.group == TaskGroup::own
+                         ? static_cast<int>(list_image_folder(task, {data_dir}).classes.size())
+                         : task.num_classes;
+  data.only_thousand = layout_of(task, data_dir) == DataLayout::vtab1k;
+  return data;
+}
+
 }  // namespace marquee::datasets

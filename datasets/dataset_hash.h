@@ -14,4 +14,13 @@ namespace marquee::datasets {
 // Throws environment when the data are not there.
 std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir);
 
+// What a run must know of its data before it starts.
+struct DataSummary {
+  std::string hash;            // dataset_content_hash
+  int num_classes = 0;         // of the task, or of the user's own images
+  bool only_thousand = false;  // a VTAB-1k folder: 1,000 training images, no other splits but test
+};
+// Throws as dataset_content_hash does.
+DataSummary summarise_data(const TaskInfo& task, const std::filesystem::path& data_dir);
+
 }  // namespace marquee::datasets

@@ -4,36 +4,19 @@
 #include <optional>
 #include <set>
 
-#include "datasets/dataset.h"
 #include "datasets/dataset_hash.h"
-#include "datasets/image_folder.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
 
 namespace marquee::experiments {
 namespace {
 
-struct DataInputs {
-  std::string hash;  // empty: missing
-  int num_classes = 0;
-};
-
-DataInputs data_inputs(const std::string& task_name, const std::filesystem::path& data_dir) {
-  const datasets::TaskInfo& task = datasets::find_task(task_name);
-  DataInputs data;
-  data.hash = datasets::dataset_content_hash(task, data_dir);
-  if (task.group == datasets::TaskGroup::own)
-    data.num_classes =
-        static_cast<int>(datasets::list_image_folder(task, {data_dir}).classes.size());
-  return data;
-}
+using datasets::DataSummary;
 
 // Throws usage for what the layout of the data does not have.
-void check_layout(const RunConfig& run, const std::filesystem::path& data_dir) {
-  const datasets::TaskInfo& task = datasets::find_task(run.task);
-  if (datasets::layout_of(task, data_dir) != datasets::DataLayout::vtab1k) return;
-  const std::string where =
-      "task '" + run.task + "' lies below " + data_dir.string() + " as a VTAB-1k folder: ";
+void check_layout(const RunConfig& run, const DataSummary& data) {
+  if (!data.only_thousand) return;
+  const std::string where = "task '" + run.task + "' is there as a VTAB-1k folder: ";
   if (trains(run) && run.shots != "vtab1k")
     cluster::throw_usage(where + "shots must be vtab1k, not " + run.shots);
   if (run.reference == "val")
@@ -41,37 +24,37 @@ void check_layout(const RunConfig& run, const std::filesystem::path& data_dir) {
 }
 
 // The protocol carries the name of the feature network that makes the numbers.
-void set_inputs(RunConfig& run, const BaseManifest& base, const DataInputs& data) {
+void set_inputs(RunConfig& run, const BaseManifest& base, const DataSummary& data) {
   run.base_hash = base_hash(base);
   run.network_hash = network_hash(base);
   if (is_protocol(base.version)) run.protocol = base.version;
   run.data_hash = data.hash;
-  run.num_classes = data.num_classes;
+  // Where the task says it, it stands in no configuration.
+  run.num_classes = datasets::find_task(run.task).num_classes > 0 ? 0 : data.num_classes;
   run.numerics_version = kNumericsVersion;
 }
 
 struct RunInputs {
   BaseManifest base;
-  DataInputs data;
+  DataSummary data;
 };
 
 RunInputs inputs_of(const RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   BaseManifest base = load_base_manifest(assets_dir, run.base);
   check_not_pretrained_on(base, run.task);
-  check_layout(run, data_dir);
-  return {std::move(base), data_inputs(run.task, data_dir)};
+  return {std::move(base), datasets::summarise_data(datasets::find_task(run.task), data_dir)};
 }
 
 class Inputs {
  public:
   Inputs(std::filesystem::path assets, std::filesystem::path data)
-      : assets_(std::move(assets)), data_(std::move(data)) {}
+      : assets_(std::move(assets)), folder_(std::move(data)) {}
 
   void resolve(RunConfig& run) {
     const std::optional<BaseManifest>& base = base_of(run.base);
-    const DataInputs& data = data_of(run.task);
-    if (!base || data.hash.empty() || !may_run(*base, run.task) || !layout_has(run)) return;
+    const DataSummary& data = data_of(run.task);
+    if (!base || data.hash.empty() || !may_run(*base, run.task) || !layout_has(run, data)) return;
     set_inputs(run, *base, data);
   }
 
@@ -95,24 +78,24 @@ class Inputs {
     return entry->second;
   }
 
-  const DataInputs& data_of(const std::string& task) {
-    const auto [entry, fresh] = data_inputs_.try_emplace(task);
+  const DataSummary& data_of(const std::string& task) {
+    const auto [entry, fresh] = data_.try_emplace(task);
     if (!fresh) return entry->second;
     try {
-      entry->second = data_inputs(task, data_);
+      entry->second = datasets::summarise_data(datasets::find_task(task), folder_);
     } catch (const cluster::Error& error) {
       missing.push_back({"data", task, error.what(),
-                         data_.empty() ? "name the folder of TFDS data sets with --data"
-                                       : "prepare the data set with TFDS below " + data_.string() +
+                         folder_.empty() ? "name the folder of TFDS data sets with --data"
+                                       : "prepare the data set with TFDS below " + folder_.string() +
                                              ", or leave the task out of the sweep",
                          error.kind()});
     }
     return entry->second;
   }
 
-  bool layout_has(const RunConfig& run) {
+  bool layout_has(const RunConfig& run, const DataSummary& data) {
     try {
-      check_layout(run, data_);
+      check_layout(run, data);
       return true;
     } catch (const cluster::Error& error) {
       if (refused_.insert(error.what()).second) {
@@ -137,9 +120,9 @@ class Inputs {
     return entry->second;
   }
 
-  std::filesystem::path assets_, data_;
+  std::filesystem::path assets_, folder_;
   std::map<std::string, std::optional<BaseManifest>> bases_;
-  std::map<std::string, DataInputs> data_inputs_;  // by task
+  std::map<std::string, DataSummary> data_;  // by task
   std::set<std::string> refused_;
   std::map<std::pair<std::string, std::string>, bool> allowed_;
 };
@@ -157,6 +140,7 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
+  check_layout(run, inputs.data);
   set_inputs(run, inputs.base, inputs.data);
 }
 
@@ -167,7 +151,7 @@ void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
   for (RunConfig& run : sweep.runs) {
     const auto [entry, fresh] = known.try_emplace({run.base, run.task});
     if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
-    check_layout(run, data_dir);
+    check_layout(run, entry->second.data);
     set_inputs(run, entry->second.base, entry->second.data);
   }
 }

@@ -126,7 +126,7 @@ int list_tasks(const Arguments& arguments) {
                      {"same_content", task.same_content},
                      {"vtab1k_folder", drawn ? json() : json(task.vtab1k_folder)},
                      {"num_classes", task.num_classes},
-                     {"flip", task.flip},
+                     {"mirrors_keep_label", task.mirrors_keep_label},
                      {"label", rule},
                      {"train", slices_text(task.train)},
                      {"val", slices_text(task.val)},

@@ -13,7 +13,8 @@ ROOT = pathlib.Path(os.environ.get("MARQUEE_SOURCE", pathlib.Path(__file__).reso
 ALLOWED = {
     "cluster": [],
     "datasets": ["cluster"],
-    "experiments": ["cluster", "datasets/task.h", "datasets/shots.h", "datasets/dataset_hash.h"],
+    "experiments": ["cluster", "datasets/task.h", "datasets/shots.h", "datasets/data_folder.h",
+                    "datasets/dataset_hash.h"],
     "workers": ["cluster", "datasets", "experiments", "analysis/metrics"],
     "analysis/metrics": ["cluster", "experiments", "workers/torch.h"],
     "analysis/report": ["cluster", "experiments", "datasets/task.h"],
