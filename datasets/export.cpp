@@ -7,6 +7,7 @@
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "datasets/decode.h"
 #include "datasets/encode_jpeg.h"
 #include "datasets/tfds_folder.h"
 
@@ -74,10 +75,25 @@ std::vector<std::string> class_folders(const TaskInfo& task, const DataFolder& d
   return names;
 }
 
+Image decoded(const Dataset& dataset, std::size_t row, JpegDecoding decoding) {
+  if (decoding == JpegDecoding::accurate) return dataset.image(row);
+  const std::string bytes = dataset.image_bytes(row);
+  // Decoders of other formats have one way only.
+  if (ending_of(bytes) != "jpg") return dataset.image(row);
+  DecodeOptions options;
+  options.fast_dct = true;
+  try {
+    return decode_image(std::as_bytes(std::span(bytes.data(), bytes.size())), options);
+  } catch (const cluster::Error&) {
+    dataset.image(row);  // fails as well and names the place
+    throw;
+  }
+}
+
 }  // namespace
 
 std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs::path& to,
-                          const DataProgress& progress) {
+                          JpegDecoding decoding, const DataProgress& progress) {
   const std::string name = task.vtab1k_folder;
   if (name.empty()) {
     cluster::throw_usage("task '" + task.name + "' is none of the 19: it has no VTAB-1k folder");
@@ -102,7 +118,7 @@ std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs
         continue;
       }
       const std::string file = fmt::format("images/{}/{:06}.jpg", splits[s], number++);
-      write(folder.path() / file, encode_jpeg(dataset.image(row)));
+      write(folder.path() / file, encode_jpeg(decoded(dataset, row, decoding)));
       lines += fmt::format("{} {}\n", file, dataset.label(row));
     }
     write(folder.path() / (splits[s] + ".txt"), lines);

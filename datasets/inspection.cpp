@@ -55,12 +55,13 @@ SplitContents contents_of(const Dataset& dataset, const std::function<void()>& m
   return contents;
 }
 
-// Whether a split was cut by the end of what is stored: only the counted ones can be.
+// Whether TFDS would refuse the split: a counted slice that passes the end of what is stored, or
+// nothing at all.
 bool is_clipped(std::string_view split, std::size_t examples) {
   const auto wanted = [&]() -> std::size_t {
     if (split == "train800") return 800;
     if (split == "val200") return 200;
-    return split == "train800val200" ? 1000 : 0;
+    return split == "train800val200" ? 1000 : 1;
   }();
   return examples < wanted;
 }

@@ -1,5 +1,6 @@
 // marquee data: what the tasks are, what a folder holds of them, whether it is whole, and other
 // forms of it.
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -216,9 +217,19 @@ int verify(const Arguments& arguments) {
   return broken ? static_cast<int>(cluster::ErrorKind::environment) : 0;
 }
 
+std::string one_of(const po::variables_map& values, const char* option,
+                   const std::vector<std::string>& words) {
+  const std::string word = values[option].as<std::string>();
+  if (std::find(words.begin(), words.end(), word) == words.end()) {
+    cluster::throw_usage("--" + std::string(option) + " '" + word + "': expected " +
+                         cluster::join(words, " or ") + cluster::did_you_mean(word, words));
+  }
+  return word;
+}
+
 int export_data(const Arguments& arguments) {
   CommandLine line;
-  line.usage = "marquee data export --task NAME --to DIR [--data DIR] [--form vtab1k|folder]";
+  line.usage = "marquee data export --task NAME --to DIR [--data DIR] [--form vtab1k|folder] [options]";
   line.text =
       "Writes a task in another form. vtab1k: DIR/<folder> with train800, val200, train800val200 "
       "and\n"
@@ -230,6 +241,9 @@ int export_data(const Arguments& arguments) {
       ("task,t", po::value<std::string>()->required(), "task")                         //
       ("to", po::value<std::string>()->required(), "folder to write into")             //
       ("form", po::value<std::string>()->default_value("vtab1k"), "vtab1k or folder")  //
+      ("decode", po::value<std::string>()->default_value("tensorflow"),
+       "with --form vtab1k: how JPEGs are decoded; tensorflow as for the folders in circulation, "
+       "or accurate")  //
       ("split", po::value<std::vector<std::string>>()->composing(),
        "with --form folder: a split (may be repeated; default: train, val, test)");
   const po::variables_map values = parse(line, arguments);
@@ -237,17 +251,17 @@ int export_data(const Arguments& arguments) {
   const datasets::TaskInfo& task = datasets::find_task(values["task"].as<std::string>());
   const datasets::DataFolder data = folder_of(values);
   const fs::path to = values["to"].as<std::string>();
-  const std::string form = values["form"].as<std::string>();
-  if (form != "vtab1k" && form != "folder") {
-    cluster::throw_usage("--form '" + form + "': expected vtab1k or folder" +
-                         cluster::did_you_mean(form, {"vtab1k", "folder"}));
-  }
+  const std::string form = one_of(values, "form", {"vtab1k", "folder"});
+  const bool accurate = one_of(values, "decode", {"tensorflow", "accurate"}) == "accurate";
   TaskProgress progress(task.name + ": image", values.count("quiet") > 0);
   std::size_t left_out = 0;
   fs::path written = to;
   if (form == "vtab1k") {
     if (values.count("split") > 0) cluster::throw_usage("--split goes with --form folder");
-    left_out = datasets::export_vtab1k(task, data, to, progress.report());
+    left_out = datasets::export_vtab1k(
+        task, data, to,
+        accurate ? datasets::JpegDecoding::accurate : datasets::JpegDecoding::tensorflow,
+        progress.report());
     written = to / task.vtab1k_folder;
   } else {
     std::vector<std::string> splits{"train", "val", "test"};
