@@ -21,8 +21,8 @@ std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data,
                           const std::filesystem::path& to, JpegDecoding decoding,
                           const DataProgress& progress);
 
-// An image folder <to>/<split>/<class>/<position>.<ending> with the stored bytes; the same
-// otherwise.
+// An image folder <to>/<split>/<class>/<position>.<ending> with the stored bytes (dSprites: PNG of
+// the pixels that runs get); the same otherwise.
 std::size_t export_image_folder(const TaskInfo& task, const std::vector<std::string>& splits,
                                 const DataFolder& data, const std::filesystem::path& to,
                                 const DataProgress& progress);

@@ -17,6 +17,7 @@ struct TfdsSplit {
   std::vector<std::int64_t> shard_lengths;
   std::vector<std::filesystem::path> files;
   std::int64_t examples = -1;  // in all, where the file says it elsewhere too
+  std::int64_t bytes = -1;     // of the records without their framing, where the file says it
 
   std::int64_t size() const;  // declared; 0 where nothing is
 };
@@ -26,6 +27,7 @@ struct TfdsFolder {
   std::string name;            // "eurosat"
   std::string version;         // "2.0.0"
   bool as_asked = true;        // whether VTAB names this version, or one known to hold the same
+  bool named_by_vtab = true;   // whether it is VTAB's own
   std::map<std::string, TfdsSplit> splits;
 };
 
