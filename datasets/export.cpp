@@ -1,14 +1,11 @@
 #include "datasets/export.h"
 
-#include <cerrno>
 #include <fstream>
 #include <memory>
 #include <set>
 #include <span>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -49,16 +46,7 @@ class StagedFolder {
   StagedFolder& operator=(const StagedFolder&) = delete;
 
   const fs::path& path() const { return staging_; }
-  // Everything is on disk before it has its name.
   void commit() {
-    const int folder = ::open(staging_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = folder >= 0 && ::syncfs(folder) == 0;
-    const int number = errno;
-    if (folder >= 0) ::close(folder);
-    if (!synced) {
-      cluster::throw_environment(staging_.string() + ": cannot be written (" +
-                                 cluster::errno_text(number) + ")");
-    }
     fs::rename(staging_, final_);
     cluster::sync_directory(final_.parent_path());
     committed_ = true;
