@@ -2,6 +2,7 @@
 #include "datasets/tfds.h"
 
 #include <algorithm>
+#include <regex>
 #include <set>
 #include <span>
 
@@ -19,21 +20,19 @@ namespace {
 
 // An expected label of null: the rule has no class for the image.
 int label_of(const nlohmann::json& value) {
-  return value.is_null() ? -1 : value.get<int>();
-}
-
-bool same_label(int found, int expected) {
-  return found == expected || (found < 0 && expected < 0);
+  return value.is_null() ? kNoLabel : value.get<int>();
 }
 
 void expect_same_labels(const std::filesystem::path& data, const std::string& task,
                         const std::string& split, const nlohmann::json& expected) {
   const auto dataset = open_dataset(find_task(task), split, data);
   const auto& labels = expected.at("labels");
+  const int num_classes = find_task(task).num_classes;
   ASSERT_EQ(dataset->size(), labels.size()) << task << " " << split;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    ASSERT_TRUE(same_label(dataset->label(i), label_of(labels[i])))
-        << task << " " << split << " " << i << ": " << dataset->label(i) << " for " << labels[i];
+    ASSERT_EQ(dataset->raw_label(i), label_of(labels[i])) << task << " " << split << " " << i;
+    const bool is_class = dataset->raw_label(i) >= 0 && dataset->raw_label(i) < num_classes;
+    ASSERT_EQ(dataset->label(i), is_class ? dataset->raw_label(i) : -1) << task << " " << split;
   }
 }
 
@@ -45,8 +44,31 @@ void expect_iteration_order(const std::filesystem::path& data, const std::string
   const std::vector<std::size_t> order = dataset->iteration_order();
   ASSERT_EQ(order.size(), labels.size()) << task << " " << split;
   for (std::size_t i = 0; i < labels.size(); ++i)
-    ASSERT_TRUE(same_label(dataset->label(order[i]), label_of(labels[i])))
+    ASSERT_EQ(dataset->raw_label(order[i]), label_of(labels[i]))
         << task << " " << split << " " << i;
+}
+
+// Ids of a split: those of the stored examples that its slices name, clipped as Python does.
+void expect_same_ids(const std::filesystem::path& data, const std::string& task,
+                     const std::string& split, const nlohmann::json& slices,
+                     const nlohmann::json& stored) {
+  const auto dataset = open_dataset(find_task(task), split, data);
+  const std::regex form("([a-z]+)\\[([0-9]+):([0-9]+)\\]");
+  std::size_t row = 0;
+  for (const auto& slice : slices) {
+    const auto text = slice.get<std::string>();
+    std::smatch parts;
+    ASSERT_TRUE(std::regex_match(text, parts, form)) << text;
+    const auto& examples = stored.at(parts[1]).at("examples");
+    for (std::size_t i = std::stoul(parts[2]); i < std::stoul(parts[3]) && i < examples.size();
+         ++i, ++row) {
+      ASSERT_LT(row, dataset->size()) << task << " " << split;
+      const auto& key = examples[i].at("key");
+      ASSERT_EQ(dataset->id(row), key.is_null() ? std::to_string(row) : key.get<std::string>())
+          << task << " " << split << " " << row;
+    }
+  }
+  EXPECT_EQ(dataset->size(), row) << task << " " << split;
 }
 
 class SmallSets : public testing::TestWithParam<const char*> {};
@@ -64,6 +86,7 @@ TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {
         // Slices that a small set does not have are clipped, as the expected files do; TFDS itself
         // refuses them.
         expect_same_labels(data, task, split, wanted);
+        expect_same_ids(data, task, split, wanted.at("slices"), content.at("splits"));
         tasks.insert(task);
       }
     }
@@ -189,6 +212,10 @@ TEST_P(RealSets, HaveVtabsSplits) {
     EXPECT_EQ(dataset->id(dataset->size() - 1), wanted.at("last_key")) << split;
     if (wanted.contains("labels")) {
       EXPECT_EQ(labels_of(*dataset), wanted.at("labels").get<std::vector<int>>()) << split;
+    }
+    if (wanted.contains("keys")) {
+      for (std::size_t i = 0; i < dataset->size(); ++i)
+        ASSERT_EQ(dataset->id(i), wanted.at("keys").at(i)) << split << " " << i;
     }
     if (!wanted.contains("sha256_of_lines")) continue;
     cluster::Sha256 lines;
