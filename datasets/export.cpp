@@ -175,8 +175,8 @@ std::size_t export_image_folder(const TaskInfo& task, const std::vector<std::str
         ++left_out;
         continue;
       }
-      const std::string bytes = task.pixel_scale == 1 ? dataset.image_bytes(row)
-                                                      : to_png(dataset.image(row));
+      const std::string bytes =
+          task.pixel_scale == 1 ? dataset.image_bytes(row) : to_png(dataset.image(row));
       write(folder.path() / splits[s] / classes[static_cast<std::size_t>(label)] /
                 fmt::format("{:06}.{}", row, ending_of(bytes)),
             bytes);

@@ -29,7 +29,8 @@ std::optional<std::pair<int, int>> jpeg_size(Bytes bytes) {
       ++at;
       continue;
     }
-    if (is_frame(marker)) return std::pair(number_at(bytes, at + 5, 2), number_at(bytes, at + 7, 2));
+    if (is_frame(marker))
+      return std::pair(number_at(bytes, at + 5, 2), number_at(bytes, at + 7, 2));
     at += 2 + static_cast<std::size_t>(number_at(bytes, at + 2, 2));
   }
   return std::nullopt;

@@ -142,14 +142,10 @@ nlohmann::json to_json(const TaskContents& contents) {
     nlohmann::json sizes = nlohmann::json::object();
     for (const auto& [size, count] : split.image_sizes)
       sizes[fmt::format("{}x{}", size.first, size.second)] = count;
-    splits[name] = {{"examples", split.examples},
-                    {"label_histogram", split.label_histogram},
-                    {"outside", split.outside},
-                    {"clipped", split.clipped},
-                    {"first_keys", split.first_keys},
-                    {"last_keys", split.last_keys},
-                    {"image_sizes", sizes},
-                    {"bytes", split.bytes}};
+    splits[name] = {{"examples", split.examples},     {"label_histogram", split.label_histogram},
+                    {"outside", split.outside},       {"clipped", split.clipped},
+                    {"first_keys", split.first_keys}, {"last_keys", split.last_keys},
+                    {"image_sizes", sizes},           {"bytes", split.bytes}};
   }
   return {{"task", contents.task},
           {"dataset", contents.dataset},
@@ -159,9 +155,9 @@ nlohmann::json to_json(const TaskContents& contents) {
 }
 
 std::string to_text(const TaskContents& contents) {
-  std::string text =
-      fmt::format("{}: {} {}, {} classes{}\n", contents.task, contents.dataset, contents.version,
-                  contents.num_classes, contents.as_asked ? "" : " (not the version VTAB asks for)");
+  std::string text = fmt::format("{}: {} {}, {} classes{}\n", contents.task, contents.dataset,
+                                 contents.version, contents.num_classes,
+                                 contents.as_asked ? "" : " (not the version VTAB asks for)");
   text += fmt::format("{:<16} {:>9} {:>8} {:>8} {:>12}  {:<18} {}\n", "split", "examples",
                       "classes", "outside", "bytes", "images, h x w", "first key");
   for (const auto& [name, split] : contents.splits) {

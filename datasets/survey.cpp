@@ -65,8 +65,7 @@ class Surveyor {
       return;
     }
     const std::int64_t published = tfds_build_of(task_).examples;
-    if (found_.examples != published)
-      note(std::to_string(published) + " examples are published");
+    if (found_.examples != published) note(std::to_string(published) + " examples are published");
     if (has_vtab1k(task_, data_dir_)) note("a VTAB-1k folder is there too and not read");
   }
 

@@ -68,8 +68,7 @@ std::optional<std::string> fault_at(Window& file, std::uint64_t at, std::uint64_
                 : "checksum of its length is wrong (damaged, or not a TFRecord file)";
   }
   if (left < kHeaderBytes + kFooterBytes || length > left - kHeaderBytes - kFooterBytes)
-    return "truncated: " + std::to_string(length) +
-           " bytes of data declared, the file ends before";
+    return "truncated: " + std::to_string(length) + " bytes of data declared, the file ends before";
   if (length > kMaxRecordBytes)
     return "length " + std::to_string(length) + " is more than the " +
            std::to_string(kMaxRecordBytes) + " bytes allowed";
@@ -97,10 +96,10 @@ SalvagedRecords salvage_records(const std::filesystem::path& path) {
     std::uint64_t length = 0;
     if (const std::optional<std::string> fault = fault_at(file, at, length)) {
       const std::optional<std::uint64_t> next = next_record(file, at);
-      found.broken.push_back({found.places.size(), at,
-                              *fault + (next ? "; the next record begins at byte " +
-                                                   std::to_string(*next)
-                                             : "; no record follows")});
+      found.broken.push_back(
+          {found.places.size(), at,
+           *fault + (next ? "; the next record begins at byte " + std::to_string(*next)
+                          : "; no record follows")});
       at = next.value_or(file.size());
       continue;
     }

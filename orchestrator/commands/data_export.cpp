@@ -30,7 +30,8 @@ std::string one_of(const po::variables_map& values, const char* option,
 
 int data_export(const Arguments& arguments) {
   CommandLine line;
-  line.usage = "marquee data export --task NAME --to DIR [--data DIR] [--form vtab1k|folder] [options]";
+  line.usage =
+      "marquee data export --task NAME --to DIR [--data DIR] [--form vtab1k|folder] [options]";
   line.text =
       "Writes a task in another form; DIR must not hold it yet.\n"
       "vtab1k: DIR/<folder> with train800, val200, train800val200 and test, images as JPEG of\n"

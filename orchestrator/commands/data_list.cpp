@@ -73,9 +73,9 @@ int data_list(const Arguments& arguments) {
                            "label");
   for (const datasets::TaskInfo& task : datasets::all_tasks()) {
     if (task.group == datasets::TaskGroup::drawn) continue;
-    std::cout << fmt::format("{:<30} {:<11} {:<15} {:<11} {}\n", task.name,
-                             slices_text(task.train), slices_text(task.val),
-                             slices_text(task.test), datasets::rule_text(task));
+    std::cout << fmt::format("{:<30} {:<11} {:<15} {:<11} {}\n", task.name, slices_text(task.train),
+                             slices_text(task.val), slices_text(task.test),
+                             datasets::rule_text(task));
   }
   std::cout << "\ntrainval: both; train800, val200: the first of each; train800val200: both.\n"
                "flips: whether a mirrored image keeps its label.\n";

@@ -35,7 +35,8 @@ int data_verify(const Arguments& arguments) {
   CommandLine line;
   line.usage = "marquee data verify [--data DIR] [--task NAME]... [--threads N] [--json]";
   line.text =
-      "Reads everything: lengths, checksums, examples, labels, pixels. Every broken record is named\n"
+      "Reads everything: lengths, checksums, examples, labels, pixels. Every broken record is "
+      "named\n"
       "with file, record, offset and reason; exit code 3 when there is one.";
   add_data_options(line, true);
   add_task_option(line);

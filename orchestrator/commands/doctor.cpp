@@ -42,17 +42,19 @@ CommandLine doctor_line() {
   line.text =
       "Checks what a sweep needs: the trainer program, the base model's weights, MPI, cores,\n"
       "memory, disk. Exit code 3 when a check fails.\n\n"
-      "--data says which of the 19 tasks a folder holds, of which version, and whether their files\n"
+      "--data says which of the 19 tasks a folder holds, of which version, and whether their "
+      "files\n"
       "are complete, without reading them; of missing ones the command that makes them.\n\n"
       "--rebuild makes DIR/ledger.sqlite again from the run folders, and from results.sqlite what\n"
       "they do not hold (which sweep a run belongs to); the old file is kept beside it. Not while\n"
       "a sweep runs on DIR (exit code 75).";
   line.options.add_options()                                                                     //
       ("out,o", po::value<std::string>()->default_value("."), "folder whose disk is looked at")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets or VTAB-1k folders")  //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models")           //
-      ("base", po::value<std::string>()->default_value("mini"), "base model to check")           //
-      ("rebuild", "make the ledger of --out again; no checks")                                   //
+      ("data", po::value<std::string>()->default_value(""),
+       "folder of TFDS data sets or VTAB-1k folders")                                   //
+      ("assets", po::value<std::string>()->default_value(""), "folder of base models")  //
+      ("base", po::value<std::string>()->default_value("mini"), "base model to check")  //
+      ("rebuild", "make the ledger of --out again; no checks")                          //
       ("json", "the checks as JSON");
   return line;
 }
@@ -163,8 +165,7 @@ nlohmann::json survey_json(const std::vector<datasets::TaskPresence>& survey,
   nlohmann::json list = nlohmann::json::array();
   for (const datasets::TaskPresence& found : survey) {
     list.push_back(datasets::to_json(found));
-    list.back()["build"] =
-        datasets::tfds_build_command(datasets::find_task(found.task), data);
+    list.back()["build"] = datasets::tfds_build_command(datasets::find_task(found.task), data);
   }
   return list;
 }

@@ -29,8 +29,8 @@ void expect_mean(const Image& image, const nlohmann::json& wanted, double tolera
   for (std::size_t channel = 0; channel < 3; ++channel) {
     double sum = 0;
     for (std::size_t i = channel; i < image.rgb.size(); i += 3) sum += image.rgb[i];
-    EXPECT_NEAR(3 * sum / static_cast<double>(image.rgb.size()),
-                wanted.at(channel).get<double>(), tolerance)
+    EXPECT_NEAR(3 * sum / static_cast<double>(image.rgb.size()), wanted.at(channel).get<double>(),
+                tolerance)
         << name;
   }
 }

@@ -149,10 +149,9 @@ TEST_F(Verified, NamesEveryBrokenRecordAndGoesOn) {
     EXPECT_EQ(found.broken[0].offset, records.places()[3].offset);
     EXPECT_EQ(found.broken[0].reason, "checksum of its data is wrong (damaged)");
     EXPECT_EQ(found.broken[1].record, 7u);
-    EXPECT_EQ(to_text(found.broken[1]),
-              shard(1).string() + ": record 7 at byte " +
-                  std::to_string(records.places()[7].offset) +
-                  ": checksum of its data is wrong (damaged)");
+    EXPECT_EQ(to_text(found.broken[1]), shard(1).string() + ": record 7 at byte " +
+                                            std::to_string(records.places()[7].offset) +
+                                            ": checksum of its data is wrong (damaged)");
   }
 }
 

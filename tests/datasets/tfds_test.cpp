@@ -96,7 +96,9 @@ TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {
 
 INSTANTIATE_TEST_SUITE_P(Tfds, SmallSets, testing::Values("tfds_synth", "tfds_fake"));
 
-std::string sha256_of(const std::string& bytes) { return cluster::sha256_hex(bytes); }
+std::string sha256_of(const std::string& bytes) {
+  return cluster::sha256_hex(bytes);
+}
 
 std::vector<double> mean_rgb(const Image& image) {
   std::vector<double> mean(3, 0);
@@ -123,8 +125,7 @@ void expect_image(const Dataset& dataset, std::size_t i, const nlohmann::json& w
   EXPECT_EQ(image.width, wanted.at("stored_shape").at(1)) << what;
   EXPECT_EQ(rgb_hash(image), wanted.at("sha256_rgb")) << what;
   expect_near(mean_rgb(image), wanted.at("mean_rgb"), what);
-  const auto declared =
-      declared_image_size(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  const auto declared = declared_image_size(std::as_bytes(std::span(bytes.data(), bytes.size())));
   EXPECT_EQ(declared, std::pair(image.height, image.width)) << what;
   if (!wanted.contains("mean_rgb_fast_idct")) return;
   DecodeOptions fast;
@@ -167,7 +168,8 @@ TEST_P(StoredSplits, HoldTheExpectedExamples) {
         for (std::size_t i = 0; i < dataset->size(); ++i) {
           const std::string hex = sha256_of(dataset->image_bytes(i));
           for (std::size_t at = 0; at < hex.size(); at += 2)
-            digests.update(std::string(1, static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16))));
+            digests.update(
+                std::string(1, static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16))));
           bytes += dataset->stored_bytes(i);
         }
         EXPECT_EQ(digests.hex(), wanted.at("sha256_of_image_digests")) << what;

@@ -51,7 +51,9 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-std::string text_of_table() { return replaced(read_bytes(vtab_file()), "\xe2\x88\x92", "-"); }
+std::string text_of_table() {
+  return replaced(read_bytes(vtab_file()), "\xe2\x88\x92", "-");
+}
 
 // The 19 rows, those marked "same" filled in.
 std::vector<Row> rows_of_table() {
@@ -167,8 +169,9 @@ TEST(VtabTable, HasOurSplitsAtTheStoredSizes) {
     const std::regex part("(train|val|test) = (TFDS )?\\**(train|validation|test)");
     for (std::sregex_iterator at(row.splits.begin(), row.splits.end(), part), end; at != end;
          ++at) {
-      const std::vector<Slice>& slices =
-          (*at)[1] == "train" ? task.train : (*at)[1] == "val" ? task.val : task.test;
+      const std::vector<Slice>& slices = (*at)[1] == "train" ? task.train
+                                         : (*at)[1] == "val" ? task.val
+                                                             : task.test;
       EXPECT_EQ(slices.at(0).split, (*at)[3].str()) << row.splits;
     }
   });
@@ -187,8 +190,7 @@ TEST(VtabTable, HasOurLabelRules) {
       ASSERT_TRUE(std::regex_search(row.label, found, std::regex("/ ([0-9.]+)\\)")));
       EXPECT_EQ(task.divisor, std::stod(found[1]));
     }
-    if (row.label.find("number of objects - 3") != std::string::npos)
-      rule = LabelRule::clevr_count;
+    if (row.label.find("number of objects - 3") != std::string::npos) rule = LabelRule::clevr_count;
     if (row.label.find("min over objects of pixel_coords") != std::string::npos)
       rule = LabelRule::clevr_distance;
     if (row.label == "see below") rule = LabelRule::kitti_distance;
@@ -239,8 +241,7 @@ TEST(VtabTable, HasOurBinsOfClevrsDistance) {
     // x, y and depth; the nearest of two.
     example.add("objects/pixel_coords",
                 std::vector<float>{1, 2, std::numeric_limits<float>::max(), 3, 4, depth});
-    EXPECT_EQ(TfdsExample(example.bytes(), "here").raw_label(task),
-              wanted_label(depth, thresholds))
+    EXPECT_EQ(TfdsExample(example.bytes(), "here").raw_label(task), wanted_label(depth, thresholds))
         << depth;
   }
 }
@@ -294,8 +295,8 @@ TEST(TfdsBuilds, AreThoseOfTheDocumentation) {
       const TfdsBuild& build = tfds_build_of(task);
       EXPECT_EQ(cells[1], "`" + std::string(build.target) + "`") << name;
       EXPECT_EQ(std::stoll(cells[4]), build.examples) << name;
-      EXPECT_EQ(tfds_build_command(task, "TFDS"), "tfds build --data_dir TFDS " +
-                                                      replaced(cells[1], "`", ""));
+      EXPECT_EQ(tfds_build_command(task, "TFDS"),
+                "tfds build --data_dir TFDS " + replaced(cells[1], "`", ""));
       seen.insert(name);
     }
   }
@@ -309,11 +310,10 @@ TEST(TfdsBuilds, MakeVersionsThatTheTasksTake) {
     std::smatch found;
     ASSERT_TRUE(std::regex_search(target, found, std::regex(":([0-9]+)\\.([0-9]+)\\.([0-9]+)")));
     EXPECT_EQ(target.substr(0, target.find(':')), task->builder);
-    const std::array<int, 3> version{std::stoi(found[1]), std::stoi(found[2]),
-                                     std::stoi(found[3])};
-    const bool same = std::any_of(
-        task->same_content.begin(), task->same_content.end(),
-        [&](const std::string& pattern) { return version_matches(version, pattern); });
+    const std::array<int, 3> version{std::stoi(found[1]), std::stoi(found[2]), std::stoi(found[3])};
+    const bool same =
+        std::any_of(task->same_content.begin(), task->same_content.end(),
+                    [&](const std::string& pattern) { return version_matches(version, pattern); });
     EXPECT_TRUE(same || version_matches(version, task->version)) << target;
   }
 }
