@@ -106,6 +106,7 @@ TaskContents inspect_task(const TaskInfo& task, const DataFolder& data,
   TaskContents contents;
   contents.task = task.name;
   contents.dataset = task.builder.empty() ? task.name : task.builder;
+  if (layout_of(task, data.path) == DataLayout::vtab1k) contents.dataset = task.vtab1k_folder;
   contents.version = version_of(task, data, contents.as_asked);
   contents.num_classes = task.num_classes;
   const std::vector<std::string> names = splits_there(task, data);
@@ -158,7 +159,7 @@ std::string to_text(const TaskContents& contents) {
   std::string text = fmt::format("{}: {} {}, {} classes{}\n", contents.task, contents.dataset,
                                  contents.version, contents.num_classes,
                                  contents.as_asked ? "" : " (not the version VTAB asks for)");
-  text += fmt::format("{:<16} {:>9} {:>8} {:>8} {:>12}  {:<18} {}\n", "split", "examples",
+  text += fmt::format("{:<16} {:>9} {:>8} {:>8} {:>12}  {:<21} {}\n", "split", "examples",
                       "classes", "outside", "bytes", "images, h x w", "first key");
   for (const auto& [name, split] : contents.splits) {
     const auto present = std::count_if(split.label_histogram.begin(), split.label_histogram.end(),
@@ -174,7 +175,7 @@ std::string to_text(const TaskContents& contents) {
       if (split.image_sizes.size() > 1)
         sizes += fmt::format(" + {} more", split.image_sizes.size() - 1);
     }
-    text += fmt::format("{:<16} {:>9} {:>8} {:>8} {:>12}  {:<18} {}{}\n", name, split.examples,
+    text += fmt::format("{:<16} {:>9} {:>8} {:>8} {:>12}  {:<21} {}{}\n", name, split.examples,
                         present, outside, split.bytes, sizes,
                         split.first_keys.empty() ? "-" : cluster::printable(split.first_keys[0]),
                         split.clipped ? "  clipped" : "");

@@ -30,15 +30,15 @@ TEST_P(SharedFolders, AreCompleteWithTheDeclaredExamples) {
     EXPECT_TRUE(each.problems.empty()) << each.task << ": " << each.problems[0];
     if (each.standing == Standing::missing) continue;
     const std::string builder = find_task(each.task).builder;
-    const auto content = read_json(expected / GetParam() / (builder.substr(0, builder.find('/')) + ".json"));
+    const auto content =
+        read_json(expected / GetParam() / (builder.substr(0, builder.find('/')) + ".json"));
     EXPECT_EQ(each.version, content.at("version")) << each.task;
     ++there;
   }
   EXPECT_EQ(there, std::string(GetParam()) == "tfds" ? 2 : 19);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tfds, SharedFolders,
-                         testing::Values("tfds", "tfds_fake", "tfds_synth"));
+INSTANTIATE_TEST_SUITE_P(Tfds, SharedFolders, testing::Values("tfds", "tfds_fake", "tfds_synth"));
 
 TEST(Survey, TellsVersionsApart) {
   const fs::path data = shared_data() / "tfds_synth";
@@ -116,8 +116,8 @@ TEST(Survey, LooksAtVtab1kFolders) {
   };
   EXPECT_EQ(eurosat().standing, Standing::vtab1k);
   EXPECT_TRUE(eurosat().problems.empty());
-  EXPECT_NE(eurosat().note.find("of " + std::to_string(
-                                    tfds_build_of(find_task("eurosat")).test_examples)),
+  EXPECT_NE(eurosat().note.find("of " +
+                                std::to_string(tfds_build_of(find_task("eurosat")).test_examples)),
             std::string::npos);
   fs::remove(copy / "val200.txt");
   EXPECT_EQ(eurosat().problems,

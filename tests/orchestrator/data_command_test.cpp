@@ -95,8 +95,8 @@ TEST_F(SmallData, InspectPrintsOneObjectForATask) {
 TEST_F(SmallData, InspectPrintsAListOfWhatIsThere) {
   const json found = json::parse(call({"data", "inspect", "--data", data(), "--json", "-q"}).text);
   EXPECT_EQ(found.size(), 19u);
-  const json one =
-      json::parse(call({"data", "inspect", "--data", copy_of("svhn_cropped"), "--json", "-q"}).text);
+  const json one = json::parse(
+      call({"data", "inspect", "--data", copy_of("svhn_cropped"), "--json", "-q"}).text);
   ASSERT_TRUE(one.is_array());
   EXPECT_EQ(one.at(0).at("task"), "svhn");
   const Outcome text = call({"data", "inspect", "--data", data(), "-t", "svhn", "-q"});
