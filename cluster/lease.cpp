@@ -7,13 +7,12 @@
 #include <thread>
 #include <utility>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/file_lock.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
 
@@ -25,24 +24,14 @@ using nlohmann::json;
 constexpr std::uintmax_t kMaxLockBytes = 65536;
 constexpr double kShortestStaleSeconds = 10;  // a holder renews at least that often
 
-// Serialises the read-compare-write of the lease between newcomers. flock works between processes
-// of one host and, on NFS, between hosts; the lease itself does not depend on it.
+// Serialises the read-compare-write of the lease between newcomers; the lease itself does not
+// depend on it.
 class Guard {
  public:
-  explicit Guard(const std::filesystem::path& lock)
-      : fd_(::open((lock.string() + ".guard").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    if (fd_ < 0)
-      throw_environment(lock.string() + ".guard: cannot be opened (" + errno_text(errno) + ")");
-    while (::flock(fd_, LOCK_EX) != 0) {
-      if (errno != EINTR) break;
-    }
-  }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
-  ~Guard() { ::close(fd_); }
+  explicit Guard(const std::filesystem::path& lock) : lock_(lock.string() + ".guard", [] {}) {}
 
  private:
-  int fd_;
+  FileLock lock_;
 };
 
 LeaseRecord read_record(const std::filesystem::path& file) {

@@ -29,6 +29,8 @@ enum class Purpose : std::uint32_t {
   drawn = 10,
   bootstrap = 11,
   oracle = 12,
+  crop = 13,
+  view = 14,
   pretrain_tokenizer = 20,
   pretrain_transformer = 21,
   pretrain_features = 22,

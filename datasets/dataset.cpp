@@ -6,6 +6,7 @@
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 #include "datasets/drawn.h"
+#include "datasets/image_folder.h"
 #include "datasets/tfds.h"
 #include "datasets/vtab1k.h"
 
@@ -42,7 +43,8 @@ std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view spl
                          cluster::join(names));
   }
   if (task.group == TaskGroup::drawn) return open_drawn(task, split);
-  if (layout_of(task, data.path) == DataLayout::vtab1k) return open_vtab1k(task, split, data.path);
+  if (task.group == TaskGroup::own) return open_image_folder(task, split, data);
+  if (layout_of(task, data.path) == DataLayout::vtab1k) return open_vtab1k(task, split, data);
   std::vector<Slice> slices;
   if (split == "train") slices = task.train;
   if (split == "val") slices = task.val;
@@ -62,13 +64,35 @@ std::vector<std::size_t> Dataset::iteration_order() const {
 
 DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir) {
   if (task.group == TaskGroup::drawn) return DataLayout::drawn;
-  const bool tfds = std::filesystem::is_directory(data_dir / task.builder);
-  return !tfds && has_vtab1k(task, data_dir) ? DataLayout::vtab1k : DataLayout::tfds;
+  if (task.group == TaskGroup::own) return DataLayout::images;
+  // The folders of both may have the same name ("kitti"): what is in it decides.
+  const bool vtab1k = !has_tfds(task, data_dir) && has_vtab1k(task, data_dir);
+  return vtab1k ? DataLayout::vtab1k : DataLayout::tfds;
 }
 
 bool has_data(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  if (task.group == TaskGroup::own) return !find_image_folder(task, data_dir).empty();
   return task.group != TaskGroup::drawn &&
          (std::filesystem::is_directory(data_dir / task.builder) || has_vtab1k(task, data_dir));
+}
+
+std::string largest_train_split(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  return layout_of(task, data_dir) == DataLayout::vtab1k ? "train800val200" : "train";
+}
+
+DataSource source_of(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  switch (layout_of(task, data_dir)) {
+    case DataLayout::drawn:
+      return {"drawn", task.name, std::to_string(kDrawnVersion)};
+    case DataLayout::vtab1k:
+      return {"vtab1k", task.vtab1k_folder, ""};
+    case DataLayout::images:
+      return {"images", task.name.substr(task.name.find('/') + 1), ""};
+    case DataLayout::tfds:
+      break;
+  }
+  const TfdsFolder folder = open_tfds_folder(task, data_dir);
+  return {"tfds", task.builder, folder.version, folder.as_asked};
 }
 
 std::vector<int> labels_of(const Dataset& dataset) {

@@ -39,21 +39,36 @@ class Dataset {
   virtual std::uint64_t stored_bytes(std::size_t index) const = 0;
   // Whether id() is stored, not the position.
   virtual bool has_ids() const { return true; }
+  // Records of the split that BadRecords::skip left out when it was opened, each with its place and
+  // what is wrong with it. Images that cannot be decoded show only when image() is called.
+  virtual std::vector<std::string> skipped() const { return {}; }
 };
 
 // How the data of a task lie in a folder. A TFDS folder comes first where both are there.
-enum class DataLayout { drawn, tfds, vtab1k };
+enum class DataLayout { drawn, tfds, vtab1k, images };
 DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir);
-// Whether the folder holds the task in one of the two forms; false for drawn tasks.
+// Whether the folder holds the task's data; false for drawn tasks.
 bool has_data(const TaskInfo& task, const std::filesystem::path& data_dir);
 
 // Names: train, val, trainval, test, train800, val200, train800val200; order as stored.
 const std::vector<std::string>& split_names();
 
-// `data`: TFDS folder, or one of VTAB-1k folders (ignored for drawn tasks). Throws usage for an
-// unknown split, environment naming the folder looked for when the data are not there.
+// Throws usage for an unknown split, environment naming the folder looked for when the data are not
+// there.
 std::unique_ptr<Dataset> open_dataset(const TaskInfo& task, std::string_view split,
                                       const DataFolder& data);
+
+// The split with the most training images: train, or all that a VTAB-1k folder has.
+std::string largest_train_split(const TaskInfo& task, const std::filesystem::path& data_dir);
+
+// Where a task's data come from: {"tfds", "eurosat/rgb", "2.0.0"}, for provenance.
+struct DataSource {
+  std::string layout;    // tfds, vtab1k, images, drawn
+  std::string name;      // builder, folder, or task
+  std::string version;   // of TFDS or of the drawing; empty for folders
+  bool as_asked = true;  // whether VTAB names the version, or one known to hold the same
+};
+DataSource source_of(const TaskInfo& task, const std::filesystem::path& data_dir);
 
 std::vector<int> labels_of(const Dataset& dataset);
 

@@ -4,6 +4,7 @@
 #include "cluster/sha256.h"
 #include "datasets/dataset.h"
 #include "datasets/drawn.h"
+#include "datasets/image_folder.h"
 #include "datasets/tfds.h"
 #include "datasets/vtab1k.h"
 
@@ -29,12 +30,38 @@ std::string vtab1k_hash(const TaskInfo& task, const std::filesystem::path& data_
   return hash.hex();
 }
 
+// Every split's images in order, with their labels and sizes; an archive by all its bytes.
+std::string image_folder_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
+  cluster::Sha256 hash;
+  hash.update(std::string_view("images\n"));
+  const FolderSplits splits = list_image_folder(task, {data_dir});
+  for (const auto* images : {&splits.train, &splits.val, &splits.test}) {
+    hash.update(std::string_view("\nsplit"));
+    for (const FolderImage& image : *images)
+      hash.update("\n" + image.path + " " + std::to_string(image.label));
+  }
+  const std::filesystem::path root = find_image_folder(task, data_dir);
+  if (!std::filesystem::is_directory(root)) {
+    hash.update("\n" + cluster::sha256_file(root));
+    return hash.hex();
+  }
+  for (const auto* images : {&splits.train, &splits.val, &splits.test}) {
+    for (const FolderImage& image : *images) {
+      std::error_code error;
+      const std::uintmax_t size = std::filesystem::file_size(root / image.path, error);
+      hash.update(error ? "\nmissing" : "\n" + std::to_string(size));
+    }
+  }
+  return hash.hex();
+}
+
 }  // namespace
 
 std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
   if (task.group == TaskGroup::drawn) {
     return cluster::sha256_hex("drawn " + task.name + " version " + std::to_string(kDrawnVersion));
   }
+  if (task.group == TaskGroup::own) return image_folder_hash(task, data_dir);
   if (layout_of(task, data_dir) == DataLayout::vtab1k) return vtab1k_hash(task, data_dir);
   const TfdsFolder folder = open_tfds_folder(task, data_dir);
   cluster::Sha256 hash;

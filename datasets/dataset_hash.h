@@ -9,7 +9,8 @@
 namespace marquee::datasets {
 
 // SHA-256 over dataset_info.json, features.json and the name and size of every shard; for drawn
-// tasks over the generator's version; for VTAB-1k folders over the lists and the images' sizes.
+// tasks over the generator's version; for VTAB-1k folders over the lists and the images' sizes;
+// for image folders over names, labels and sizes, for archives over all their bytes.
 // Throws environment when the data are not there.
 std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::path& data_dir);
 

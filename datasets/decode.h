@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 
+#include "datasets/data_folder.h"
 #include "datasets/image.h"
 
 namespace marquee::datasets {
@@ -21,6 +22,12 @@ struct DecodeOptions {
   // TensorFlow's default for JPEG: the fast inverse DCT, about one grey level darker.
   bool fast_dct = false;
 };
+
+inline DecodeOptions decode_options(const DataFolder& data) {
+  DecodeOptions options;
+  options.fast_dct = data.fast_dct;
+  return options;
+}
 
 // Throws environment, saying what is wrong, for bytes that are no whole image within the limits.
 Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& options = {});

@@ -3,15 +3,14 @@
 #include <fstream>
 #include <memory>
 #include <set>
-#include <span>
 
 #include <fmt/format.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "datasets/decode.h"
 #include "datasets/encode_jpeg.h"
 #include "datasets/encode_png.h"
+#include "datasets/image_folder.h"
 #include "datasets/scratch_cache.h"
 #include "datasets/tfds_folder.h"
 
@@ -86,35 +85,21 @@ std::string_view ending_of(std::string_view bytes) {
 }
 
 // Folder names of the classes: their names where all are fit for one, else their numbers.
-std::vector<std::string> class_folders(const TaskInfo& task, const DataFolder& data) {
+std::vector<std::string> class_folders(const TaskInfo& task, const DataFolder& data, int classes) {
   std::vector<std::string> names;
+  if (layout_of(task, data.path) == DataLayout::images)
+    names = list_image_folder(task, data).classes;
   if (layout_of(task, data.path) == DataLayout::tfds && task.rule == LabelRule::plain)
     names = tfds_label_names(open_tfds_folder(task, data.path), task.label_key);
   const std::set<std::string> different(names.begin(), names.end());
-  bool fit = different.size() == static_cast<std::size_t>(task.num_classes) &&
-             different.size() == names.size();
+  bool fit =
+      different.size() == static_cast<std::size_t>(classes) && different.size() == names.size();
   for (const std::string& name : names)
     fit = fit && !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
   if (fit) return names;
   names.clear();
-  for (int label = 0; label < task.num_classes; ++label)
-    names.push_back(fmt::format("class_{:03}", label));
+  for (int label = 0; label < classes; ++label) names.push_back(fmt::format("class_{:03}", label));
   return names;
-}
-
-Image decoded(const Dataset& dataset, std::size_t row, JpegDecoding decoding) {
-  if (decoding == JpegDecoding::accurate) return dataset.image(row);
-  const std::string bytes = dataset.image_bytes(row);
-  // Decoders of other formats have one way only.
-  if (ending_of(bytes) != "jpg") return dataset.image(row);
-  DecodeOptions options;
-  options.fast_dct = true;
-  try {
-    return decode_image(std::as_bytes(std::span(bytes.data(), bytes.size())), options);
-  } catch (const cluster::Error&) {
-    dataset.image(row);  // fails as well and names the place
-    throw;
-  }
 }
 
 // For stored pixels that are no grey levels: other readers know nothing of the task's scale.
@@ -126,7 +111,7 @@ std::string to_png(const Image& image) {
 }  // namespace
 
 std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs::path& to,
-                          JpegDecoding decoding, const DataProgress& progress) {
+                          const DataProgress& progress) {
   const std::string name = task.vtab1k_folder;
   if (name.empty()) {
     cluster::throw_usage("task '" + task.name + "' is none of the 19: it has no VTAB-1k folder");
@@ -147,7 +132,7 @@ std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs
         continue;
       }
       const std::string file = fmt::format("images/{}/{:06}.jpg", splits[s], number++);
-      write(folder.path() / file, encode_jpeg(decoded(dataset, row, decoding)));
+      write(folder.path() / file, encode_jpeg(dataset.image(row)));
       lines += fmt::format("{} {}\n", file, dataset.label(row));
     }
     write(folder.path() / (splits[s] + ".txt"), lines);
@@ -160,10 +145,10 @@ std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs
 std::size_t export_image_folder(const TaskInfo& task, const std::vector<std::string>& splits,
                                 const DataFolder& data, const fs::path& to,
                                 const DataProgress& progress) {
-  const std::vector<std::string> classes = class_folders(task, data);
   std::size_t done = 0, left_out = 0;
   StagedFolder folder(to);
   const OpenSplits open(task, splits, data, progress);
+  const std::vector<std::string> classes = class_folders(task, data, open.split(0).num_classes());
   for (std::size_t s = 0; s < splits.size(); ++s) {
     for (const std::string& name : classes)
       fs::create_directories(folder.path() / splits[s] / name);

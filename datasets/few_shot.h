@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,12 +14,15 @@
 namespace marquee::datasets {
 
 // `shots` examples of each class, ascending positions. Nested: the set of k shots contains that of
-// fewer with the same seed. Throws usage naming class and count when a class has fewer.
+// fewer with the same seed. Throws usage naming every class that has fewer, and how many it has.
 std::vector<std::size_t> select_few_shot(const std::vector<int>& labels, int num_classes, int shots,
-                                         std::uint64_t seed);
+                                         std::uint64_t seed,
+                                         const std::set<std::size_t>& unreadable = {});
 
-// Positions within the split that split_for_shots names.
+// Positions within the split that split_for_shots names. `unreadable`: positions that are passed
+// over, the next of the class's order taking their place.
 std::vector<std::size_t> select_shots(const Dataset& dataset, std::string_view shots,
-                                      std::uint64_t seed);
+                                      std::uint64_t seed,
+                                      const std::set<std::size_t>& unreadable = {});
 
 }  // namespace marquee::datasets

@@ -20,7 +20,7 @@ std::uint64_t FileDataset::stored_bytes(std::size_t index) const {
 Image FileDataset::image(std::size_t index) const {
   const std::string bytes = image_bytes(index);
   try {
-    return decode_image(std::as_bytes(std::span(bytes)));
+    return decode_image(std::as_bytes(std::span(bytes)), options_);
   } catch (cluster::Error& error) {
     error.add_context(files_.at(index).path.string());
     throw;

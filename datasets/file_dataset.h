@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "datasets/dataset.h"
+#include "datasets/decode.h"
 
 namespace marquee::datasets {
 
@@ -17,8 +18,8 @@ struct ImageFile {
 
 class FileDataset : public Dataset {
  public:
-  FileDataset(std::vector<ImageFile> files, int num_classes)
-      : files_(std::move(files)), num_classes_(num_classes) {}
+  FileDataset(std::vector<ImageFile> files, int num_classes, DecodeOptions options = {})
+      : files_(std::move(files)), num_classes_(num_classes), options_(options) {}
 
   std::size_t size() const override { return files_.size(); }
   int num_classes() const override { return num_classes_; }
@@ -31,6 +32,7 @@ class FileDataset : public Dataset {
  private:
   std::vector<ImageFile> files_;
   int num_classes_;
+  DecodeOptions options_;
 };
 
 }  // namespace marquee::datasets

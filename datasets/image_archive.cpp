@@ -32,63 +32,93 @@ void add_record(std::ofstream& out, const std::string& name, std::string bytes) 
   write_record(out, example.SerializeAsString());
 }
 
-void unpack(const fs::path& path, const fs::path& pack) {
-  const auto fail = [&](const std::string& what) {
-    cluster::throw_environment(path.string() + ": " + what);
-  };
-  const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(),
-                                                                      archive_read_free);
-  archive_read_support_format_zip(reader.get());
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_filter_all(reader.get());
-  constexpr std::size_t kBlock = 1 << 18;
-  const auto check = [&](int status, const std::string& where) {
-    if (status == ARCHIVE_OK || status == ARCHIVE_EOF) return;
-    const char* reason = archive_error_string(reader.get());
-    fail(where + (reason != nullptr ? reason : "cannot be read"));
-  };
-  check(archive_read_open_filename(reader.get(), path.c_str(), kBlock), "no zip or tar archive: ");
-  const std::uint64_t allowed =
-      std::max(kAlwaysAllowed, kMostTimesLarger * static_cast<std::uint64_t>(fs::file_size(path)));
+using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
 
+// Walks the regular files of an archive; every failure names the archive, and the entry where there
+// is one.
+class Walker {
+ public:
+  explicit Walker(const fs::path& path)
+      : path_(path), reader_(archive_read_new(), archive_read_free) {
+    archive_read_support_format_zip(reader_.get());
+    archive_read_support_format_tar(reader_.get());
+    archive_read_support_filter_all(reader_.get());
+    check(archive_read_open_filename(reader_.get(), path.c_str(), kBlock),
+          "no zip or tar archive: ");
+    allowed_ = std::max(kAlwaysAllowed,
+                        kMostTimesLarger * static_cast<std::uint64_t>(fs::file_size(path)));
+  }
+
+  // False behind the last file.
+  bool next() {
+    for (;;) {
+      archive_entry* entry = nullptr;
+      const int status = archive_read_next_header(reader_.get(), &entry);
+      if (status == ARCHIVE_EOF) return false;
+      check(status, "damaged archive: ");
+      if (++count_ > kMaxEntries) fail("holds more than 10 million entries");
+      if (archive_entry_filetype(entry) != AE_IFREG) continue;
+      const char* stored = archive_entry_pathname(entry);
+      name_ = stored != nullptr ? stored : "";
+      if (name_.empty() || name_.size() > kMaxNameBytes)
+        fail("entry " + std::to_string(count_) + " has no name or one above 4,096 bytes");
+      return true;
+    }
+  }
+
+  const std::string& name() const { return name_; }
+
+  std::string bytes() {
+    std::string bytes;
+    std::vector<char> buffer(kBlock);
+    for (;;) {
+      const auto read = archive_read_data(reader_.get(), buffer.data(), buffer.size());
+      if (read < 0) check(ARCHIVE_FATAL, name_ + ": damaged: ");
+      if (read <= 0) return bytes;
+      bytes.append(buffer.data(), static_cast<std::size_t>(read));
+      total_ += static_cast<std::uint64_t>(read);
+      if (bytes.size() > kMaxEntryBytes) fail(name_ + ": unpacks to more than 256 MiB");
+      if (total_ > allowed_) fail("unpacks to more than 100 times its size");
+    }
+  }
+
+ private:
+  static constexpr std::size_t kBlock = 1 << 18;
+
+  [[noreturn]] void fail(const std::string& what) const {
+    cluster::throw_environment(path_.string() + ": " + what);
+  }
+  void check(int status, const std::string& where) const {
+    if (status == ARCHIVE_OK || status == ARCHIVE_EOF) return;
+    const char* reason = archive_error_string(reader_.get());
+    fail(where + (reason != nullptr ? reason : "cannot be read"));
+  }
+
+  fs::path path_;
+  Reader reader_;
+  std::uint64_t allowed_ = 0, total_ = 0;
+  std::size_t count_ = 0;
+  std::string name_;
+};
+
+void unpack(const fs::path& path, const fs::path& pack) {
+  Walker files(path);
   cluster::StagedFile staged(pack);
   std::ofstream out(staged.staging_path(), std::ios::binary);
-  std::uint64_t total = 0;
-  std::size_t count = 0;
-  archive_entry* entry = nullptr;
-  std::vector<char> buffer(kBlock);
-  for (;;) {
-    const int status = archive_read_next_header(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) break;
-    check(status, "damaged archive: ");
-    if (++count > kMaxEntries) fail("holds more than 10 million entries");
-    if (archive_entry_filetype(entry) != AE_IFREG) continue;
-    const char* stored = archive_entry_pathname(entry);
-    const std::string name = stored != nullptr ? stored : "";
-    if (name.empty() || name.size() > kMaxNameBytes)
-      fail("entry " + std::to_string(count) + " has no name or one above 4,096 bytes");
-    std::string bytes;
-    for (;;) {
-      const auto read = archive_read_data(reader.get(), buffer.data(), buffer.size());
-      if (read < 0) check(ARCHIVE_FATAL, name + ": damaged: ");
-      if (read <= 0) break;
-      bytes.append(buffer.data(), static_cast<std::size_t>(read));
-      total += static_cast<std::uint64_t>(read);
-      if (bytes.size() > kMaxEntryBytes) fail(name + ": unpacks to more than 256 MiB");
-      if (total > allowed) fail("unpacks to more than 100 times its size");
-    }
-    add_record(out, name, std::move(bytes));
-  }
+  while (files.next()) add_record(out, files.name(), files.bytes());
   out.close();
   if (!out) cluster::throw_environment(pack.string() + ": cannot be written (disk full?)");
   staged.commit();
 }
 
-fs::path pack_of(const fs::path& path, const fs::path& cache) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error || !fs::is_regular_file(path))
+void check_is_file(const fs::path& path) {
+  if (!fs::is_regular_file(path))
     cluster::throw_environment(path.string() + ": is neither a folder nor an archive");
+}
+
+fs::path pack_of(const fs::path& path, const fs::path& cache) {
+  check_is_file(path);
+  const std::uintmax_t size = fs::file_size(path);
   const auto time = fs::last_write_time(path).time_since_epoch().count();
   const std::string key =
       cluster::sha256_hex(fs::absolute(path).lexically_normal().string() + "\n" +
@@ -101,8 +131,16 @@ fs::path pack_of(const fs::path& path, const fs::path& cache) {
   return pack;
 }
 
+// Places by name.
+using Records = std::map<std::string, std::size_t>;
+
+void add_name(Records& records, std::string name, std::size_t place) {
+  while (name.starts_with("./")) name.erase(0, 2);
+  records[std::move(name)] = place;
+}
+
 // The folder that every name lies in, with its slash; empty where there is none.
-std::string common_folder(const std::map<std::string, std::size_t>& names) {
+std::string common_folder(const Records& names) {
   if (names.empty()) return "";
   const std::string& first = names.begin()->first;
   const std::size_t slash = first.find('/');
@@ -111,6 +149,28 @@ std::string common_folder(const std::map<std::string, std::size_t>& names) {
   const bool all = std::all_of(names.begin(), names.end(),
                                [&](const auto& name) { return name.first.starts_with(folder); });
   return all ? folder : "";
+}
+
+// A zip usually holds the folder itself: taken off while classes lie below it.
+Records unwrapped(Records records) {
+  for (;;) {
+    const std::string folder = common_folder(records);
+    // "train/" alone would be a split, not a wrapping.
+    if (folder.empty() || folder == "train/") return records;
+    const bool classes_below = std::any_of(records.begin(), records.end(), [&](const auto& record) {
+      return record.first.find('/', folder.size()) != std::string::npos;
+    });
+    if (!classes_below) return records;
+    Records shorter;
+    for (const auto& [name, record] : records) shorter[name.substr(folder.size())] = record;
+    records = std::move(shorter);
+  }
+}
+
+std::vector<std::string> names_of(const Records& records) {
+  std::vector<std::string> names;
+  for (const auto& [name, record] : records) names.push_back(name);
+  return names;
 }
 
 wire::Example parsed(const TfRecordFile& pack, std::size_t record) {
@@ -129,32 +189,23 @@ std::string only_value(const wire::Example& example, const char* key) {
 
 }  // namespace
 
+std::vector<std::string> archive_names(const fs::path& path) {
+  check_is_file(path);
+  Walker files(path);
+  Records records;
+  while (files.next()) add_name(records, files.name(), records.size());
+  return names_of(unwrapped(std::move(records)));
+}
+
 ImageArchive::ImageArchive(fs::path path, const fs::path& cache)
     : path_(std::move(path)), pack_(pack_of(path_, cache)) {
-  for (std::size_t i = 0; i < pack_.size(); ++i) {
-    std::string name = only_value(parsed(pack_, i), "name");
-    while (name.starts_with("./")) name.erase(0, 2);
-    records_[std::move(name)] = i;
-  }
-  // A zip usually holds the folder itself.
-  for (;;) {
-    const std::string folder = common_folder(records_);
-    // "train/" alone would be a split, not a wrapping.
-    if (folder.empty() || folder == "train/") break;
-    bool classes_below = false;
-    for (const auto& [name, record] : records_)
-      classes_below = classes_below || name.find('/', folder.size()) != std::string::npos;
-    if (!classes_below) break;
-    std::map<std::string, std::size_t> shorter;
-    for (const auto& [name, record] : records_) shorter[name.substr(folder.size())] = record;
-    records_ = std::move(shorter);
-  }
+  for (std::size_t i = 0; i < pack_.size(); ++i)
+    add_name(records_, only_value(parsed(pack_, i), "name"), i);
+  records_ = unwrapped(std::move(records_));
 }
 
 std::vector<std::string> ImageArchive::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, record] : records_) names.push_back(name);
-  return names;
+  return names_of(records_);
 }
 
 std::string ImageArchive::bytes(const std::string& name) const {

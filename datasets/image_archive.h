@@ -14,6 +14,10 @@
 
 namespace marquee::datasets {
 
+// Names of the regular files of an archive, in byte order, without a folder that all of them lie
+// in; nothing is unpacked. Throws as ImageArchive does.
+std::vector<std::string> archive_names(const std::filesystem::path& path);
+
 class ImageArchive {
  public:
   // Throws environment naming archive and entry for what is damaged or beyond the limits

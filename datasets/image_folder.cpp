@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFiles = 10'000'000;
+constexpr const char* kArchives[] = {".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"};
 
 bool is_image_name(std::string_view path) {
   const std::size_t dot = path.rfind('.');
@@ -121,8 +122,11 @@ std::vector<std::string> files_below(const fs::path& root) {
 class ArchiveDataset : public Dataset {
  public:
   ArchiveDataset(std::shared_ptr<const ImageArchive> archive, std::vector<FolderImage> images,
-                 int num_classes)
-      : archive_(std::move(archive)), images_(std::move(images)), num_classes_(num_classes) {}
+                 int num_classes, const DecodeOptions& options)
+      : archive_(std::move(archive)),
+        images_(std::move(images)),
+        num_classes_(num_classes),
+        options_(options) {}
   std::size_t size() const override { return images_.size(); }
   int num_classes() const override { return num_classes_; }
   int label(std::size_t index) const override { return images_.at(index).label; }
@@ -135,7 +139,7 @@ class ArchiveDataset : public Dataset {
     const std::string& path = images_.at(index).path;
     const std::string bytes = image_bytes(index);
     try {
-      return decode_image(std::as_bytes(std::span(bytes)));
+      return decode_image(std::as_bytes(std::span(bytes)), options_);
     } catch (cluster::Error& error) {
       error.add_context(archive_->path().string() + ": " + path);
       throw;
@@ -146,6 +150,7 @@ class ArchiveDataset : public Dataset {
   std::shared_ptr<const ImageArchive> archive_;
   std::vector<FolderImage> images_;
   int num_classes_;
+  DecodeOptions options_;
 };
 
 std::vector<FolderImage> joined(std::vector<FolderImage> first,
@@ -242,24 +247,61 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   return result;
 }
 
-FolderSplits list_image_folder(const fs::path& root, const fs::path& cache) {
-  if (fs::is_directory(root)) return split_folder(files_below(root), root.string());
-  return split_folder(ImageArchive(root, cache).names(), root.string());
+fs::path find_image_folder(const TaskInfo& task, const fs::path& data_dir) {
+  const fs::path folder = data_dir / task.name.substr(task.name.find('/') + 1);
+  if (fs::is_directory(folder)) return folder;
+  for (const char* ending : kArchives) {
+    const fs::path archive = folder.string() + ending;
+    if (fs::is_regular_file(archive)) return archive;
+  }
+  return {};
 }
 
-std::unique_ptr<Dataset> open_image_folder(const fs::path& root, std::string_view split,
-                                           const fs::path& cache) {
+FolderSplits list_image_folder(const fs::path& root, const fs::path& cache) {
+  if (fs::is_directory(root)) return split_folder(files_below(root), root.string());
+  return split_folder(cache.empty() ? archive_names(root) : ImageArchive(root, cache).names(),
+                      root.string());
+}
+
+FolderSplits list_image_folder(const TaskInfo& task, const DataFolder& data) {
+  const fs::path root = find_image_folder(task, data.path);
+  if (root.empty()) {
+    cluster::throw_environment(
+        "task '" + task.name + "': no folder " +
+        (data.path / task.name.substr(task.name.find('/') + 1)).string() +
+        ", and no archive of that name (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz); name the "
+        "folder above it with --data");
+  }
+  return list_image_folder(root, data.cache);
+}
+
+std::unique_ptr<Dataset> open_image_folder(std::string_view split, const DataFolder& data) {
+  const fs::path& root = data.path;
   if (fs::is_directory(root)) {
-    const FolderSplits splits = list_image_folder(root, cache);
+    const FolderSplits splits = list_image_folder(root, data.cache);
     std::vector<ImageFile> files;
     for (const FolderImage& image : images_of(splits, split))
       files.push_back({root / image.path, image.path, image.label});
-    return std::make_unique<FileDataset>(std::move(files), static_cast<int>(splits.classes.size()));
+    return std::make_unique<FileDataset>(std::move(files), static_cast<int>(splits.classes.size()),
+                                         decode_options(data));
   }
-  const auto archive = std::make_shared<ImageArchive>(root, cache);
+  if (data.cache.empty()) {
+    cluster::throw_environment(root.string() +
+                               ": an archive is read through a cache; name a folder with --cache");
+  }
+  const auto archive = std::make_shared<ImageArchive>(root, data.cache);
   const FolderSplits splits = split_folder(archive->names(), root.string());
   return std::make_unique<ArchiveDataset>(archive, images_of(splits, split),
-                                          static_cast<int>(splits.classes.size()));
+                                          static_cast<int>(splits.classes.size()),
+                                          decode_options(data));
+}
+
+std::unique_ptr<Dataset> open_image_folder(const TaskInfo& task, std::string_view split,
+                                           const DataFolder& data) {
+  list_image_folder(task, {data.path, {}});  // says where it looked
+  DataFolder below = data;
+  below.path = find_image_folder(task, data.path);
+  return open_image_folder(split, below);
 }
 
 }  // namespace marquee::datasets

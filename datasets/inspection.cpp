@@ -84,6 +84,8 @@ std::string version_of(const TaskInfo& task, const DataFolder& data, bool& as_as
       return std::to_string(kDrawnVersion);
     case DataLayout::vtab1k:
       return "vtab1k";
+    case DataLayout::images:
+      return "images";
     case DataLayout::tfds:
       break;
   }
@@ -123,6 +125,7 @@ TaskContents inspect_task(const TaskInfo& task, const DataFolder& data,
     if (name != "trainval") total += datasets.back()->size();
   }
   ImageSizes train_and_val;
+  if (!datasets.empty()) contents.num_classes = datasets[0]->num_classes();  // own: found out
   for (std::size_t i = 0; i < names.size(); ++i) {
     SplitContents split = contents_of(*datasets[i]);
     split.clipped = is_clipped(names[i], split.examples);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
@@ -10,6 +12,8 @@ namespace marquee::datasets {
 namespace {
 
 using enum TaskGroup;
+
+constexpr std::string_view kOwnPrefix = "folder/";
 
 std::vector<TaskInfo> make_tasks() {
   const auto whole = [](const char* split) { return std::vector<Slice>{{split}}; };
@@ -22,14 +26,14 @@ std::vector<TaskInfo> make_tasks() {
   const auto add = [&](TaskInfo task) { tasks.push_back(std::move(task)); };
   const auto simple = [&](const char* name, TaskGroup group, const char* builder,
                           const char* version, int classes, std::vector<Slice> train,
-                          std::vector<Slice> val, std::vector<Slice> test, bool flip = true) {
+                          std::vector<Slice> val, std::vector<Slice> test, bool mirrors = true) {
     TaskInfo task;
     task.name = name;
     task.group = group;
     task.builder = builder;
     task.version = version;
     task.num_classes = classes;
-    task.flip = flip;
+    task.mirrors_keep_label = mirrors;
     task.train = std::move(train);
     task.val = std::move(val);
     task.test = std::move(test);
@@ -95,7 +99,7 @@ std::vector<TaskInfo> make_tasks() {
   add(norb);
   norb.name = "smallnorb_elevation";
   norb.num_classes = 9;
-  norb.flip = true;
+  norb.mirrors_keep_label = true;
   norb.label_key = "label_elevation";
   add(norb);
 
@@ -117,7 +121,7 @@ std::vector<TaskInfo> make_tasks() {
   struct Drawn {
     const char* name;
     int classes;
-    bool flip;
+    bool mirrors;
   };
   for (const Drawn& each : {Drawn{"drawn/dsprites_location", 16, false},
                             {"drawn/dsprites_orientation", 16, false},
@@ -128,13 +132,52 @@ std::vector<TaskInfo> make_tasks() {
     task.name = each.name;
     task.group = drawn;
     task.num_classes = each.classes;
-    task.flip = each.flip;
+    task.mirrors_keep_label = each.mirrors;
     add(task);
   }
   return tasks;
 }
 
+// Letters, digits and what file names have besides, in parts that lead nowhere else.
+bool is_own_name(std::string_view name) {
+  constexpr std::size_t kMaxLength = 200;
+  constexpr std::string_view kOther = "_-.+/";
+  if (name.empty() || name.size() > kMaxLength) return false;
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('/', at), name.size());
+    if (end == at || name[at] == '.') return false;
+    at = end + 1;
+  }
+  return std::all_of(name.begin(), name.end(), [&](char letter) {
+    const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+                       (letter >= '0' && letter <= '9');
+    return plain || kOther.find(letter) != std::string_view::npos;
+  });
+}
+
+const TaskInfo& own_task(std::string_view name) {
+  if (!is_own_name(name.substr(kOwnPrefix.size()))) {
+    cluster::throw_usage(
+        "task '" + std::string(name) +
+        "': expected folder/NAME with the name of a folder or archive below --data "
+        "(letters, digits, '_', '-', '.', '+', '/')");
+  }
+  static std::mutex mutex;
+  static std::map<std::string, TaskInfo, std::less<>> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find(name);
+  if (found != known.end()) return found->second;
+  TaskInfo task;
+  task.name = name;
+  task.group = own;
+  return known.emplace(task.name, task).first->second;
+}
+
 }  // namespace
+
+bool flips(const TaskInfo& task, bool asked) {
+  return asked && (task.group != drawn || task.mirrors_keep_label);
+}
 
 std::pair<std::int64_t, std::int64_t> Slice::rows_of(std::int64_t size) const {
   const auto part = [&](int percent) {
@@ -161,13 +204,16 @@ std::string_view to_string(TaskGroup group) {
     case structured:
       return "structured";
     case drawn:
+      return "drawn";
+    case own:
       break;
   }
-  return "drawn";
+  return "own";
 }
 
 std::string rule_text(const TaskInfo& task) {
   if (task.group == drawn) return "as drawn";
+  if (task.group == own) return "folder of the class";
   switch (task.rule) {
     case LabelRule::plain:
       break;
@@ -189,13 +235,14 @@ const std::vector<TaskInfo>& all_tasks() {
 }
 
 const TaskInfo& find_task(std::string_view name) {
+  if (name.starts_with(kOwnPrefix)) return own_task(name);
   for (const TaskInfo& task : all_tasks()) {
     if (task.name == name) return task;
   }
   const std::vector<std::string> names = task_names();
   cluster::throw_usage("unknown task '" + std::string(name) + "'" +
                        cluster::did_you_mean(name, names) + "; expected one of " +
-                       cluster::join(names));
+                       cluster::join(names) + ", or folder/NAME for images of your own");
 }
 
 std::vector<std::string> task_names() {

@@ -1,5 +1,5 @@
-// The registry of tasks: the 19 of VTAB, declared as data (builder, splits, label rule), and the
-// tasks that are drawn by code. Source of the rules: reference/vtab.md.
+// The registry of tasks: the 19 of VTAB, declared as data (builder, splits, label rule), the tasks
+// that are drawn by code, and a user's own (folder/NAME). Source of the rules: reference/vtab.md.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace marquee::datasets {
 
-enum class TaskGroup { natural, specialized, structured, drawn };
+enum class TaskGroup { natural, specialized, structured, drawn, own };
 std::string_view to_string(TaskGroup group);
 
 // How a label is made from an example.
@@ -41,9 +41,9 @@ struct TaskInfo {
   std::string builder;                      // TFDS folder, "eurosat/rgb"; empty for drawn tasks
   std::string version;                      // as VTAB asks for it, "2.*.*"
   std::vector<std::string> same_content{};  // other versions that hold the same images and labels
-  std::string vtab1k_folder;  // in the layout of VTAB-1k folders; empty for drawn tasks
-  int num_classes = 0;
-  bool flip = true;  // a horizontal flip keeps the label's meaning
+  std::string vtab1k_folder;       // in the layout of VTAB-1k folders; empty for drawn tasks
+  int num_classes = 0;             // 0 for own tasks: their data say it
+  bool mirrors_keep_label = true;  // whether a label means the same for the mirrored image
   LabelRule rule = LabelRule::plain;
   std::string label_key = "label";
   double divisor = 1;
@@ -52,11 +52,17 @@ struct TaskInfo {
   int pixel_scale = 1;  // stored pixels times this (dSprites stores 0 and 1)
 };
 
+// Whether a run that asks for `flip` mirrors the task's images: always, as the official code does
+// (SVHN's digits included), but for drawn tasks whose labels would be wrong.
+bool flips(const TaskInfo& task, bool asked);
+
 // How the label is made, in words: "floor(label_orientation / 2.5)".
 std::string rule_text(const TaskInfo& task);
 
+// Those that are declared: VTAB's and the drawn ones.
 const std::vector<TaskInfo>& all_tasks();
-// Usage error with the nearest name for an unknown one.
+// Any of them, or "folder/NAME": the folder or archive NAME of the user's own images. Usage error
+// with the nearest name for an unknown one. Thread safe; the reference stays valid.
 const TaskInfo& find_task(std::string_view name);
 std::vector<std::string> task_names();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "cluster/error.h"
 #include "cluster/log.h"
@@ -80,7 +81,10 @@ std::vector<std::size_t> interleaved(const std::vector<std::size_t>& pieces, std
 
 class TfdsDataset : public Dataset {
  public:
-  explicit TfdsDataset(TaskInfo task) : task_(std::move(task)) {}
+  TfdsDataset(TaskInfo task, const DataFolder& data)
+      : task_(std::move(task)),
+        options_(decode_options(data)),
+        skips_(data.bad_records == BadRecords::skip) {}
 
   // Appends rows [from, to) of the split.
   void append(const OpenSplit& split, std::int64_t from, std::int64_t to, bool join_neighbours) {
@@ -92,9 +96,14 @@ class TfdsDataset : public Dataset {
                          end = std::min(to - first, length);
       first += length;
       if (begin >= end) continue;
+      std::set<std::int64_t> left_out;
       for (const BadRecord& bad : index.bad) {
         const auto record = static_cast<std::int64_t>(bad.record);
-        if (record >= begin && record < end) cluster::throw_environment(bad.reason);
+        if (record < begin || record >= end) continue;
+        if (!skips_) cluster::throw_environment(bad.reason);
+        cluster::log_warning("datasets", bad.reason + "; skipped");
+        skipped_.push_back(bad.reason);
+        left_out.insert(record);
       }
       const std::shared_ptr<TfRecordFile>& file = split.files()[shard];
       const bool goes_on = join_neighbours && !rows_.empty() && files_.back() == file &&
@@ -105,6 +114,7 @@ class TfdsDataset : public Dataset {
       }
       const std::vector<int>& labels = index.labels.at(task_.name);
       for (std::int64_t i = begin; i < end; ++i) {
+        if (left_out.contains(i)) continue;
         const auto record = static_cast<std::size_t>(i);
         rows_.push_back({static_cast<std::uint32_t>(files_.size() - 1),
                          static_cast<std::uint32_t>(record), labels[record]});
@@ -128,7 +138,8 @@ class TfdsDataset : public Dataset {
     return interleaved(pieces_, rows_.size());
   }
   bool has_ids() const override { return ids_.size() == rows_.size() && !rows_.empty(); }
-  Image image(std::size_t index) const override { return example(index).image(task_, {}); }
+  Image image(std::size_t index) const override { return example(index).image(task_, options_); }
+  std::vector<std::string> skipped() const override { return skipped_; }
   std::string image_bytes(std::size_t index) const override {
     return example(index).image_bytes(task_);
   }
@@ -150,10 +161,13 @@ class TfdsDataset : public Dataset {
   };
 
   TaskInfo task_;
+  DecodeOptions options_;
+  bool skips_;
   std::vector<std::shared_ptr<TfRecordFile>> files_;
   std::vector<std::size_t> pieces_;  // first row of each
   std::vector<Row> rows_;
   std::vector<std::string> ids_;  // of all rows, or none
+  std::vector<std::string> skipped_;
 };
 
 }  // namespace
@@ -166,7 +180,7 @@ std::unique_ptr<Dataset> open_tfds(const TaskInfo& task, const std::vector<Slice
                                          " is read, VTAB asks for " + task.version);
   }
   check_tfds_features(task, folder.path);
-  auto dataset = std::make_unique<TfdsDataset>(task);
+  auto dataset = std::make_unique<TfdsDataset>(task, data);
   std::map<std::string, OpenSplit> opened;
   for (const Slice& slice : slices) {
     const auto split = opened.try_emplace(slice.split, task, folder, slice.split, data.cache).first;

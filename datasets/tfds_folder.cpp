@@ -204,6 +204,16 @@ bool version_matches(const std::array<int, 3>& version, const std::string& patte
   return true;
 }
 
+bool has_tfds(const TaskInfo& task, const fs::path& data_dir) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(data_dir / task.builder, error)) {
+    if (version_of(entry.path().filename().string()) &&
+        fs::exists(entry.path() / "dataset_info.json"))
+      return true;
+  }
+  return false;
+}
+
 TfdsFolder read_tfds_folder(const TaskInfo& task, const fs::path& path) {
   TfdsFolder folder;
   folder.path = path;

@@ -36,6 +36,9 @@ struct TfdsFolder {
 // naming the folder looked for, or what is wrong in which file.
 TfdsFolder open_tfds_folder(const TaskInfo& task, const std::filesystem::path& data_dir);
 
+// Whether a version of the data set is there. VTAB-1k folders may have the same name as a builder.
+bool has_tfds(const TaskInfo& task, const std::filesystem::path& data_dir);
+
 // The dataset_info.json alone; `path` is the folder of the version.
 TfdsFolder read_tfds_folder(const TaskInfo& task, const std::filesystem::path& path);
 

@@ -12,6 +12,8 @@
 
 #include "cluster/error.h"
 #include "datasets/dataset.h"
+#include "datasets/image_folder.h"
+#include "datasets/scratch_cache.h"
 #include "datasets/tfds_example.h"
 #include "datasets/tfds_features.h"
 #include "datasets/tfds_folder.h"
@@ -90,7 +92,7 @@ class Verifier {
     return result_;
   }
 
-  // VTAB-1k folders and drawn tasks: what open_dataset() gives.
+  // VTAB-1k folders, folders of images and drawn tasks: what open_dataset() gives.
   Verification splits() {
     const bool vtab1k = layout_of(task_, data_.path) == DataLayout::vtab1k;
     // Those of the drawn tasks that the others are parts of.
@@ -100,10 +102,14 @@ class Verifier {
       for (const fs::path& list : vtab1k_lists(task_, data_.path))
         names.push_back(list.stem().string());
     }
+    // Archives are unpacked once.
+    const ScratchCache scratch;
+    DataFolder folder = data_;
+    if (folder.cache.empty()) folder.cache = scratch.path();
     std::vector<std::unique_ptr<Dataset>> datasets;
     for (const std::string& name : names) {
       try {
-        datasets.push_back(open_dataset(task_, name, data_));
+        datasets.push_back(open_dataset(task_, name, folder));
         total_ += datasets.back()->size();
       } catch (const cluster::Error& error) {
         const fs::path list = data_.path / task_.vtab1k_folder / (name + ".txt");
@@ -117,8 +123,8 @@ class Verifier {
           dataset->image(i);
           bytes += dataset->stored_bytes(i);
         } catch (const cluster::Error& error) {
-          const std::string file = (data_.path / task_.vtab1k_folder / dataset->id(i)).string();
-          add(i, {vtab1k ? file : task_.name, {}, {}, reason_of(error, file)});
+          const std::string file = file_of(*dataset, i);
+          add(i, {file, {}, {}, reason_of(error, file)});
         }
       };
       read(dataset->size(), check);
@@ -130,6 +136,19 @@ class Verifier {
  private:
   void report(const std::string& file, const cluster::Error& error) {
     result_.broken.push_back({file, {}, {}, reason_of(error, file)});
+  }
+  // The image's file, or the task where images are no files of their own.
+  std::string file_of(const Dataset& dataset, std::size_t i) const {
+    switch (layout_of(task_, data_.path)) {
+      case DataLayout::vtab1k:
+        return (data_.path / task_.vtab1k_folder / dataset.id(i)).string();
+      case DataLayout::images:
+        return (find_image_folder(task_, data_.path) / dataset.id(i)).string();
+      case DataLayout::tfds:
+      case DataLayout::drawn:
+        break;
+    }
+    return task_.name + " " + dataset.id(i);
   }
   void add(std::size_t place, Broken broken) {
     const std::lock_guard lock(mutex_);

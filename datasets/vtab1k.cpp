@@ -41,7 +41,8 @@ std::vector<fs::path> vtab1k_lists(const TaskInfo& task, const fs::path& data_di
 }
 
 std::unique_ptr<Dataset> open_vtab1k(const TaskInfo& task, std::string_view split,
-                                     const fs::path& data_dir) {
+                                     const DataFolder& data) {
+  const fs::path& data_dir = data.path;
   if (std::find(std::begin(kSplits), std::end(kSplits), split) == std::end(kSplits)) {
     cluster::throw_usage("task '" + task.name + "': " + (data_dir / task.vtab1k_folder).string() +
                          " is a VTAB-1k folder and has no split '" + std::string(split) +
@@ -75,7 +76,7 @@ std::unique_ptr<Dataset> open_vtab1k(const TaskInfo& task, std::string_view spli
     }
     files.push_back({folder / path, path.string(), label});
   }
-  return std::make_unique<FileDataset>(std::move(files), task.num_classes);
+  return std::make_unique<FileDataset>(std::move(files), task.num_classes, decode_options(data));
 }
 
 }  // namespace marquee::datasets

@@ -24,6 +24,6 @@ std::vector<std::filesystem::path> vtab1k_lists(const TaskInfo& task,
 // Throws usage for a split that the layout does not have, environment naming file and line for a
 // line that is no path below the folder and a label of the task. Images are opened on demand.
 std::unique_ptr<Dataset> open_vtab1k(const TaskInfo& task, std::string_view split,
-                                     const std::filesystem::path& data_dir);
+                                     const DataFolder& data);
 
 }  // namespace marquee::datasets

@@ -66,17 +66,21 @@ void visit_keys(Run& run, Visit visit) {
   visit("masking", run.masking, Reader::training);
   visit("mask_schedule", run.mask_schedule, Reader::generating);
   visit("flip", run.flip, Reader::training);
+  visit("crops", run.crops, Reader::training);
   visit("decode_steps", run.decode_steps, Reader::generating);
   visit("choice_temperature", run.choice_temperature, Reader::generating);
   visit("decode_batch", run.decode_batch, Reader::generating);
   visit("samples", run.samples, Reader::every);
   visit("reference", run.reference, Reader::every);
+  visit("decode", run.decode, Reader::every);
+  visit("on_bad_record", run.on_bad_record, Reader::every);
   visit("threads", run.threads, Reader::every);
   visit("compute", run.compute, Reader::every);
   visit("numerics_version", run.numerics_version, Reader::every);
   visit("base_hash", run.base_hash, Reader::every);
   visit("network_hash", run.network_hash, Reader::every);
   visit("data_hash", run.data_hash, Reader::every);
+  visit("num_classes", run.num_classes, Reader::bookkeeping);  // data_hash counts
   visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
 }
 
@@ -163,6 +167,19 @@ bool is_oracle(const RunConfig& run) {
 }
 bool trains(const RunConfig& run) {
   return !is_oracle(run) && run.method != "none";
+}
+
+int num_classes(const RunConfig& run) {
+  const int declared = datasets::find_task(run.task).num_classes;
+  return declared > 0 ? declared : run.num_classes;
+}
+
+datasets::DataFolder data_folder(const RunConfig& run, const std::filesystem::path& path,
+                                 const std::filesystem::path& cache) {
+  datasets::DataFolder data(path, cache);
+  data.fast_dct = run.decode == "tensorflow";
+  if (run.on_bad_record == "skip") data.bad_records = datasets::BadRecords::skip;
+  return data;
 }
 
 bool is_protocol(const std::string& name) {
@@ -269,6 +286,9 @@ void check_run(const RunConfig& run) {
   within("choice_temperature", run.choice_temperature, 0, 1000);
   within("decode_batch", run.decode_batch, 1, 4096);
   within("samples", run.samples, 8, 1'000'000);
+  within("crops", run.crops, 1, 256);
+  one_of("decode", run.decode, {"accurate", "tensorflow"});
+  one_of("on_bad_record", run.on_bad_record, {"refuse", "skip"});
   within("threads", run.threads, 1, 1024);
   within("checkpoint_interval", run.checkpoint_interval, 1, 1'000'000);
   if (run.profile == "mini" && run.task == "caltech101") {

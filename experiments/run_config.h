@@ -7,13 +7,20 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "datasets/data_folder.h"
+
 namespace marquee::experiments {
+
+// What this program computes: raised when the same configuration gives other numbers. 2: images are
+// tokenised one by one, whatever else is asked for.
+inline constexpr int kNumericsVersion = 2;
 
 struct RunConfig {
   // What is compared.
@@ -42,7 +49,8 @@ struct RunConfig {
   double dropout = 0.1;              // of prompts
   std::string masking = "released";  // one mask rate a step; per_sample: one a sample
   std::string mask_schedule = "cosine";
-  bool flip = true;  // where the task's labels allow it
+  bool flip = true;  // half of the images mirrored (datasets::flips)
+  int crops = 1;     // views of an image: 1 the centre, more at random places
 
   // Generation and scoring.
   int decode_steps = 8;
@@ -52,13 +60,18 @@ struct RunConfig {
   std::string reference =
       "test";  // split that is compared with; val200 or val to choose settings by
 
+  // How the data are read.
+  std::string decode = "accurate";       // of JPEG; tensorflow: its default, a little darker
+  std::string on_bad_record = "refuse";  // skip: leave out, count and say so
+
   // How it is computed.
   int threads = 1;
   std::string compute = "fp32";
-  int numerics_version = 1;
+  int numerics_version = 1;  // kNumericsVersion, once resolve_hashes has seen the run
 
   // Filled by resolve_hashes.
   std::string base_hash, network_hash, data_hash;
+  int num_classes = 0;  // of a user's own images; 0 where the task says it
 
   // Not in the id.
   int checkpoint_interval = 50;
@@ -82,6 +95,11 @@ class RunId {
 const std::vector<std::string>& method_names();
 bool is_oracle(const RunConfig& run);
 bool trains(const RunConfig& run);  // takes tuning steps
+// Of the run's task, or of its own images once resolve_hashes has looked at them.
+int num_classes(const RunConfig& run);
+// `path` and `cache` with the run's rules for reading.
+datasets::DataFolder data_folder(const RunConfig& run, const std::filesystem::path& path,
+                                 const std::filesystem::path& cache);
 
 nlohmann::json to_json(const RunConfig& run);        // every key
 nlohmann::json to_short_json(const RunConfig& run);  // keys that differ from their default

@@ -24,7 +24,8 @@ const std::vector<std::string>& settable_keys() {
     std::vector<std::string> names;
     const json defaults = to_json(RunConfig{});
     for (const auto& [key, value] : defaults.items()) {
-      if (!key.ends_with("_hash") && key != "numerics_version") names.push_back(key);
+      if (!key.ends_with("_hash") && key != "numerics_version" && key != "num_classes")
+        names.push_back(key);
     }
     return names;
   }();

@@ -58,7 +58,7 @@ std::int64_t activations(const RunConfig& run, const BaseManifest& base) {
 }  // namespace
 
 RunSize size_of_run(const RunConfig& run, const BaseManifest& base, const ImageCounts& images) {
-  const std::int64_t classes = datasets::find_task(run.task).num_classes;
+  const std::int64_t classes = std::max(1, num_classes(run));
   const std::int64_t latent = number(base, "transformer", "latent");
   const std::int64_t side = number(base, "tokenizer", "image_size");
   const std::int64_t pixels = side * side * kChannels;
@@ -72,8 +72,9 @@ RunSize size_of_run(const RunConfig& run, const BaseManifest& base, const ImageC
   size.result_bytes = kFloatBytes * size.trained_numbers + tokens * kTokenBytes +
                       kShownImages * pixels + losses + kFileOverhead + kSmallFiles;
   if (trains(run)) {
-    const std::int64_t copies = run.flip && datasets::find_task(run.task).flip ? 2 : 1;
-    size.token_cache_bytes = images.train * latent * latent * kTokenBytes * copies + kFileOverhead;
+    const bool flips = datasets::flips(datasets::find_task(run.task), run.flip);
+    size.token_cache_bytes =
+        images.train * latent * latent * kTokenBytes * run.crops * (flips ? 2 : 1) + kFileOverhead;
   }
   size.feature_cache_bytes =
       images.test * number(base, "features", "channels") * kFloatBytes + kFileOverhead;

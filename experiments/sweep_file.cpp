@@ -66,7 +66,7 @@ class SweepReader {
   SweepFile read(const std::string& subset) {
     const YAML::Node& root = source_.root();
     source_.check_keys(root, "sweep",
-                       {"name", "base", "defaults", "methods", "matrix", "zip", "exclude",
+                       {"name", "base", "defaults", "methods", "tasks", "matrix", "zip", "exclude",
                         "include", "subsets", "oracles", "keep", "simulate"});
     SweepFile sweep;
     sweep.name = read_name();
@@ -108,6 +108,18 @@ class SweepReader {
       for (const auto& entry : methods) {
         const std::string method = entry.first.Scalar();
         methods_[method] = source_.settings(entry.second, "methods." + method, keys_of_defaults());
+      }
+    }
+    if (const YAML::Node tasks = root["tasks"]) {
+      if (!tasks.IsMap()) source_.fail(tasks, "'tasks' must hold names of tasks and run keys");
+      for (const auto& entry : tasks) {
+        const std::string task = entry.first.Scalar();
+        try {
+          datasets::find_task(task);
+        } catch (const cluster::Error& error) {
+          source_.fail(entry.first, error.what());
+        }
+        tasks_[task] = source_.settings(entry.second, "tasks." + task, keys_of_defaults());
       }
     }
   }
@@ -204,16 +216,26 @@ class SweepReader {
     }
   }
 
-  // Keys of defaults and of the method; what an axis sets comes over it.
-  const RunConfig& start_of(const std::string& method) {
-    const auto known = starts_.find(method);
-    if (known != starts_.end()) return known->second;
-    RunConfig run;
-    for (const auto& [key, setting] : defaults_) set_value(run, key, setting.value);
-    if (const auto own = methods_.find(method); own != methods_.end()) {
-      for (const auto& [key, setting] : own->second) set_value(run, key, setting.value);
+  // Where each key of a run comes from: defaults, the method's over them, the task's over both.
+  Settings settings_of(const std::string& method, const std::string& task) const {
+    Settings settings = defaults_;
+    for (const auto* own : {&methods_, &tasks_}) {
+      const auto found = own->find(own == &methods_ ? method : task);
+      if (found == own->end()) continue;
+      for (const auto& [key, setting] : found->second) settings[key] = setting;
     }
-    return starts_.emplace(method, run).first->second;
+    return settings;
+  }
+
+  // What an axis sets comes over it.
+  const RunConfig& start_of(const std::string& method, const std::string& task) {
+    // Only the tasks that have keys of their own differ.
+    const auto [start, fresh] = starts_.try_emplace({method, tasks_.contains(task) ? task : ""});
+    if (fresh) {
+      for (const auto& [key, setting] : settings_of(method, task))
+        set_value(start->second, key, setting.value);
+    }
+    return start->second;
   }
 
   void expand(const std::vector<Factor>& factors, PatternSet* excludes) {
@@ -247,13 +269,12 @@ class SweepReader {
       }
     }
     MARQUEE_CHECK(method != nullptr && task != nullptr, "a grid without method or task");
-    RunConfig run = start_of(method->value.get<std::string>());
+    RunConfig run = start_of(method->value.get<std::string>(), task->value.get<std::string>());
     for (const auto& [key, setting] : chosen) set_value(run, *key, setting->value);
     try {
       check_run(run);
     } catch (const cluster::Error& error) {
-      Settings places = defaults_;
-      for (const auto& [key, setting] : methods_[run.method]) places[key] = setting;
+      Settings places = settings_of(run.method, run.task);
       for (const auto& [key, setting] : chosen) places[*key] = *setting;
       source_.fail_key(places, task->place, error.what());
     }
@@ -317,6 +338,8 @@ class SweepReader {
         oracle.profile = run.profile;
         oracle.protocol = run.protocol;
         oracle.samples = run.samples;
+        oracle.decode = run.decode;
+        oracle.on_bad_record = run.on_bad_record;
         oracle.threads = run.threads;
         oracle.compute = run.compute;
         oracle.checkpoint_interval = run.checkpoint_interval;
@@ -340,8 +363,8 @@ class SweepReader {
 
   YamlSource source_;
   Settings defaults_;
-  std::map<std::string, Settings> methods_;
-  std::map<std::string, RunConfig> starts_;  // by method
+  std::map<std::string, Settings> methods_, tasks_;
+  std::map<std::pair<std::string, std::string>, RunConfig> starts_;  // by method and task
   PatternSet excludes_{source_};
   std::unordered_set<std::string> seen_;  // ids without the content hashes
   std::vector<RunConfig> runs_;

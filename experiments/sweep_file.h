@@ -3,6 +3,7 @@
 //   name, base            the sweep's name; the base model of every run
 //   defaults              run keys for every run
 //   methods.NAME          run keys for the runs of one method, over defaults
+//   tasks.NAME            run keys for the runs on one task, over both
 //   matrix                lists of values; every combination is a run
 //   zip                   lists of one length that are walked together, crossed with the matrix
 //   exclude               patterns of runs of matrix and zip that are left out

@@ -2,32 +2,65 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
+#include "datasets/dataset.h"
 #include "datasets/dataset_hash.h"
+#include "datasets/image_folder.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
 
 namespace marquee::experiments {
 namespace {
 
+struct DataInputs {
+  std::string hash;  // empty: missing
+  int num_classes = 0;
+};
+
+DataInputs data_inputs(const std::string& task_name, const std::filesystem::path& data_dir) {
+  const datasets::TaskInfo& task = datasets::find_task(task_name);
+  DataInputs data;
+  data.hash = datasets::dataset_content_hash(task, data_dir);
+  if (task.group == datasets::TaskGroup::own)
+    data.num_classes =
+        static_cast<int>(datasets::list_image_folder(task, {data_dir}).classes.size());
+  return data;
+}
+
+// Throws usage for what the layout of the data does not have.
+void check_layout(const RunConfig& run, const std::filesystem::path& data_dir) {
+  const datasets::TaskInfo& task = datasets::find_task(run.task);
+  if (datasets::layout_of(task, data_dir) != datasets::DataLayout::vtab1k) return;
+  const std::string where =
+      "task '" + run.task + "' lies below " + data_dir.string() + " as a VTAB-1k folder: ";
+  if (trains(run) && run.shots != "vtab1k")
+    cluster::throw_usage(where + "shots must be vtab1k, not " + run.shots);
+  if (run.reference == "val")
+    cluster::throw_usage(where + "reference must be test or val200, not val");
+}
+
 // The protocol carries the name of the feature network that makes the numbers.
-void set_inputs(RunConfig& run, const BaseManifest& base, const std::string& data_hash) {
+void set_inputs(RunConfig& run, const BaseManifest& base, const DataInputs& data) {
   run.base_hash = base_hash(base);
   run.network_hash = network_hash(base);
   if (is_protocol(base.version)) run.protocol = base.version;
-  run.data_hash = data_hash;
+  run.data_hash = data.hash;
+  run.num_classes = data.num_classes;
+  run.numerics_version = kNumericsVersion;
 }
 
 struct RunInputs {
   BaseManifest base;
-  std::string data_hash;
+  DataInputs data;
 };
 
 RunInputs inputs_of(const RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   BaseManifest base = load_base_manifest(assets_dir, run.base);
   check_not_pretrained_on(base, run.task);
-  return {std::move(base), datasets::dataset_content_hash(datasets::find_task(run.task), data_dir)};
+  check_layout(run, data_dir);
+  return {std::move(base), data_inputs(run.task, data_dir)};
 }
 
 class Inputs {
@@ -37,9 +70,9 @@ class Inputs {
 
   void resolve(RunConfig& run) {
     const std::optional<BaseManifest>& base = base_of(run.base);
-    const std::string& data_hash = data_of(run.task);
-    if (!base || data_hash.empty() || !may_run(*base, run.task)) return;
-    set_inputs(run, *base, data_hash);
+    const DataInputs& data = data_of(run.task);
+    if (!base || data.hash.empty() || !may_run(*base, run.task) || !layout_has(run)) return;
+    set_inputs(run, *base, data);
   }
 
   std::vector<MissingInput> missing;
@@ -62,11 +95,11 @@ class Inputs {
     return entry->second;
   }
 
-  const std::string& data_of(const std::string& task) {
-    const auto [entry, fresh] = data_hashes_.try_emplace(task);
+  const DataInputs& data_of(const std::string& task) {
+    const auto [entry, fresh] = data_inputs_.try_emplace(task);
     if (!fresh) return entry->second;
     try {
-      entry->second = datasets::dataset_content_hash(datasets::find_task(task), data_);
+      entry->second = data_inputs(task, data_);
     } catch (const cluster::Error& error) {
       missing.push_back({"data", task, error.what(),
                          data_.empty() ? "name the folder of TFDS data sets with --data"
@@ -75,6 +108,20 @@ class Inputs {
                          error.kind()});
     }
     return entry->second;
+  }
+
+  bool layout_has(const RunConfig& run) {
+    try {
+      check_layout(run, data_);
+      return true;
+    } catch (const cluster::Error& error) {
+      if (refused_.insert(error.what()).second) {
+        missing.push_back({"data", run.task, error.what(),
+                           "change the sweep, or name a folder of TFDS data sets with --data",
+                           error.kind()});
+      }
+      return false;
+    }
   }
 
   bool may_run(const BaseManifest& base, const std::string& task) {
@@ -92,7 +139,8 @@ class Inputs {
 
   std::filesystem::path assets_, data_;
   std::map<std::string, std::optional<BaseManifest>> bases_;
-  std::map<std::string, std::string> data_hashes_;  // by task; empty: missing
+  std::map<std::string, DataInputs> data_inputs_;  // by task
+  std::set<std::string> refused_;
   std::map<std::pair<std::string, std::string>, bool> allowed_;
 };
 
@@ -109,7 +157,7 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
-  set_inputs(run, inputs.base, inputs.data_hash);
+  set_inputs(run, inputs.base, inputs.data);
 }
 
 void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
@@ -119,7 +167,8 @@ void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
   for (RunConfig& run : sweep.runs) {
     const auto [entry, fresh] = known.try_emplace({run.base, run.task});
     if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
-    set_inputs(run, entry->second.base, entry->second.data_hash);
+    check_layout(run, data_dir);
+    set_inputs(run, entry->second.base, entry->second.data);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include "cluster/host.h"
 #include "datasets/dataset.h"
+#include "datasets/few_shot.h"
+#include "datasets/image_folder.h"
 #include "datasets/shots.h"
 #include "datasets/tfds_folder.h"
 #include "experiments/base_manifest.h"
@@ -41,6 +43,23 @@ std::int64_t rows_of(const std::vector<datasets::Slice>& slices,
   return rows;
 }
 
+// Of the task's shards; 0 for other layouts.
+std::uintmax_t stored_bytes(const datasets::TaskInfo& task, const fs::path& data) {
+  if (datasets::layout_of(task, data) != datasets::DataLayout::tfds) return 0;
+  const datasets::TfdsFolder folder = datasets::open_tfds_folder(task, data);
+  std::uintmax_t bytes = 0;
+  for (const datasets::Slice& slice : task.train) {
+    const auto split = folder.splits.find(slice.split);
+    if (split == folder.splits.end()) continue;
+    for (const fs::path& file : split->second.files) {
+      std::error_code error;
+      const std::uintmax_t size = fs::file_size(file, error);
+      bytes += error ? 0 : size;
+    }
+  }
+  return bytes;
+}
+
 // Zeros where the data are missing.
 experiments::ImageCounts count_images(const RunConfig& run, const fs::path& data) {
   constexpr std::int64_t kVtab1k = 1000;
@@ -48,7 +67,11 @@ experiments::ImageCounts count_images(const RunConfig& run, const fs::path& data
   experiments::ImageCounts counts;
   std::int64_t whole = 0;
   try {
-    if (task.group == datasets::TaskGroup::drawn) {
+    if (task.group == datasets::TaskGroup::own) {
+      const auto splits = datasets::list_image_folder(task, {data});
+      counts.test = std::ssize(splits.test);
+      whole = std::ssize(splits.train) + std::ssize(splits.val);
+    } else if (task.group == datasets::TaskGroup::drawn) {
       const auto size = [&](const char* split) {
         return static_cast<std::int64_t>(datasets::open_dataset(task, split, data)->size());
       };
@@ -66,9 +89,9 @@ experiments::ImageCounts count_images(const RunConfig& run, const fs::path& data
     return counts;
   }
   const int per_class = datasets::shots_per_class(run.shots);
-  counts.train = per_class > 0         ? std::int64_t{per_class} * task.num_classes
+  counts.train = per_class > 0         ? std::int64_t{per_class} * experiments::num_classes(run)
                  : run.shots == "full" ? whole
-                                       : kVtab1k;
+                                       : std::min(whole, kVtab1k);
   return counts;
 }
 
@@ -111,11 +134,53 @@ class Planner {
     }
     for (auto& missing : experiments::resolve_what_is_there(sweep_, assets_, data_))
       plan_.missing.push_back(std::move(missing));
+    look_at_shots();
     try {
       trainer_ = find_trainer();
     } catch (const cluster::Error& error) {
       plan_.missing.push_back({"trainer", "marquee-trainer", error.what(),
                                "build it, or name one with MARQUEE_TRAINER"});
+    }
+  }
+
+  // Whether every class has as many images as a few-shot run takes, and what flips do to labels.
+  void look_at_shots() {
+    // Labels are found by reading the data once; more than this waits until a run has indexed them.
+    constexpr std::uintmax_t kMostToIndex = std::uintmax_t{4} << 30;
+    std::map<std::string, std::unique_ptr<datasets::Dataset>> train;
+    std::set<std::pair<std::string, std::string>> seen;
+    std::set<std::string> mirrored;
+    for (const RunConfig& run : sweep_.runs) {
+      const datasets::TaskInfo& task = datasets::find_task(run.task);
+      if (!experiments::trains(run) || run.data_hash.empty()) continue;
+      if (datasets::flips(task, run.flip) && !task.mirrors_keep_label) mirrored.insert(run.task);
+      if (datasets::shots_per_class(run.shots) == 0 || !seen.insert({run.task, run.shots}).second)
+        continue;
+      const fs::path cache = options_.sweep.out / "cache";
+      datasets::DataFolder folder = experiments::data_folder(run, data_, {});
+      if (fs::is_directory(cache)) folder.cache = cache;
+      if (folder.cache.empty() && stored_bytes(task, data_) > kMostToIndex) {
+        plan_.notes.push_back(run.task +
+                              ": too large to count its labels here; marquee data inspect does");
+        continue;
+      }
+      try {
+        auto& dataset = train[run.task];
+        if (!dataset)
+          dataset = datasets::open_dataset(task, datasets::split_for_shots(run.shots), folder);
+        datasets::select_shots(*dataset, run.shots, run.seed);
+      } catch (const cluster::Error& error) {
+        plan_.missing.push_back({"data", run.task, error.what(),
+                                 "fewer shots for this task, or leave it out (exclude)",
+                                 error.kind()});
+      }
+    }
+    for (const std::string& task : mirrored) {
+      plan_.notes.push_back(
+          task +
+          ": half of the training images are mirrored, as the official code does, "
+          "although that changes what they show; 'tasks: {" +
+          task + ": {flip: false}}' turns it off");
     }
   }
 

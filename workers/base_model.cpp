@@ -104,6 +104,7 @@ BaseModel load_base(const experiments::BaseManifest& manifest) {
   base.features = weights("features", feature_shapes(base.feature_config));
   base.base_hash = experiments::base_hash(manifest);
   base.network_hash = experiments::network_hash(manifest);
+  base.tokenizer_hash = manifest.files.at("tokenizer").sha256;
   base.version = manifest.version;
   return base;
 }

@@ -19,6 +19,7 @@ struct BaseModel {
   FeatureConfig feature_config;
   ParameterMap tokenizer, transformer, features;  // float32
   std::string base_hash, network_hash;
+  std::string tokenizer_hash;  // of its file
   std::string version;
 };
 

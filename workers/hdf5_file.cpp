@@ -256,6 +256,27 @@ std::string Hdf5File::read_string(const std::string& name) const {
   return value;
 }
 
+std::vector<std::string> Hdf5File::read_strings(const std::string& name) const {
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
+  const std::vector<std::int64_t> extent = shape(name);
+  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Handle type(H5Dget_type(data.get()), H5Tclose);
+  const bool fixed = H5Tget_class(type.get()) == H5T_STRING && H5Tis_variable_str(type.get()) == 0;
+  const std::size_t size = fixed ? H5Tget_size(type.get()) : 0;
+  if (extent.size() != 1 || size == 0) fail(name, "is no list of strings of fixed length");
+  const auto count = static_cast<std::size_t>(extent[0]);
+  if (count > kMaxBytes / size) fail(name, "is larger than 1 GiB");
+  std::vector<char> bytes(count * size);
+  if (count > 0 && H5Dread(data.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
+    fail(name, "cannot be read (damaged?)");
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < count; ++i) {
+    const char* text = bytes.data() + i * size;
+    values.emplace_back(text, ::strnlen(text, size));
+  }
+  return values;
+}
+
 void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool compress) {
   const Tensor values = tensor.detach().to(torch::kCPU).contiguous();
   const TypePair type = stored_type(values.scalar_type());
@@ -295,6 +316,32 @@ void Hdf5File::write_string(const std::string& name, const std::string& value) {
   const std::string bytes = value.empty() ? std::string(1, '\0') : value;
   const bool written = data.valid() && H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL,
                                                 H5P_DEFAULT, bytes.data()) >= 0;
+  if (!data.close() || !written) fail(name, "cannot be written (disk full?)");
+}
+
+void Hdf5File::write_strings(const std::string& name, const std::vector<std::string>& values) {
+  std::size_t longest = 1;
+  for (const std::string& value : values) longest = std::max(longest, value.size());
+  std::vector<char> bytes(values.size() * longest, '\0');
+  for (std::size_t i = 0; i < values.size(); ++i)
+    std::copy(values[i].begin(), values[i].end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(i * longest));
+  const Handle type = text_type(longest);
+  const hsize_t extent = values.size();
+  const Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
+  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  if (extent > 0) {
+    const hsize_t chunk = std::clamp<hsize_t>((hsize_t{1} << 20) / longest, 1, extent);
+    H5Pset_chunk(properties.get(), 1, &chunk);
+    H5Pset_deflate(properties.get(), 4);
+  }
+  const Handle links = create_with_parents();
+  Handle data(H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(), properties.get(),
+                         H5P_DEFAULT),
+              H5Dclose);
+  const bool written =
+      data.valid() && (values.empty() || H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL,
+                                                  H5P_DEFAULT, bytes.data()) >= 0);
   if (!data.close() || !written) fail(name, "cannot be written (disk full?)");
 }
 

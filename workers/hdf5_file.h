@@ -50,10 +50,14 @@ class Hdf5File {
   Tensor read_tensor(const std::string& name, std::int64_t max_bytes = std::int64_t{8} << 30) const;
   // Reads a scalar string (fixed or variable length).
   std::string read_string(const std::string& name) const;
+  // Reads a list of strings as write_strings writes them; at most 1 GiB.
+  std::vector<std::string> read_strings(const std::string& name) const;
 
   // Intermediate groups are made as needed. `compress`: chunked, shuffle + deflate level 4.
   void write_tensor(const std::string& name, const Tensor& tensor, bool compress = false);
   void write_string(const std::string& name, const std::string& value);
+  // One-dimensional, UTF-8, padded to the longest, compressed.
+  void write_strings(const std::string& name, const std::vector<std::string>& values);
   void make_group(const std::string& name);
 
   // Attributes of a group or data set ("" is the root group).

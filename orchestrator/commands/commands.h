@@ -35,6 +35,7 @@ int doctor_command(const Arguments& arguments);
 // run, sample and pretrain need LibTorch: they become `marquee-trainer` (execv) and do not return.
 int run_command(const Arguments& arguments);
 int sample_command(const Arguments& arguments);
+int data_cache_command(const Arguments& arguments);  // part of data
 int pretrain_command(const Arguments& arguments);
 
 const std::vector<Command>& all_commands();

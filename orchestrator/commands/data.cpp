@@ -16,10 +16,12 @@ int data_command(const Arguments& arguments) {
     const char* summary;
     int (*run)(const Arguments&);
   };
-  constexpr Part kParts[] = {{"list", "the tasks", data_list},
-                             {"inspect", "what a folder holds of them", data_inspect},
-                             {"verify", "read everything, name what is broken", data_verify},
-                             {"export", "write a VTAB-1k folder or an image folder", data_export}};
+  constexpr Part kParts[] = {
+      {"list", "the tasks", data_list},
+      {"inspect", "what a folder holds of them", data_inspect},
+      {"verify", "read everything, name what is broken", data_verify},
+      {"export", "write a VTAB-1k folder or an image folder", data_export},
+      {"cache", "tokenise training images ahead of runs", data_cache_command}};
   std::vector<std::string> names;
   for (const Part& part : kParts) names.emplace_back(part.name);
   const std::string word = arguments.empty() ? "--help" : arguments[0];

@@ -50,10 +50,10 @@ int data_export(const Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const datasets::TaskInfo& task = datasets::find_task(values["task"].as<std::string>());
-  const datasets::DataFolder data = data_folder_of(values);
+  datasets::DataFolder data = data_folder_of(values);
+  data.fast_dct = one_of(values, "decode", {"tensorflow", "accurate"}) == "tensorflow";
   const fs::path to = values["to"].as<std::string>();
   const std::string form = one_of(values, "form", {"vtab1k", "folder"});
-  const bool accurate = one_of(values, "decode", {"tensorflow", "accurate"}) == "accurate";
   std::vector<std::string> splits{"train", "val", "test"};
   if (values.count("split") > 0) {
     if (form == "vtab1k") cluster::throw_usage("--split goes with --form folder");
@@ -66,10 +66,7 @@ int data_export(const Arguments& arguments) {
     DataProgressLine progress(task.name, "images", values.count("quiet") > 0);
     if (form == "folder")
       return datasets::export_image_folder(task, splits, data, to, progress.report());
-    return datasets::export_vtab1k(
-        task, data, to,
-        accurate ? datasets::JpegDecoding::accurate : datasets::JpegDecoding::tensorflow,
-        progress.report());
+    return datasets::export_vtab1k(task, data, to, progress.report());
   }();
   if (values.count("json") > 0) {
     std::cout << json{{"folder", written.string()}, {"left_out", left_out}}.dump() << "\n";

@@ -40,7 +40,7 @@ json to_json(const datasets::TaskInfo& task) {
           {"same_content", task.same_content},
           {"vtab1k_folder", or_null(task.vtab1k_folder)},
           {"num_classes", task.num_classes},
-          {"flip", task.flip},
+          {"mirrors_keep_label", task.mirrors_keep_label},
           {"label", datasets::rule_text(task)},
           {"train", slices_text(task.train)},
           {"val", slices_text(task.val)},
@@ -52,7 +52,8 @@ json to_json(const datasets::TaskInfo& task) {
 int data_list(const Arguments& arguments) {
   CommandLine line;
   line.usage = "marquee data list [--json]";
-  line.text = "Every task: its group, TFDS builder and version, splits, classes, label and flips.";
+  line.text =
+      "Every task: its group, TFDS builder and version, splits, classes, label and mirroring.";
   add_data_options(line, false);
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
@@ -63,11 +64,12 @@ int data_list(const Arguments& arguments) {
     return 0;
   }
   // Two tables, since one would be wider than a terminal.
-  std::cout << fmt::format("{:<30} {:<11} {:>7} {:>5}  {}\n", "task", "group", "classes", "flips",
+  std::cout << fmt::format("{:<30} {:<11} {:>7} {:>6}  {}\n", "task", "group", "classes", "mirror",
                            "TFDS builder and version");
   for (const datasets::TaskInfo& task : datasets::all_tasks()) {
-    std::cout << fmt::format("{:<30} {:<11} {:>7} {:>5}  {}\n", task.name, to_string(task.group),
-                             task.num_classes, task.flip ? "yes" : "no", builder_of(task));
+    std::cout << fmt::format("{:<30} {:<11} {:>7} {:>6}  {}\n", task.name, to_string(task.group),
+                             task.num_classes, task.mirrors_keep_label ? "yes" : "no",
+                             builder_of(task));
   }
   std::cout << fmt::format("\n{:<30} {:<11} {:<15} {:<11} {}\n", "task", "train", "val", "test",
                            "label");
@@ -78,7 +80,7 @@ int data_list(const Arguments& arguments) {
                              datasets::rule_text(task));
   }
   std::cout << "\ntrainval: both; train800, val200: the first of each; train800val200: both.\n"
-               "flips: whether a mirrored image keeps its label.\n";
+               "mirror: whether a mirrored image keeps its label.\n";
   return 0;
 }
 

@@ -1,5 +1,5 @@
-// marquee run, sample and pretrain: handed over to marquee-trainer, the program with LibTorch. Its
-// options are declared there, so `marquee run --help` is answered by it too.
+// marquee run, sample, pretrain and data cache: handed over to marquee-trainer, the program with
+// LibTorch. Its options are declared there, so `marquee run --help` is answered by it too.
 #include <cerrno>
 
 #include <unistd.h>
@@ -27,6 +27,9 @@ int run_command(const Arguments& arguments) {
 }
 int sample_command(const Arguments& arguments) {
   return hand_over("sample", arguments);
+}
+int data_cache_command(const Arguments& arguments) {
+  return hand_over("cache", arguments);
 }
 int pretrain_command(const Arguments& arguments) {
   return hand_over("pretrain", arguments);

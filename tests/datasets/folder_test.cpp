@@ -118,7 +118,7 @@ TEST(ImageFolder, HasTheExpectedClassesAndPixels) {
   EXPECT_EQ(splits.train.size(), classes * (each * 80 / 100));
   std::set<std::string> seen;
   for (const char* split : {"train", "val", "test"}) {
-    const auto dataset = open_image_folder(root, split, {});
+    const auto dataset = open_image_folder(split, {root});
     for (std::size_t i = 0; i < dataset->size(); ++i) {
       const auto& file = wanted.at(dataset->id(i));
       EXPECT_EQ(dataset->label(i), file.at("class"));
@@ -220,7 +220,7 @@ TEST_P(Archives, AreReadLikeTheFolderInThem) {
   EXPECT_EQ(splits.classes, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(splits.train.size(), 16u);
   EXPECT_EQ(splits.passed_over, 1u);
-  const auto dataset = open_image_folder(file(), "test", cache());
+  const auto dataset = open_image_folder("test", {file(), cache()});
   ASSERT_EQ(dataset->size(), 2u);
   for (std::size_t i = 0; i < dataset->size(); ++i)
     EXPECT_EQ(dataset->image(i).rgb.at(0), dataset->label(i) == 0 ? 10 : 20);

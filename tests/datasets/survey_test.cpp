@@ -2,6 +2,7 @@
 #include "datasets/survey.h"
 
 #include "cluster/error.h"
+#include "datasets/dataset.h"
 #include "datasets/tfds_builds.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/datasets/shared_data.h"
@@ -125,6 +126,25 @@ TEST(Survey, LooksAtVtab1kFolders) {
   fs::remove(copy / "images");
   EXPECT_EQ(eurosat().problems.size(), 6u);
   EXPECT_TRUE(eurosat().problems.back().starts_with("and ")) << eurosat().problems.back();
+}
+
+// VTAB-1k folders of eight tasks have the name of a TFDS builder.
+TEST(Survey, TellsAVtab1kFolderFromATfdsFolderOfTheSameName) {
+  const fs::path source = shared_data() / "vtab1k/eurosat",
+                 kitti = shared_data() / "tfds_synth/kitti";
+  MARQUEE_NEEDS(source);
+  MARQUEE_NEEDS(kitti);
+  const cluster::TemporaryFolder folder;
+  const TaskInfo& task = find_task("kitti_closest_vehicle_distance");
+  fs::create_directories(folder.path() / "kitti/images");
+  fs::create_directory_symlink(source / "images/val200", folder.path() / "kitti/images/val200");
+  std::ofstream(folder.path() / "kitti/val200.txt") << "images/val200/000000.jpg 3\n";
+  EXPECT_EQ(layout_of(task, folder.path()), DataLayout::vtab1k);
+  EXPECT_EQ(open_dataset(task, "val200", folder.path())->label(0), 3);
+  EXPECT_EQ(found_of(survey_data(folder.path()), task.name).standing, Standing::vtab1k);
+  fs::copy(kitti, folder.path() / "kitti", fs::copy_options::recursive);
+  EXPECT_EQ(layout_of(task, folder.path()), DataLayout::tfds);
+  EXPECT_EQ(found_of(survey_data(folder.path()), task.name).standing, Standing::same_content);
 }
 
 TEST(Survey, NamesAFolderThatIsNotThere) {

@@ -160,9 +160,47 @@ TEST(FewShot, ShowsBothCountsWhenAClassHasTooFew) {
     select_few_shot({0, 0, 0, 1, 1}, 2, 3, 0);
     FAIL() << "accepted";
   } catch (const cluster::Error& error) {
-    EXPECT_NE(std::string(error.what()).find("has 2 images, 3 shots"), std::string::npos)
-        << error.what();
+    EXPECT_STREQ(error.what(), "3 shots a class were asked for, too few images: class 1 has 2");
   }
+}
+
+TEST(FewShot, TakesTheNextOfTheClassForWhatCannotBeRead) {
+  const std::vector<int> labels = shuffled_labels(3, 10);
+  const auto usual = select_few_shot(labels, 3, 4, 2);
+  const std::set<std::size_t> unreadable{usual[1], usual[5]};
+  const auto other = select_few_shot(labels, 3, 4, 2, unreadable);
+  std::map<int, int> counts;
+  std::size_t kept = 0;
+  for (const std::size_t row : other) {
+    EXPECT_FALSE(unreadable.contains(row));
+    ++counts[labels[row]];
+    kept += std::count(usual.begin(), usual.end(), row);
+  }
+  for (int label = 0; label < 3; ++label) EXPECT_EQ(counts[label], 4);
+  EXPECT_EQ(kept, usual.size() - 2);
+}
+
+TEST(OwnTasks, AreNamedAfterAFolder) {
+  const TaskInfo& task = find_task("folder/birds/2024-b");
+  EXPECT_EQ(&task, &find_task("folder/birds/2024-b"));
+  EXPECT_EQ(task.group, TaskGroup::own);
+  EXPECT_EQ(to_string(task.group), "own");
+  EXPECT_TRUE(flips(task, true));
+  for (const char* name : {"folder/", "folder//x", "folder/../x", "folder/.x", "folder/a/",
+                           "folder/a b", "folder/a\nb", "folder/a\\b"}) {
+    EXPECT_THROW(find_task(name), cluster::Error) << name;
+  }
+}
+
+TEST(Flips, AreTheOfficialOnesForVtabAndSensibleOnesForDrawnTasks) {
+  for (const TaskInfo& task : all_tasks()) {
+    EXPECT_FALSE(flips(task, false)) << task.name;
+    EXPECT_EQ(flips(task, true), task.group != TaskGroup::drawn || task.mirrors_keep_label)
+        << task.name;
+  }
+  EXPECT_TRUE(flips(find_task("svhn"), true));
+  EXPECT_FALSE(find_task("svhn").mirrors_keep_label);
+  EXPECT_FALSE(flips(find_task("drawn/digits"), true));
 }
 
 TEST(Shots, NameTheSplitTheyAreTakenFrom) {

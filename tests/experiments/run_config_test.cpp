@@ -69,12 +69,32 @@ TEST(RunId, OfEachMethodIsPinned) {
   }
 }
 
+TEST(RunId, CountsHowTheDataAreRead) {
+  const std::string usual = run_id(eurosat_prompt()).text();
+  for (const auto& [key, value] : std::map<std::string, nlohmann::json>{
+           {"decode", "tensorflow"}, {"on_bad_record", "skip"}, {"crops", 4}}) {
+    RunConfig run = eurosat_prompt();
+    set_value(run, key, value);
+    check_run(run);
+    EXPECT_NE(run_id(run).text(), usual) << key;
+  }
+  RunConfig own = eurosat_prompt();
+  own.num_classes = 7;  // the data hash says it already
+  EXPECT_EQ(run_id(own).text(), usual);
+  for (const auto& [key, value] : std::map<std::string, nlohmann::json>{
+           {"decode", "fast"}, {"on_bad_record", "ignore"}, {"crops", 0}, {"crops", 257}}) {
+    RunConfig run = eurosat_prompt();
+    set_value(run, key, value);
+    EXPECT_THROW(check_run(run), cluster::Error) << key;
+  }
+}
+
 TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   const nlohmann::json every = nlohmann::json::parse(
-      R"({"batch":64,"choice_temperature":3.25,"compute":"bf16","conditions":"c2","decode_batch":10,
+      R"({"batch":64,"choice_temperature":3.25,"compute":"bf16","conditions":"c2","crops":4,"decode":"tensorflow","decode_batch":10,
           "decode_steps":12,"dropout":0.25,"factors":4,"flip":false,"label_smoothing":0.2,
           "learning_rate":0.0003,"marquee":"m2","mask_schedule":"pow2.5","masking":"per_sample",
-          "method":"prompt","micro_batches":4,"numerics_version":2,"profile":"p2",
+          "method":"prompt","micro_batches":4,"on_bad_record":"skip","numerics_version":2,"profile":"p2",
           "prompt_kind":"k2","prompt_length":16,"protocol":"q2","reference":"val200","samples":50,
           "seed":9007199254740993,"shots":"vtab1k","steps":1000,"task":"svhn","threads":2,
           "weight_decay":0.045})");
@@ -84,9 +104,9 @@ TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   run.data_hash = std::string(64, 'c');
   run.base = "another folder";
   run.checkpoint_interval = 1;
-  EXPECT_EQ(run_id(run).text(), "e874b9f6e4a07d05f2107ab29e62305305f3ea196909833ee013a4c95179d84f");
+  EXPECT_EQ(run_id(run).text(), "87c4016ba4b89e7b316b58f875cad487f08a5ee0e3af446fd16a618bcb0b2c27");
   // A key that is added must be added here too: it counts only off its default.
-  EXPECT_EQ(every.size() + 5, to_json(run).size());
+  EXPECT_EQ(every.size() + 6, to_json(run).size());
 }
 
 TEST(RunId, OfAConfigurationFromBeforeAKeyIsTheOneWithTheKeyAtItsDefault) {

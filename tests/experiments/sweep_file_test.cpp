@@ -51,6 +51,36 @@ class SweepFiles : public testing::Test {
   cluster::TemporaryFolder folder_;
 };
 
+TEST_F(SweepFiles, TasksHaveKeysOfTheirOwnOverThoseOfMethods) {
+  const SweepFile sweep =
+      load(std::string(kSweep) + "tasks:\n  eurosat: {flip: false, learning_rate: 0.25}\n");
+  for (const RunConfig& run : sweep.runs) {
+    if (is_oracle(run)) continue;
+    EXPECT_EQ(run.flip, run.task != "eurosat");
+    const double usual = run.method == "prompt" ? 0.5 : RunConfig{}.learning_rate;
+    EXPECT_EQ(run.learning_rate, run.task == "eurosat" ? 0.25 : usual);
+  }
+  EXPECT_NE(refusal(std::string(kSweep) + "tasks: {eurosta: {flip: false}}\n").find("'eurosat'"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string(kSweep) + "tasks: {eurosat: {filp: false}}\n").find("'flip'"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string(kSweep) + "tasks: {eurosat: {crops: 0}}\n").find("'crops' is 0"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string(kSweep) + "tasks: [eurosat]\n").find("'tasks'"), std::string::npos);
+}
+
+TEST_F(SweepFiles, ReadingRulesGoToTheOracleRowsToo) {
+  std::string text = kSweep;
+  text += "\n";
+  const SweepFile sweep =
+      load(text.replace(text.find("  samples: 64\n"), 14,
+                        "  samples: 64\n  decode: tensorflow\n  on_bad_record: skip\n"));
+  for (const RunConfig& run : sweep.runs) {
+    EXPECT_EQ(run.decode, "tensorflow") << run.method;
+    EXPECT_EQ(run.on_bad_record, "skip") << run.method;
+  }
+}
+
 TEST_F(SweepFiles, ExpandToEveryCombinationAndTwoOracleRowsATask) {
   const SweepFile sweep = load(kSweep);
   EXPECT_EQ(sweep.runs.size(), 2u * 2 * 2 * 2 + 2 * 2);

@@ -166,6 +166,28 @@ TEST_F(SmallData, ExportWritesBothFormsAndRefusesWhatIsThere) {
   EXPECT_TRUE(fs::is_directory(fs::path(images) / "val/class_007"));
 }
 
+TEST_F(SmallData, ReadsAFolderOfImagesAsATask) {
+  const fs::path data = shared_data() / "folders";
+  MARQUEE_NEEDS(data);
+  const json found = json::parse(call({"data", "inspect", "--data", data.string(), "-t",
+                                       "folder/eurosat_tiny", "--json", "-q"})
+                                     .text);
+  EXPECT_EQ(found.at("num_classes"), 10);
+  EXPECT_EQ(found.at("splits").at("train").at("label_histogram").size(), 10u);
+  Outcome done =
+      call({"data", "verify", "--data", data.string(), "-t", "folder/eurosat_tiny", "-q"});
+  EXPECT_EQ(done.code, 0);
+  EXPECT_NE(done.text.find("120 examples: whole"), std::string::npos) << done.text;
+  const fs::path to = folder_.path() / "out";
+  done = call({"data", "export", "--data", data.string(), "-t", "folder/eurosat_tiny", "--to",
+               to.string(), "--form", "folder", "-q"});
+  EXPECT_EQ(done.code, 0) << done.error;
+  EXPECT_TRUE(fs::is_directory(to / "test/Forest"));
+  done = call({"data", "export", "--data", data.string(), "-t", "folder/eurosat_tiny", "--to",
+               to.string(), "-q"});
+  EXPECT_EQ(done.code, 2);
+}
+
 TEST_F(SmallData, ExportLeavesOutWhatHasNoClass) {
   const fs::path data = shared_data() / "tfds_fake";
   MARQUEE_NEEDS(data);

@@ -38,6 +38,7 @@ experiments::RunConfig tiny_run(const BaseModel& base, const std::string& method
   run.base_hash = base.base_hash;
   run.network_hash = base.network_hash;
   run.data_hash = datasets::dataset_content_hash(datasets::find_task(run.task), {});
+  run.numerics_version = experiments::kNumericsVersion;
   run.prompt_length = 2;
   run.steps = 8;
   run.learning_rate = 0.01;

@@ -74,7 +74,10 @@ class Tuning : public testing::Test {
     at::set_num_threads(1);
     base_ = install_tiny_base(folder_.path() / "assets");
     run_ = tiny_run(base_);
-    tokens_ = load_tokens(run_, base_, {}, folder_.path() / "cache", [](auto, auto) {});
+    tokens_ = load_tokens(run_, base_, data(), [](auto, auto) {});
+  }
+  datasets::DataFolder data(const char* cache = "cache") const {
+    return {"", folder_.path() / cache};
   }
   std::unique_ptr<Adapter> adapter() const {
     return make_adapter(run_, base_, datasets::find_task(run_.task).num_classes);
@@ -240,19 +243,19 @@ TEST_F(Tuning, RefusesTheCheckpointOfAnotherRun) {
 TEST_F(Tuning, MakesATornTokenCacheAgain) {
   const auto cache = folder_.path() / "cache";
   for (const auto& entry : std::filesystem::directory_iterator(cache)) {
+    if (entry.path().extension() != ".h5") continue;
     std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
     damage(entry.path());
   }
   bool encoded = false;
-  const TokenSet again = load_tokens(run_, base_, {}, cache, [&](auto, auto) { encoded = true; });
+  const TokenSet again = load_tokens(run_, base_, data(), [&](auto, auto) { encoded = true; });
   EXPECT_TRUE(encoded);
   EXPECT_TRUE(torch::equal(again.ids, tokens_.ids));
 }
 
 TEST_F(Tuning, ReadsTokensFromTheCache) {
   bool encoded = false;
-  const TokenSet again =
-      load_tokens(run_, base_, {}, folder_.path() / "cache", [&](auto, auto) { encoded = true; });
+  const TokenSet again = load_tokens(run_, base_, data(), [&](auto, auto) { encoded = true; });
   EXPECT_FALSE(encoded);
   EXPECT_TRUE(torch::equal(again.ids, tokens_.ids));
 }
@@ -260,8 +263,7 @@ TEST_F(Tuning, ReadsTokensFromTheCache) {
 TEST_F(Tuning, EveryMethodChoosesTheSameImages) {
   experiments::RunConfig scratch = run_;
   scratch.method = "scratch";
-  const TokenSet other =
-      load_tokens(scratch, base_, {}, folder_.path() / "other-cache", [](auto, auto) {});
+  const TokenSet other = load_tokens(scratch, base_, data("other-cache"), [](auto, auto) {});
   EXPECT_TRUE(torch::equal(other.ids, tokens_.ids));
   EXPECT_TRUE(torch::equal(other.labels, tokens_.labels));
 }

@@ -14,6 +14,8 @@ int serve_command(const cluster::Arguments& arguments);
 int run_command(const cluster::Arguments& arguments);
 // Times a few steps of a run, for `marquee plan`.
 int probe_command(const cluster::Arguments& arguments);
+// Tokens of a task's images, ahead of its runs.
+int cache_command(const cluster::Arguments& arguments);
 // Images of a finished run.
 int sample_command(const cluster::Arguments& arguments);
 

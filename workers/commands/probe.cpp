@@ -25,20 +25,18 @@ using experiments::RunConfig;
 constexpr std::int64_t kImagesPerClass = 2;
 
 // A few-shot set of tokens that mean nothing: a step takes as long over them as over real ones.
-TokenSet random_tokens(const RunConfig& run, const BaseModel& base,
-                       const datasets::TaskInfo& task) {
-  const std::int64_t images = kImagesPerClass * task.num_classes;
+TokenSet random_tokens(const RunConfig& run, const BaseModel& base, int classes) {
+  const std::int64_t images = kImagesPerClass * classes;
   TokenSet tokens;
-  tokens.classes = task.num_classes;
-  tokens.ids = torch::empty({images, base.transformer_config.tokens()}, torch::kInt64);
+  tokens.classes = classes;
+  tokens.ids = torch::empty({images, 1, 1, base.transformer_config.tokens()}, torch::kInt64);
   cluster::PhiloxStream stream(run.seed, cluster::Purpose::oracle);
   auto* id = tokens.ids.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < tokens.ids.numel(); ++i) {
     id[i] = static_cast<std::int64_t>(
         stream.below(static_cast<std::uint64_t>(base.transformer_config.codebook)));
   }
-  if (run.flip && task.flip) tokens.flipped = tokens.ids.clone();
-  tokens.labels = torch::arange(images, torch::kInt64) % task.num_classes;
+  tokens.labels = torch::arange(images, torch::kInt64) % classes;
   return tokens;
 }
 
@@ -66,11 +64,11 @@ experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& ba
 
 // Tunes for `steps` steps, the first of them untimed, and decodes one batch.
 experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, int steps) {
-  const datasets::TaskInfo& task = datasets::find_task(run.task);
+  const int classes = experiments::num_classes(run);
   experiments::PhaseTimes times;
-  const std::unique_ptr<Adapter> adapter = make_adapter(run, base, task.num_classes);
+  const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes);
   if (experiments::trains(run)) {
-    const TokenSet tokens = random_tokens(run, base, task);
+    const TokenSet tokens = random_tokens(run, base, classes);
     LocalCommunicator alone;
     TuningState state;
     state.adam = init_adamw(adapter->trained());
@@ -85,7 +83,7 @@ experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, int steps)
   run.samples = std::min(run.samples, run.decode_batch);
   const auto ignore = [](std::int64_t, std::int64_t) {};
   const double started = cluster::monotonic_seconds();
-  generate(run, base, *adapter, task.num_classes, /*keep=*/0, ignore);
+  generate(run, base, *adapter, classes, /*keep=*/0, ignore);
   times.sample = cluster::monotonic_seconds() - started;
   times.images = run.samples;
   return times;

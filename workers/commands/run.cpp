@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -17,6 +16,7 @@
 #include "experiments/sweep_file.h"
 #include "experiments/sweep_inputs.h"
 #include "workers/commands/commands.h"
+#include "workers/commands/terminal_progress.h"
 #include "workers/runs/run_executor.h"
 
 namespace marquee::workers {
@@ -28,8 +28,8 @@ using experiments::RunConfig;
 using nlohmann::json;
 
 // Filled from the base and the data, not by a person.
-bool is_content_hash(const std::string& key) {
-  return key.ends_with("_hash");
+bool is_filled_in(const std::string& key) {
+  return key.ends_with("_hash") || key == "num_classes";
 }
 
 std::string option_name(std::string key) {
@@ -43,7 +43,7 @@ RunConfig configuration(const po::variables_map& values) {
   json content = experiments::to_json(file.empty() ? RunConfig{} : experiments::load_run(file));
   for (auto& [key, value] : content.items()) {
     const auto given = values.find(option_name(key));
-    if (is_content_hash(key) || given == values.end()) continue;
+    if (is_filled_in(key) || given == values.end()) continue;
     const std::string text = given->second.as<std::string>();
     if (value.is_string()) {
       value = text;
@@ -83,30 +83,6 @@ void resolve(RunConfig& run, const fs::path& assets, const fs::path& data) {
   check("network_hash", planned.network_hash, run.network_hash);
   check("data_hash", planned.data_hash, run.data_hash);
 }
-
-class Terminal : public ProgressSink {
- public:
-  explicit Terminal(bool quiet) : show_(!quiet) {}
-
-  void progress(const std::string& phase, std::int64_t step, std::int64_t total, double) override {
-    const double now = cluster::monotonic_seconds();
-    if (!show_ || (phase == phase_ && now - shown_ < 1 && step < total)) return;
-    phase_ = phase;
-    shown_ = now;
-    const bool live = isatty(STDERR_FILENO) == 1;
-    std::fprintf(stderr, "%s%-6s %lld/%lld%s", live ? "\r\033[K" : "", phase.c_str(),
-                 static_cast<long long>(step), static_cast<long long>(total), live ? "" : "\n");
-  }
-  bool interrupted() override { return cluster::stop_signal() != 0; }
-  void end() {
-    if (show_ && isatty(STDERR_FILENO) == 1) std::fputs("\r\033[K", stderr);
-  }
-
- private:
-  bool show_;
-  std::string phase_;
-  double shown_ = 0;
-};
 
 // Says so when the result is not in the database yet.
 void tell(const experiments::Delivery& delivery) {
@@ -162,7 +138,7 @@ int run(RunConfig config, const po::variables_map& values) {
   const fs::path folder = single.folder();
   const RunRequest request{config, single.attempt(),     single.epoch(), results,
                            data,   fs::canonical(assets)};
-  Terminal terminal(values.count("quiet") != 0);
+  TerminalProgress terminal(values.count("quiet") != 0);
   LocalCommunicator alone;
   RunOutcome outcome;
   try {
@@ -206,7 +182,7 @@ int run_command(const cluster::Arguments& arguments) {
       ("quiet,q", "no progress on standard error");
   const json defaults = experiments::to_json(RunConfig{});
   for (const auto& [key, value] : defaults.items()) {
-    if (is_content_hash(key) || key == "numerics_version") continue;
+    if (is_filled_in(key) || key == "numerics_version") continue;
     line.options.add_options()(option_name(key).c_str(), po::value<std::string>(),
                                ("run key (default " + value.dump() + ")").c_str());
   }

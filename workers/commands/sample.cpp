@@ -57,7 +57,7 @@ int sample_command(const cluster::Arguments& arguments) {
   experiments::RunConfig& run = stored.run;
   if (experiments::is_oracle(run))
     cluster::throw_usage(file + ": is an oracle row; it has real images and generates none");
-  const int classes = datasets::find_task(run.task).num_classes;
+  const int classes = experiments::num_classes(run);
   const int count = values["count"].as<int>();
   const int columns = values["columns"].as<int>();
   const int threads = values["threads"].as<int>() > 0 ? values["threads"].as<int>() : run.threads;

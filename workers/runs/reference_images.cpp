@@ -1,5 +1,6 @@
 #include "workers/runs/reference_images.h"
 
+#include <functional>
 #include <numeric>
 
 #include "cluster/durable_file.h"
@@ -17,28 +18,75 @@ namespace {
 
 constexpr std::int64_t kBatch = 100;
 
-// Decoded, cropped and resized images of a batch, float [B, 3, S, S].
-Tensor load_batch(const datasets::Dataset& dataset, const std::vector<std::size_t>& chosen,
-                  std::int64_t first, std::int64_t size) {
-  std::vector<datasets::Image> images;
-  const auto total = static_cast<std::int64_t>(chosen.size());
-  for (std::int64_t i = first; i < std::min(total, first + kBatch); ++i) {
-    images.push_back(datasets::center_crop_resize(
-        dataset.image(chosen[static_cast<std::size_t>(i)]), static_cast<int>(size)));
+// Rows of a split as tensors, batch by batch; what cannot be read is left out where the run says
+// so.
+class SplitReader {
+ public:
+  SplitReader(const datasets::Dataset& dataset, const datasets::DataFolder& data, std::int64_t size)
+      : dataset_(dataset),
+        skips_(data.bad_records == datasets::BadRecords::skip),
+        size_(static_cast<int>(size)),
+        skipped_(dataset.skipped()) {}
+
+  // Calls use(float [B, 3, S, S]) until `most` images of `rows` are read.
+  void read(const std::vector<std::size_t>& rows, std::size_t most, const CountProgress& progress,
+            const std::function<void(const Tensor&)>& use) {
+    const auto total = static_cast<std::int64_t>(std::min(most, rows.size()));
+    std::vector<datasets::Image> images;
+    for (std::size_t i = 0; i < rows.size() && rows_.size() < most; ++i) {
+      if (images.empty()) progress(static_cast<std::int64_t>(rows_.size()), total);
+      if (!add(rows[i], images)) continue;
+      if (std::ssize(images) < kBatch && rows_.size() < most) continue;
+      use(to_tensor(images));
+      images.clear();
+    }
+    if (!images.empty()) use(to_tensor(images));
   }
-  return to_tensor(images);
+
+  const std::vector<std::size_t>& rows() const { return rows_; }  // those that could be read
+  const std::vector<std::string>& skipped() const { return skipped_; }
+
+  // int64 [n], of what was read.
+  Tensor labels() const {
+    std::vector<std::int64_t> labels;
+    for (const std::size_t row : rows_) labels.push_back(dataset_.label(row));
+    return torch::tensor(at::ArrayRef<std::int64_t>(labels), torch::kInt64);
+  }
+
+ private:
+  bool add(std::size_t row, std::vector<datasets::Image>& images) {
+    try {
+      images.push_back(datasets::center_crop_resize(dataset_.image(row), size_));
+    } catch (const cluster::Error& error) {
+      if (!skips_ || error.kind() != cluster::ErrorKind::environment) throw;
+      cluster::log_warning("datasets", std::string(error.what()) + "; skipped");
+      skipped_.emplace_back(error.what());
+      return false;
+    }
+    rows_.push_back(row);
+    return true;
+  }
+
+  const datasets::Dataset& dataset_;
+  bool skips_;
+  int size_;
+  std::vector<std::size_t> rows_;
+  std::vector<std::string> skipped_;
+};
+
+std::unique_ptr<datasets::Dataset> open_split(const experiments::RunConfig& run,
+                                              const std::string& split,
+                                              const datasets::DataFolder& data) {
+  return datasets::open_dataset(datasets::find_task(run.task), split, data);
 }
 
-Tensor features_of(const datasets::Dataset& dataset, const std::vector<std::size_t>& chosen,
+Tensor features_of(SplitReader& reader, const std::vector<std::size_t>& rows, std::size_t most,
                    const BaseModel& base, const CountProgress& progress) {
   std::vector<Tensor> parts;
-  const auto count = static_cast<std::int64_t>(chosen.size());
-  for (std::int64_t first = 0; first < count; first += kBatch) {
-    progress(first, count);
-    parts.push_back(
-        image_features(base.feature_config, base.features,
-                       load_batch(dataset, chosen, first, base.feature_config.image_size)));
-  }
+  reader.read(rows, most, progress, [&](const Tensor& images) {
+    parts.push_back(image_features(base.feature_config, base.features, images));
+  });
+  if (parts.empty()) cluster::throw_environment("no image of the split can be read");
   return at::cat(parts);
 }
 
@@ -48,77 +96,102 @@ std::vector<std::size_t> first_of(std::size_t count) {
   return places;
 }
 
+std::string feature_key(const experiments::RunConfig& run, const std::string& split,
+                        const std::string& part, const BaseModel& base) {
+  return cluster::sha256_hex("features\n" + run.task + "\n" + run.data_hash + "\n" + split + part +
+                             "\n" + base.network_hash + "\ncenter crop, antialiased bilinear " +
+                             std::to_string(base.feature_config.image_size) + "\nnumerics " +
+                             std::to_string(run.numerics_version) + " threads " +
+                             std::to_string(run.threads) +
+                             (run.decode == "accurate" ? "" : "\ndecode " + run.decode) +
+                             (run.on_bad_record == "refuse" ? "" : "\nbad records skipped"));
+}
+
+// False when the file is not there or does not fit.
+bool read_features(const std::filesystem::path& file, const datasets::Dataset& dataset,
+                   std::size_t most, const BaseModel& base, SplitFeatures& result) {
+  if (!std::filesystem::exists(file)) return false;
+  try {
+    const Hdf5File h5 = open_sealed_hdf5(file);
+    result.features = h5.read_tensor("features");
+    const Tensor rows = h5.read_tensor("rows").to(torch::kInt64);
+    result.skipped = h5.read_strings("skipped");
+    const auto count = static_cast<std::int64_t>(std::min(most, dataset.size()));
+    const bool fits = result.features.dim() == 2 && rows.dim() == 1 &&
+                      result.features.size(0) == rows.numel() &&
+                      result.features.size(1) == base.feature_config.dimension() &&
+                      (rows.numel() == count || !result.skipped.empty()) && rows.numel() > 0 &&
+                      rows.min().item<std::int64_t>() >= 0 &&
+                      rows.max().item<std::int64_t>() < static_cast<std::int64_t>(dataset.size());
+    if (!fits) cluster::throw_environment(file.string() + ": 'features' does not fit");
+    result.labels = torch::empty({rows.numel()}, torch::kInt64);
+    for (std::int64_t i = 0; i < rows.numel(); ++i)
+      result.labels[i] = dataset.label(static_cast<std::size_t>(rows[i].item<std::int64_t>()));
+    return true;
+  } catch (const cluster::Error& error) {
+    cluster::log_warning("cache", std::string(error.what()) + "; made again");
+    return false;
+  }
+}
+
 }  // namespace
 
 SplitFeatures split_features(const experiments::RunConfig& run, const std::string& split,
                              std::size_t most, const BaseModel& base,
-                             const std::filesystem::path& data_dir,
-                             const std::filesystem::path& cache, const CountProgress& progress) {
+                             const datasets::DataFolder& data, const CountProgress& progress) {
   const torch::InferenceMode inference;
-  const auto dataset = datasets::open_dataset(datasets::find_task(run.task), split, data_dir);
-  std::vector<int> labels = datasets::labels_of(*dataset);
-  const bool all = most >= labels.size();
-  if (!all) labels.resize(most);
+  const auto dataset = open_split(run, split, data);
+  const bool all = most >= dataset->size();
+  const std::string key =
+      feature_key(run, split, all ? "" : " first " + std::to_string(most), base);
+  const std::filesystem::path file = data.cache / ("features-" + key.substr(0, 32) + ".h5");
   SplitFeatures result;
-  result.labels = torch::tensor(at::ArrayRef<int>(labels), torch::kInt64);
-  const std::string key = cluster::sha256_hex(
-      "features\n" + run.task + "\n" + run.data_hash + "\n" + split +
-      (all ? "" : " first " + std::to_string(most)) + "\n" + base.network_hash +
-      "\ncenter crop, antialiased bilinear " + std::to_string(base.feature_config.image_size) +
-      "\nnumerics " + std::to_string(run.numerics_version) + " threads " +
-      std::to_string(run.threads));
-  const std::filesystem::path file = cache / ("features-" + key.substr(0, 32) + ".h5");
-  const auto count = static_cast<std::int64_t>(labels.size());
-  if (std::filesystem::exists(file)) {
-    try {
-      result.features = open_sealed_hdf5(file).read_tensor("features");
-      if (result.features.dim() == 2 && result.features.size(0) == count &&
-          result.features.size(1) == base.feature_config.dimension())
-        return result;
-      cluster::throw_environment(file.string() + ": 'features' does not fit");
-    } catch (const cluster::Error& error) {
-      cluster::log_warning("cache", std::string(error.what()) + "; made again");
-    }
-  }
-  result.features = features_of(*dataset, first_of(labels.size()), base, progress);
-  cluster::create_directories_durably(cache);
+  if (read_features(file, *dataset, most, base, result)) return result;
+  SplitReader reader(*dataset, data, base.feature_config.image_size);
+  result.features = features_of(reader, first_of(dataset->size()), most, base, progress);
+  result.labels = reader.labels();
+  result.skipped = reader.skipped();
+  cluster::create_directories_durably(data.cache);
   write_sealed_hdf5(file, [&](Hdf5File& h5) {
     h5.set_attribute("", "description",
-                     "features of the images of a split, float32 [images, d], stored order");
+                     "features of the images of a split, float32 [images, d], stored order; rows: "
+                     "their places in the split; skipped: records left out, with the reasons");
     h5.set_attribute("", "split", split);
     h5.set_attribute("", "task", run.task);
     h5.set_attribute("", "network_hash", base.network_hash);
     h5.write_tensor("features", result.features);
+    std::vector<std::int64_t> rows(reader.rows().begin(), reader.rows().end());
+    h5.write_tensor("rows", torch::tensor(at::ArrayRef<std::int64_t>(rows), torch::kInt64), true);
+    h5.write_strings("skipped", result.skipped);
   });
   return result;
 }
 
-Tensor training_features(const experiments::RunConfig& run, const BaseModel& base,
-                         const std::filesystem::path& data_dir, const CountProgress& progress) {
+Tensor training_features(const experiments::RunConfig& run, const TokenSet& tokens,
+                         const BaseModel& base, const datasets::DataFolder& data,
+                         const CountProgress& progress) {
   const torch::InferenceMode inference;
-  const auto dataset = datasets::open_dataset(datasets::find_task(run.task),
-                                              datasets::split_for_shots(run.shots), data_dir);
-  return features_of(*dataset, datasets::select_shots(*dataset, run.shots, run.seed), base,
-                     progress);
+  const auto dataset = open_split(run, tokens.split, data);
+  SplitReader reader(*dataset, data, base.feature_config.image_size);
+  return features_of(reader, tokens.rows, tokens.rows.size(), base, progress);
 }
 
 OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& base,
-                           const std::filesystem::path& data_dir, std::int64_t keep,
+                           const datasets::DataFolder& data, std::int64_t keep,
                            const CountProgress& progress) {
   const torch::InferenceMode inference;
   const bool reconstruct = run.method == "oracle_reconstruction";
-  const auto dataset = datasets::open_dataset(datasets::find_task(run.task),
-                                              reconstruct ? run.reference : "train", data_dir);
+  const datasets::TaskInfo& task = datasets::find_task(run.task);
+  const auto dataset = open_split(
+      run, reconstruct ? run.reference : datasets::largest_train_split(task, data.path), data);
   cluster::PhiloxStream stream(run.seed, cluster::Purpose::oracle);
-  std::vector<std::size_t> chosen = cluster::permutation(stream, dataset->size());
-  chosen.resize(std::min(chosen.size(), static_cast<std::size_t>(run.samples)));
-  const auto total = static_cast<std::int64_t>(chosen.size());
+  const std::vector<std::size_t> order = cluster::permutation(stream, dataset->size());
 
   OracleImages oracle;
   std::vector<Tensor> features;
-  for (std::int64_t first = 0; first < total; first += kBatch) {
-    progress(first, total);
-    Tensor images = load_batch(*dataset, chosen, first, base.tokenizer_config.image_size);
+  SplitReader reader(*dataset, data, base.tokenizer_config.image_size);
+  reader.read(order, static_cast<std::size_t>(run.samples), progress, [&](const Tensor& batch) {
+    Tensor images = batch;
     if (reconstruct) {
       const Quantised quantised =
           quantise(base.tokenizer, encode(base.tokenizer_config, base.tokenizer, images));
@@ -127,11 +200,11 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
     }
     features.push_back(image_features(base.feature_config, base.features, images));
     append_images(images, keep, oracle.images);
-  }
+  });
+  if (features.empty()) cluster::throw_environment("no image of the split can be read");
   oracle.features = at::cat(features);
-  oracle.labels = torch::empty({total}, torch::kInt64);
-  for (std::int64_t i = 0; i < total; ++i)
-    oracle.labels[i] = dataset->label(chosen[static_cast<std::size_t>(i)]);
+  oracle.labels = reader.labels();
+  oracle.skipped = reader.skipped();
   return oracle;
 }
 

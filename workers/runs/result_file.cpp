@@ -54,7 +54,8 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
   file.set_attribute("", "description",
                      "result of one run: metrics/<name> with standard error and counts as "
                      "attributes, curves/loss per step, "
-                     "samples/{tokens,labels,images}, trained/<tensor>; config, fingerprint, "
+                     "samples/{tokens,labels,images}, training/{rows,labels,ids} of the images "
+                     "it was tuned on, trained/<tensor>; config, fingerprint, "
                      "provenance, class_prior as JSON text");
   file.set_attribute("", "run_id", experiments::run_id(content.run).text());
   file.write_string("config", experiments::to_json(content.run).dump(2));
@@ -78,6 +79,15 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
   if (content.labels.defined())
     file.write_tensor("samples/labels", content.labels.to(torch::kInt32), true);
   file.write_tensor("samples/images", bytes_of(content.images), true);
+  if (!content.training.rows.empty()) {
+    const std::vector<std::int64_t> rows(content.training.rows.begin(),
+                                         content.training.rows.end());
+    file.write_tensor("training/rows",
+                      torch::tensor(at::ArrayRef<std::int64_t>(rows), torch::kInt64), true);
+    file.write_tensor("training/labels", content.training.labels.to(torch::kInt32), true);
+    file.write_strings("training/ids", content.training.names);
+    file.set_attribute("training", "split", content.training.split);
+  }
   for (const auto& [name, tensor] : content.trained) file.write_tensor("trained/" + name, tensor);
   file.close();
   const std::string seal = seal_hdf5(staged.staging_path());

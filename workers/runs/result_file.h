@@ -8,6 +8,7 @@
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
 #include "workers/models/parameters.h"
+#include "workers/tuning/token_set.h"
 
 namespace marquee::workers {
 
@@ -19,6 +20,7 @@ struct ResultContent {
   Tensor tokens;               // int64 [n, N]; undefined for oracle rows
   Tensor labels;               // int64 [n]
   std::vector<datasets::Image> images;
+  TokenSet training;  // what it was tuned on; without images where it was not
 };
 
 // Written aside, closed, sealed, opened again and checked, renamed. Returns the seal (SHA-256).

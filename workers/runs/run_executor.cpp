@@ -1,6 +1,7 @@
 #include "workers/runs/run_executor.h"
 
 #include <cmath>
+#include <set>
 
 #include "analysis/metrics/frechet.h"
 #include "analysis/metrics/kernel.h"
@@ -13,6 +14,7 @@
 #include "cluster/failpoint.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
+#include "datasets/dataset.h"
 #include "datasets/encode_png.h"
 #include "datasets/task.h"
 #include "experiments/phase_times.h"
@@ -66,7 +68,7 @@ class Pace {
 // Rows that have a label.
 SplitFeatures labelled(const Tensor& features, const Tensor& labels) {
   const Tensor chosen = (labels >= 0).nonzero().flatten();
-  return {features.index_select(0, chosen), labels.index_select(0, chosen)};
+  return {features.index_select(0, chosen), labels.index_select(0, chosen), {}};
 }
 
 // What generated images are compared with.
@@ -75,6 +77,7 @@ struct Scale {
   Tensor training;   // of the images that the run was tuned on; undefined where it was not
   const analysis::LinearProbe& probe;
   std::int64_t probe_images;
+  int classes;
 };
 
 std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseModel& base,
@@ -97,7 +100,7 @@ std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseMode
   if (scale.training.defined())
     add("memorisation", analysis::memorisation(generated, scale.training, reference));
   const SplitFeatures named = labelled(generated, labels);
-  if (named.labels.numel() > 0) {
+  if (named.labels.numel() > 0 && scale.classes > 1) {
     const analysis::Estimate accuracy = scale.probe.accuracy(named.features, named.labels);
     metrics.push_back({"label_accuracy", accuracy.value, accuracy.standard_error,
                        named.labels.numel(), scale.probe_images, run.protocol, base.network_hash});
@@ -108,6 +111,16 @@ std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseMode
                                  " is not finite; the generated images may all be alike");
   }
   return metrics;
+}
+
+// What was left out of training, reference and probe images: each record once.
+json skipped_records(const std::vector<std::vector<std::string>>& lists) {
+  constexpr std::size_t kNamed = 20;
+  std::set<std::string> all;
+  for (const auto& list : lists) all.insert(list.begin(), list.end());
+  std::vector<std::string> named(all.begin(), all.end());
+  named.resize(std::min(named.size(), kNamed));
+  return {{"count", all.size()}, {"records", named}};
 }
 
 json shares(const Tensor& labels, int classes) {
@@ -202,9 +215,17 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
                                 const std::string& started, Communicator& gang,
                                 ProgressSink& sink) {
   const RunConfig& run = request.run;
+  if (run.numerics_version != experiments::kNumericsVersion) {
+    cluster::throw_environment(
+        "the run was planned by a program of numerics version " +
+        std::to_string(run.numerics_version) + ", this one computes version " +
+        std::to_string(experiments::kNumericsVersion) + ": start the sweep again");
+  }
   const experiments::RunId id = experiments::run_id(run);
   const datasets::TaskInfo& task = datasets::find_task(run.task);
-  const std::filesystem::path cache = request.results / "cache";
+  const datasets::DataFolder data =
+      experiments::data_folder(run, request.data, request.results / "cache");
+  const int classes = experiments::num_classes(run);
   const double clock = cluster::monotonic_seconds();
 
   experiments::PhaseTimes times;
@@ -214,25 +235,29 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   const BaseModel& base = base_for(request);
   phases.lap(&experiments::PhaseTimes::load);
   experiments::ResultRecord result;
-  ResultContent content{run, result, {}, {}, {}, {}, {}};
+  ResultContent content{run, result, {}, {}, {}, {}, {}, {}};
+  std::vector<std::vector<std::string>> skipped;
   Tensor features;
   TuningState state;
   std::optional<std::filesystem::path> resumed;
   try {
     if (experiments::is_oracle(run)) {
       OracleImages oracle =
-          oracle_images(run, base, request.data, kShownImages, Pace(sink, "sample").counter());
+          oracle_images(run, base, data, kShownImages, Pace(sink, "sample").counter());
       features = oracle.features;
       content.labels = oracle.labels;
       content.images = std::move(oracle.images);
+      skipped.push_back(oracle.skipped);
       times.images = features.size(0);
       result.provenance["class_rule"] = "real images";
     } else {
-      const std::unique_ptr<Adapter> adapter = make_adapter(run, base, task.num_classes);
+      const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes);
       ParameterMap& trained = adapter->trained();
       if (experiments::trains(run)) {
         Pace caching(sink, "cache");
-        const TokenSet tokens = load_tokens(run, base, request.data, cache, caching.counter());
+        content.training = load_tokens(run, base, data, caching.counter());
+        const TokenSet& tokens = content.training;
+        skipped.push_back(tokens.skipped);
         phases.lap(&experiments::PhaseTimes::cache);
         state.adam = init_adamw(trained);
         resumed = resume(experiments::run_dir(request.results, id), id, trained, state);
@@ -258,8 +283,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
         result.provenance["training_images"] = tokens.size();
       }
       Pace sampling(sink, "sample");
-      Samples samples =
-          generate(run, base, *adapter, task.num_classes, kShownImages, sampling.counter());
+      Samples samples = generate(run, base, *adapter, classes, kShownImages, sampling.counter());
       features = samples.features;
       times.images = run.samples;
       content.labels = samples.labels;
@@ -275,19 +299,22 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     phases.lap(&experiments::PhaseTimes::sample);
     Pace scoring(sink, "score");
     const auto of_split = [&](const std::string& split, std::size_t most) {
-      return split_features(run, split, most, base, request.data, cache, scoring.counter());
+      SplitFeatures real = split_features(run, split, most, base, data, scoring.counter());
+      skipped.push_back(real.skipped);
+      return real;
     };
     const SplitFeatures reference = of_split(run.reference, kAllImages),
-                        train = of_split("train", kProbeImages);
+                        train =
+                            of_split(datasets::largest_train_split(task, data.path), kProbeImages);
     const SplitFeatures known = labelled(train.features, train.labels),
                         asked = labelled(reference.features, reference.labels);
-    const analysis::LinearProbe probe(known.features, known.labels, task.num_classes);
+    const analysis::LinearProbe probe(known.features, known.labels, classes);
     Tensor training;
     if (experiments::trains(run))
-      training = training_features(run, base, request.data, scoring.counter());
+      training = training_features(run, content.training, base, data, scoring.counter());
     scoring.report(0, 1);
     result.metrics = score(run, base, features, content.labels,
-                           {reference.features, training, probe, known.labels.numel()});
+                           {reference.features, training, probe, known.labels.numel(), classes});
     if (asked.labels.numel() > 0) {
       result.provenance["label_accuracy_of_reference"] =
           probe.accuracy(asked.features, asked.labels).value;
@@ -299,7 +326,8 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     return {std::nullopt, state.step};
   }
 
-  result.class_prior = shares(content.labels, task.num_classes);
+  const datasets::DataSource source = datasets::source_of(task, data.path);
+  result.class_prior = shares(content.labels, classes);
   result.fingerprint = fingerprint(threads_);
   result.provenance.update(
       {{"commit", std::string(cluster::build_commit())},
@@ -307,16 +335,22 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
        {"base_hash", base.base_hash},
        {"feature_network", "mini, d = " + std::to_string(base.feature_config.dimension())},
        {"network_hash", base.network_hash},
-       {"reference_split", "test"},
+       {"reference_split", run.reference},
        {"resize_rule",
         "center crop, antialiased bilinear to " + std::to_string(base.tokenizer_config.image_size)},
        {"data_hash", run.data_hash},
+       {"data_source",
+        {{"layout", source.layout},
+         {"name", source.name},
+         {"version", source.version},
+         {"as_vtab_asks", source.as_asked}}},
+       {"decode", run.decode},
+       {"skipped_records", skipped_records(skipped)},
        {"drawn_by_code", task.group == datasets::TaskGroup::drawn},
        {"resumed_from_step", resumed ? json(resumed->filename().string()) : json()}});
   Pace(sink, "save").report(0, 1);
-  datasets::write_png(
-      folder / "samples.png",
-      datasets::make_grid(content.images, std::min<int>(kGridColumns, task.num_classes)));
+  datasets::write_png(folder / "samples.png",
+                      datasets::make_grid(content.images, std::min<int>(kGridColumns, classes)));
   if (!state.losses.empty())
     cluster::write_file_durably(folder / "curves.json", curve_of(state.losses).dump() + "\n");
   result.seconds = cluster::monotonic_seconds() - clock;

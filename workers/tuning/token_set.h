@@ -1,30 +1,34 @@
-// A few-shot set as tokens: every image encoded once, as it is and mirrored, kept in a cache keyed
-// by content.
+// The images that a run is tuned on: chosen by shots and seed, as tokens.
 #pragma once
 
-#include <filesystem>
-#include <functional>
+#include <cstddef>
+#include <string>
+#include <vector>
 
 #include "experiments/run_config.h"
 #include "workers/base_model.h"
+#include "workers/tuning/token_cache.h"
 
 namespace marquee::workers {
 
 struct TokenSet {
-  Tensor ids;      // int64 [n, N]
-  Tensor flipped;  // int64 [n, N]; undefined where the task forbids flips
-  Tensor labels;   // int64 [n], in [0, classes)
+  Tensor ids;     // int64 [n, crops, 1 or 2, N]; of the third axis the second is mirrored
+  Tensor labels;  // int64 [n], in [0, classes)
   int classes = 0;
+  // Which images of which split, so that anyone can choose them again.
+  std::string split;
+  std::vector<std::size_t> rows;     // ascending places in the split
+  std::vector<std::string> names;    // file names or ids as stored
+  std::vector<std::string> skipped;  // records left out (on_bad_record: skip), with the reasons
   std::int64_t size() const { return ids.size(0); }
 };
 
-// Called with (images done, images in all); may throw to stop.
-using CountProgress = std::function<void(std::int64_t done, std::int64_t total)>;
-
-// From <cache>/tokens-<key>.h5, or made and put there. The key covers data, split, chosen images,
-// tokenizer, resize rule and numerics version; a torn or damaged file is made again.
+// Encodes what the cache lacks. With `on_bad_record: skip` an image that cannot be read is replaced
+// by the next of its class. Throws usage naming the classes that have fewer images than shots.
 TokenSet load_tokens(const experiments::RunConfig& run, const BaseModel& base,
-                     const std::filesystem::path& data_dir, const std::filesystem::path& cache,
-                     const CountProgress& progress);
+                     const datasets::DataFolder& data, const CountProgress& progress);
+
+// What the cache must hold for the run.
+TokenRecipe token_recipe(const experiments::RunConfig& run, const std::string& split);
 
 }  // namespace marquee::workers

@@ -53,7 +53,8 @@ Tensor flat_gradient(const ParameterMap& trained, const Tensor& loss) {
 
 TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapter& adapter,
                        std::int64_t step, std::int64_t first, std::int64_t count) {
-  const std::int64_t positions = tokens.ids.size(1);
+  const auto crops = static_cast<std::uint64_t>(tokens.ids.size(1));
+  const std::int64_t sides = tokens.ids.size(2), positions = tokens.ids.size(3);
   const MaskSchedule schedule = parse_mask_schedule(run.mask_schedule);
   const auto [length, width] = adapter.dropout_shape();
   const auto keep = static_cast<float>(1.0 - run.dropout);
@@ -66,9 +67,10 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = first + i;
     const std::int64_t image = order.image_at(step * run.batch + row);
-    const bool mirrored =
-        tokens.flipped.defined() && stream_of(run, Purpose::flip, step, row).below(2) == 1;
-    targets.push_back((mirrored ? tokens.flipped : tokens.ids)[image]);
+    const bool mirrored = sides == 2 && stream_of(run, Purpose::flip, step, row).below(2) == 1;
+    const std::uint64_t crop =
+        crops == 1 ? 0 : stream_of(run, Purpose::view, step, row).below(crops);
+    targets.push_back(tokens.ids[image][static_cast<std::int64_t>(crop)][mirrored ? 1 : 0]);
     labels.push_back(tokens.labels[image].item<std::int64_t>());
     // The released code draws one mask rate a step for the whole batch.
     const std::int64_t rate_row = run.masking == "released" ? 0 : row + 1;

@@ -1,0 +1,368 @@
+#include "workers/tuning/token_cache.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <ATen/Version.h>
+
+#include "cluster/durable_file.h"
+#include "cluster/error.h"
+#include "cluster/file_lock.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "cluster/philox.h"
+#include "cluster/sha256.h"
+#include "datasets/resize.h"
+#include "workers/hdf5_file.h"
+#include "workers/image_tensor.h"
+
+namespace marquee::workers {
+namespace {
+
+namespace fs = std::filesystem;
+using Row = std::size_t;
+
+constexpr int kVersion = 1;  // raised when the same recipe gives other tokens
+constexpr double kMergeSeconds = 20;
+constexpr std::int64_t kLargestBatch = 8;  // views of one image at a time
+constexpr const char* kDescription =
+    "token ids of images of a split. rows: places in the split, ascending; tokens: int32 [rows, "
+    "crops, as it is and mirrored, positions] in raster order; labels, ids of the same rows; "
+    "unreadable: images left out, with the reason";
+
+std::string preprocessing(const TokenRecipe& recipe, const datasets::DataFolder& data,
+                          const BaseModel& base) {
+  const std::string size = std::to_string(base.tokenizer_config.image_size);
+  return (recipe.crops == 1 ? "central square, antialiased bilinear to " + size
+                            : "antialiased bilinear to cover " + size + ", cut out at " +
+                                  std::to_string(recipe.crops) + " places") +
+         (recipe.mirrored ? "; as it is and mirrored" : "") +
+         (data.fast_dct ? "; JPEG as TensorFlow decodes it" : "; JPEG decoded accurately");
+}
+
+std::string key_of(const TokenRecipe& recipe, const datasets::DataFolder& data,
+                   const BaseModel& base) {
+  const bool skips = data.bad_records == datasets::BadRecords::skip;
+  return cluster::sha256_hex("tokens " + std::to_string(kVersion) + "\n" + recipe.task + "\n" +
+                             recipe.split + "\n" + recipe.data_hash + "\n" + base.tokenizer_hash +
+                             "\n" + preprocessing(recipe, data, base) + "\n" +
+                             (skips ? "bad records skipped\n" : "") + TORCH_VERSION + " " +
+                             at::get_cpu_capability());
+}
+
+// What a file holds.
+struct Stored {
+  std::map<Row, Tensor> tokens;  // int32 [crops, 1 or 2, N]
+  std::map<Row, std::string> unreadable;
+
+  bool knows(Row row) const { return tokens.contains(row) || unreadable.contains(row); }
+};
+
+std::vector<std::int64_t> shape_of(const TokenRecipe& recipe, const BaseModel& base) {
+  return {recipe.crops, recipe.mirrored ? 2 : 1, base.transformer_config.tokens()};
+}
+
+// Names and labels of the rows, so that a file is never believed for other images.
+std::string rows_hash(const datasets::Dataset& dataset, const std::vector<Row>& rows) {
+  cluster::Sha256 hash;
+  for (const Row row : rows) {
+    hash.update(std::to_string(row) + " " + std::to_string(dataset.label(row)) + " " +
+                dataset.id(row) + "\n");
+  }
+  return hash.hex();
+}
+
+std::vector<Row> rows_of(const Tensor& places, const datasets::Dataset& dataset) {
+  std::vector<Row> rows;
+  const Tensor wide = places.to(torch::kInt64).contiguous();
+  const auto* place = wide.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < wide.numel(); ++i) {
+    const bool fits = place[i] >= 0 && static_cast<Row>(place[i]) < dataset.size() &&
+                      (rows.empty() || rows.back() < static_cast<Row>(place[i]));
+    if (!fits) cluster::throw_environment("'rows' does not fit the split");
+    rows.push_back(static_cast<Row>(place[i]));
+  }
+  return rows;
+}
+
+Stored parse(const Hdf5File& h5, const TokenRecipe& recipe, const datasets::Dataset& dataset,
+             const BaseModel& base) {
+  const auto fail = [&](const std::string& what) {
+    cluster::throw_environment(h5.path().string() + ": " + what + " does not fit");
+  };
+  Stored stored;
+  const std::vector<Row> rows = rows_of(h5.read_tensor("rows"), dataset);
+  if (h5.string_attribute("", "rows_sha256") != rows_hash(dataset, rows)) fail("'rows'");
+  const Tensor tokens = h5.read_tensor("tokens").to(torch::kInt32);
+  std::vector<std::int64_t> shape = shape_of(recipe, base);
+  shape.insert(shape.begin(), static_cast<std::int64_t>(rows.size()));
+  const bool fits =
+      tokens.sizes() == at::IntArrayRef(shape) &&
+      (tokens >= 0).logical_and(tokens < base.tokenizer_config.codebook).all().item<bool>();
+  if (!fits) fail("'tokens'");
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    stored.tokens[rows[i]] = tokens[static_cast<std::int64_t>(i)];
+  if (h5.has("unreadable")) {
+    const std::vector<Row> places = rows_of(h5.read_tensor("unreadable/rows"), dataset);
+    const std::vector<std::string> reasons = h5.read_strings("unreadable/reasons");
+    if (reasons.size() != places.size()) fail("'unreadable'");
+    for (std::size_t i = 0; i < places.size(); ++i) stored.unreadable[places[i]] = reasons[i];
+  }
+  return stored;
+}
+
+class Builder {
+ public:
+  Builder(const TokenRecipe& recipe, const datasets::Dataset& dataset,
+          const datasets::DataFolder& data, const BaseModel& base, int threads)
+      : recipe_(recipe),
+        dataset_(dataset),
+        data_(data),
+        base_(base),
+        threads_(threads),
+        file_(token_file(recipe, data, base)) {}
+
+  // What the file has, once it has all of `rows`.
+  Stored complete(const std::vector<Row>& rows, const CountProgress& progress) {
+    Stored stored = read();
+    const auto total = static_cast<std::int64_t>(missing(stored, rows).size());
+    while (!missing(stored, rows).empty()) {
+      const auto left = [&](std::int64_t encoded) {
+        progress(total - static_cast<std::int64_t>(missing(stored, rows).size()) + encoded, total);
+      };
+      left(0);
+      cluster::create_directories_durably(file_.parent_path());
+      const cluster::FileLock lock(file_.string() + ".lock", [&] { left(0); });
+      // Another builder may have gone on meanwhile.
+      stored = read();
+      add(stored, missing(stored, rows), left);
+    }
+    return stored;
+  }
+
+ private:
+  static std::vector<Row> missing(const Stored& stored, const std::vector<Row>& rows) {
+    std::vector<Row> wanted;
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(wanted),
+                 [&](Row row) { return !stored.knows(row); });
+    return wanted;
+  }
+
+  Stored read() const {
+    if (!fs::exists(file_)) return {};
+    try {
+      return parse(open_sealed_hdf5(file_), recipe_, dataset_, base_);
+    } catch (const cluster::Error& error) {
+      cluster::log_warning("cache", std::string(error.what()) + "; made again");
+      return {};
+    }
+  }
+
+  // Encodes for a while and writes what the file holds then; also when stopped.
+  void add(Stored& stored, const std::vector<Row>& rows,
+           const std::function<void(std::int64_t)>& progress) const {
+    if (rows.empty()) return;
+    Stored fresh;
+    try {
+      encode_rows(rows, fresh, progress);
+    } catch (...) {
+      merge(stored, std::move(fresh));
+      throw;
+    }
+    merge(stored, std::move(fresh));
+  }
+
+  void merge(Stored& stored, Stored fresh) const {
+    if (fresh.tokens.empty() && fresh.unreadable.empty()) return;
+    stored.tokens.merge(fresh.tokens);
+    stored.unreadable.merge(fresh.unreadable);
+    write(stored);
+  }
+
+  // Fills `fresh` on `threads_` threads until all rows are there or kMergeSeconds have passed; the
+  // calling thread reports.
+  void encode_rows(const std::vector<Row>& rows, Stored& fresh,
+                   const std::function<void(std::int64_t)>& progress) const {
+    std::atomic<std::size_t> next{0}, done{0};
+    std::atomic<bool> stop{false};
+    std::mutex mutex;
+    std::exception_ptr failure;
+    int running = threads_;
+    std::condition_variable ended;
+    const auto work = [&] {
+      at::set_num_threads(1);  // of this thread
+      const torch::InferenceMode inference;
+      try {
+        for (std::size_t i = next++; i < rows.size() && !stop; i = next++) {
+          encode_row(rows[i], fresh, mutex);
+          ++done;
+        }
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        stop = true;
+      }
+      const std::lock_guard lock(mutex);
+      if (--running == 0) ended.notify_one();
+    };
+    {
+      std::vector<std::jthread> workers;
+      for (int thread = 0; thread < threads_; ++thread) workers.emplace_back(work);
+      const double started = cluster::monotonic_seconds();
+      std::unique_lock lock(mutex);
+      while (!ended.wait_for(lock, std::chrono::milliseconds(200), [&] { return running == 0; })) {
+        if (cluster::monotonic_seconds() - started > kMergeSeconds) stop = true;
+        lock.unlock();
+        try {
+          progress(static_cast<std::int64_t>(done));
+        } catch (...) {
+          stop = true;
+          throw;  // the workers end first
+        }
+        lock.lock();
+      }
+    }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  void encode_row(Row row, Stored& fresh, std::mutex& mutex) const {
+    const auto size = static_cast<int>(base_.tokenizer_config.image_size);
+    std::vector<datasets::Image> views;
+    try {
+      views = image_views(dataset_.image(row), row, recipe_.crops, recipe_.mirrored, size);
+    } catch (const cluster::Error& error) {
+      const bool skips = data_.bad_records == datasets::BadRecords::skip &&
+                         error.kind() == cluster::ErrorKind::environment;
+      if (!skips) throw;
+      cluster::log_warning("datasets", std::string(error.what()) + "; skipped");
+      const std::lock_guard lock(mutex);
+      fresh.unreadable[row] = error.what();
+      return;
+    }
+    std::vector<Tensor> parts;
+    for (const Tensor& batch : to_tensor(views).split(kLargestBatch)) {
+      parts.push_back(
+          quantise(base_.tokenizer, encode(base_.tokenizer_config, base_.tokenizer, batch)).ids);
+    }
+    Tensor ids = at::cat(parts).to(torch::kInt32).reshape(shape_of(recipe_, base_));
+    const std::lock_guard lock(mutex);
+    fresh.tokens[row] = std::move(ids);
+  }
+
+  void write(const Stored& stored) const {
+    std::vector<Row> rows;
+    std::vector<std::int64_t> places;
+    std::vector<Tensor> tokens;
+    std::vector<std::int32_t> labels;
+    std::vector<std::string> ids;
+    for (const auto& [row, ids_of_row] : stored.tokens) {
+      rows.push_back(row);
+      places.push_back(static_cast<std::int64_t>(row));
+      tokens.push_back(ids_of_row);
+      labels.push_back(dataset_.label(row));
+      ids.push_back(dataset_.id(row));
+    }
+    std::vector<std::int64_t> shape = shape_of(recipe_, base_);
+    shape.insert(shape.begin(), 0);
+    write_sealed_hdf5(file_, [&](Hdf5File& h5) {
+      h5.set_attribute("", "description", kDescription);
+      h5.set_attribute("", "task", recipe_.task);
+      h5.set_attribute("", "split", recipe_.split);
+      h5.set_attribute("", "data_hash", recipe_.data_hash);
+      h5.set_attribute("", "tokenizer_hash", base_.tokenizer_hash);
+      h5.set_attribute("", "preprocessing", preprocessing(recipe_, data_, base_));
+      h5.set_attribute("", "images_in_split", static_cast<std::int64_t>(dataset_.size()));
+      h5.set_attribute("", "rows_sha256", rows_hash(dataset_, rows));
+      h5.write_tensor("rows", torch::tensor(at::ArrayRef<std::int64_t>(places), torch::kInt64));
+      h5.write_tensor("tokens",
+                      tokens.empty() ? torch::empty(shape, torch::kInt32) : at::stack(tokens),
+                      !tokens.empty());
+      h5.write_tensor("labels", torch::tensor(at::ArrayRef<std::int32_t>(labels), torch::kInt32));
+      h5.write_strings("ids", ids);
+      if (stored.unreadable.empty()) return;
+      std::vector<std::int64_t> unreadable;
+      std::vector<std::string> reasons;
+      for (const auto& [row, reason] : stored.unreadable) {
+        unreadable.push_back(static_cast<std::int64_t>(row));
+        reasons.push_back(reason);
+      }
+      h5.write_tensor("unreadable/rows",
+                      torch::tensor(at::ArrayRef<std::int64_t>(unreadable), torch::kInt64));
+      h5.write_strings("unreadable/reasons", reasons);
+    });
+  }
+
+  const TokenRecipe& recipe_;
+  const datasets::Dataset& dataset_;
+  const datasets::DataFolder& data_;
+  const BaseModel& base_;
+  int threads_;
+  fs::path file_;
+};
+
+}  // namespace
+
+fs::path token_file(const TokenRecipe& recipe, const datasets::DataFolder& data,
+                    const BaseModel& base) {
+  std::string task = recipe.task;
+  std::replace(task.begin(), task.end(), '/', '_');
+  return data.cache / ("tokens-" + task + "-" + recipe.split + "-" +
+                       key_of(recipe, data, base).substr(0, 16) + ".h5");
+}
+
+std::vector<datasets::Image> image_views(const datasets::Image& image, Row row, int crops,
+                                         bool mirrored, int size) {
+  std::vector<datasets::Image> views;
+  const auto add = [&](datasets::Image view) {
+    views.push_back(std::move(view));
+    if (mirrored) views.push_back(datasets::flip_horizontal(views.back()));
+  };
+  if (crops == 1) {
+    add(datasets::center_crop_resize(image, size));
+    return views;
+  }
+  const double scale =
+      std::max(static_cast<double>(size) / image.height, static_cast<double>(size) / image.width);
+  const auto scaled = [&](int side) {
+    return std::max(size, static_cast<int>(std::nearbyint(side * scale)));
+  };
+  const datasets::Image whole = datasets::resize(image, scaled(image.height), scaled(image.width));
+  for (int crop = 0; crop < crops; ++crop) {
+    // The same places in every run: the cache is shared.
+    cluster::PhiloxStream stream(0, cluster::Purpose::crop, static_cast<std::uint64_t>(crop), row);
+    const auto place = [&](int side) {
+      return static_cast<int>(stream.below(static_cast<std::uint64_t>(side - size + 1)));
+    };
+    const int top = place(whole.height), left = place(whole.width);
+    add(datasets::crop(whole, top, left, size, size));
+  }
+  return views;
+}
+
+CachedTokens cached_tokens(const TokenRecipe& recipe, const datasets::Dataset& dataset,
+                           const datasets::DataFolder& data, const BaseModel& base,
+                           const std::vector<Row>& rows, int threads,
+                           const CountProgress& progress) {
+  const Stored stored = Builder(recipe, dataset, data, base, threads).complete(rows, progress);
+  CachedTokens result;
+  std::vector<Tensor> tokens;
+  for (const Row row : rows) {
+    if (const auto bad = stored.unreadable.find(row); bad != stored.unreadable.end()) {
+      result.unreadable.insert(*bad);
+      tokens.push_back(torch::zeros(shape_of(recipe, base), torch::kInt32));
+    } else {
+      tokens.push_back(stored.tokens.at(row));
+    }
+  }
+  MARQUEE_CHECK(!tokens.empty(), "no images to tokenise");
+  result.ids = at::stack(tokens).to(torch::kInt64);
+  return result;
+}
+
+}  // namespace marquee::workers
