@@ -65,8 +65,9 @@ std::vector<std::size_t> Dataset::iteration_order() const {
 DataLayout layout_of(const TaskInfo& task, const std::filesystem::path& data_dir) {
   if (task.group == TaskGroup::drawn) return DataLayout::drawn;
   if (task.group == TaskGroup::own) return DataLayout::images;
-  const bool tfds = std::filesystem::is_directory(data_dir / task.builder);
-  return !tfds && has_vtab1k(task, data_dir) ? DataLayout::vtab1k : DataLayout::tfds;
+  // The folders of both may have the same name ("kitti"): what is in it decides.
+  const bool vtab1k = !has_tfds(task, data_dir) && has_vtab1k(task, data_dir);
+  return vtab1k ? DataLayout::vtab1k : DataLayout::tfds;
 }
 
 bool has_data(const TaskInfo& task, const std::filesystem::path& data_dir) {

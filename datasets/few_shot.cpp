@@ -20,8 +20,8 @@ void refuse_short(const std::vector<std::vector<std::size_t>>& members, int shot
   if (classes.empty()) return;
   const std::size_t more = classes.size() - std::min(classes.size(), kNamed);
   classes.resize(classes.size() - more);
-  cluster::throw_usage(std::to_string(shots) + " shots a class were asked for, too few images: " +
-                       cluster::join(classes) +
+  cluster::throw_usage(std::to_string(shots) +
+                       " shots a class were asked for, too few images: " + cluster::join(classes) +
                        (more > 0 ? ", and " + std::to_string(more) + " classes more" : ""));
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kVersion = 1;  // raised when a label rule or the file's meaning changes
+constexpr std::uint32_t kVersion = 2;  // raised when a label rule or the file's meaning changes
 
 struct Stamp {
   std::uint64_t bytes = 0;

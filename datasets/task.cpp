@@ -220,9 +220,9 @@ std::string rule_text(const TaskInfo& task) {
     case LabelRule::clevr_count:
       return "number of objects - 3";
     case LabelRule::clevr_distance:
-      return "depth of the nearest object in bins from 0, 8, 8.5, 9, 9.5, 10 to 100";
+      return "nearest depth: 0, 8, 8.5, 9, 9.5, 10 to 100";
     case LabelRule::kitti_distance:
-      return "distance of the nearest car, van or truck in bins up to 8, 20, 999; 3: none";
+      return "nearest car, van, truck: 8, 20, 999; 3: none";
     case LabelRule::floor_division:
       return "floor(" + task.label_key + " / " + (task.divisor == 2.0 ? "2" : "2.5") + ")";
   }

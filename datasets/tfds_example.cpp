@@ -18,14 +18,14 @@ double nearest(const google::protobuf::RepeatedField<float>& triples, int index)
   return triples.Get(3 * index + 2);
 }
 
+// The last threshold that is passed; what passes them all may be no class of the task.
 int bin_of(double distance, std::initializer_list<double> thresholds) {
   int bin = kNoLabel, i = 0;
   for (const double threshold : thresholds) {
     if (threshold < distance) bin = i;
     ++i;
   }
-  // The last threshold only bounds the last bin.
-  return bin == static_cast<int>(thresholds.size()) - 1 ? kNoLabel : bin;
+  return bin;
 }
 
 const Features& features_of(const wire::Example& example) {
@@ -81,7 +81,7 @@ int TfdsExample::raw_label(const TaskInfo& task) const {
       for (int i = 0; i < types.size(); ++i) {
         if (types[i] < 3) distance = std::min(distance, nearest(locations, i));
       }
-      return distance > 999 ? 3 : bin_of(distance, {-100, 8, 20, 999});
+      return bin_of(distance, {-100, 8, 20, 999});
     }
   }
   return kNoLabel;

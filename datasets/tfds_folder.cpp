@@ -162,6 +162,7 @@ class InfoReader {
     const auto statistics = entry.find("statistics");
     if (statistics != entry.end() && statistics->is_object())
       split.examples = integer(statistics->value("numExamples", json())).value_or(-1);
+    split.bytes = integer(entry.value("numBytes", json())).value_or(-1);
 
     const json pattern = entry.value("filepathTemplate", json(kDefaultTemplate));
     if (!pattern.is_string()) wrong("filepathTemplate is no text");
@@ -203,6 +204,16 @@ bool version_matches(const std::array<int, 3>& version, const std::string& patte
   return true;
 }
 
+bool has_tfds(const TaskInfo& task, const fs::path& data_dir) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(data_dir / task.builder, error)) {
+    if (version_of(entry.path().filename().string()) &&
+        fs::exists(entry.path() / "dataset_info.json"))
+      return true;
+  }
+  return false;
+}
+
 TfdsFolder read_tfds_folder(const TaskInfo& task, const fs::path& path) {
   TfdsFolder folder;
   folder.path = path;
@@ -210,6 +221,7 @@ TfdsFolder read_tfds_folder(const TaskInfo& task, const fs::path& path) {
   folder.version = path.filename().string();
   const std::optional<Version> version = version_of(folder.version);
   folder.as_asked = version && rank_of(task, *version) > 0;
+  folder.named_by_vtab = version && version_matches(*version, task.version);
   InfoReader(folder, path / "dataset_info.json").read();
   return folder;
 }

@@ -17,6 +17,7 @@ struct TfdsSplit {
   std::vector<std::int64_t> shard_lengths;
   std::vector<std::filesystem::path> files;
   std::int64_t examples = -1;  // in all, where the file says it elsewhere too
+  std::int64_t bytes = -1;     // of the records without their framing, where the file says it
 
   std::int64_t size() const;  // declared; 0 where nothing is
 };
@@ -26,6 +27,7 @@ struct TfdsFolder {
   std::string name;            // "eurosat"
   std::string version;         // "2.0.0"
   bool as_asked = true;        // whether VTAB names this version, or one known to hold the same
+  bool named_by_vtab = true;   // whether it is VTAB's own
   std::map<std::string, TfdsSplit> splits;
 };
 
@@ -33,6 +35,9 @@ struct TfdsFolder {
 // with the same content, else the newest there (`as_asked` is false then). Throws environment
 // naming the folder looked for, or what is wrong in which file.
 TfdsFolder open_tfds_folder(const TaskInfo& task, const std::filesystem::path& data_dir);
+
+// Whether a version of the data set is there. VTAB-1k folders may have the same name as a builder.
+bool has_tfds(const TaskInfo& task, const std::filesystem::path& data_dir);
 
 // The dataset_info.json alone; `path` is the folder of the version.
 TfdsFolder read_tfds_folder(const TaskInfo& task, const std::filesystem::path& path);

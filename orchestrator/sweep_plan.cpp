@@ -159,9 +159,9 @@ class Planner {
       const fs::path cache = options_.sweep.out / "cache";
       datasets::DataFolder folder = experiments::data_folder(run, data_, {});
       if (fs::is_directory(cache)) folder.cache = cache;
-      if (folder.cache.empty() &&
-          stored_bytes(task, data_) > kMostToIndex) {
-        plan_.notes.push_back(run.task + ": too large to count its labels here; marquee data inspect does");
+      if (folder.cache.empty() && stored_bytes(task, data_) > kMostToIndex) {
+        plan_.notes.push_back(run.task +
+                              ": too large to count its labels here; marquee data inspect does");
         continue;
       }
       try {
@@ -176,10 +176,11 @@ class Planner {
       }
     }
     for (const std::string& task : mirrored) {
-      plan_.notes.push_back(task +
-                            ": half of the training images are mirrored, as the official code does, "
-                            "although that changes what they show; 'tasks: {" +
-                            task + ": {flip: false}}' turns it off");
+      plan_.notes.push_back(
+          task +
+          ": half of the training images are mirrored, as the official code does, "
+          "although that changes what they show; 'tasks: {" +
+          task + ": {flip: false}}' turns it off");
     }
   }
 

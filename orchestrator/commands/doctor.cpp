@@ -5,14 +5,17 @@
 #include <iostream>
 #include <sstream>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/statvfs.h>
 
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/lease.h"
-#include "datasets/dataset_hash.h"
+#include "cluster/text.h"
+#include "datasets/survey.h"
 #include "datasets/task.h"
+#include "datasets/tfds_builds.h"
 #include "experiments/base_manifest.h"
 #include "experiments/rebuild.h"
 #include "orchestrator/commands/commands.h"
@@ -38,16 +41,20 @@ CommandLine doctor_line() {
       "marquee doctor [--out DIR] [--data DIR] [--assets DIR] [--json] | --rebuild --out DIR";
   line.text =
       "Checks what a sweep needs: the trainer program, the base model's weights, MPI, cores,\n"
-      "memory, disk, and the data folder where one is named. Exit code 3 when a check fails.\n\n"
+      "memory, disk. Exit code 3 when a check fails.\n\n"
+      "--data says which of the 19 tasks a folder holds, of which version, and whether their "
+      "files\n"
+      "are complete, without reading them; of missing ones the command that makes them.\n\n"
       "--rebuild makes DIR/ledger.sqlite again from the run folders, and from results.sqlite what\n"
       "they do not hold (which sweep a run belongs to); the old file is kept beside it. Not while\n"
       "a sweep runs on DIR (exit code 75).";
   line.options.add_options()                                                                     //
       ("out,o", po::value<std::string>()->default_value("."), "folder whose disk is looked at")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")          //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models")           //
-      ("base", po::value<std::string>()->default_value("mini"), "base model to check")           //
-      ("rebuild", "make the ledger of --out again; no checks")                                   //
+      ("data", po::value<std::string>()->default_value(""),
+       "folder of TFDS data sets or VTAB-1k folders")                                   //
+      ("assets", po::value<std::string>()->default_value(""), "folder of base models")  //
+      ("base", po::value<std::string>()->default_value("mini"), "base model to check")  //
+      ("rebuild", "make the ledger of --out again; no checks")                          //
       ("json", "the checks as JSON");
   return line;
 }
@@ -117,24 +124,50 @@ std::string look_at_disk(const std::string& folder) {
   return gigabytes(bytes) + " free at " + existing.string();
 }
 
-std::string look_at_data(const std::string& data) {
-  if (!std::filesystem::is_directory(data)) {
-    cluster::throw_environment("no folder at " + data);
+// What the data folder holds; the survey is for the table below the checks.
+std::string look_at_data(const std::string& data, std::vector<datasets::TaskPresence>& survey) {
+  survey = datasets::survey_data(data);
+  int there = 0, complete = 0;
+  for (const datasets::TaskPresence& task : survey) {
+    if (task.standing == datasets::Standing::missing) continue;
+    ++there;
+    complete += task.problems.empty() ? 1 : 0;
   }
-  std::string found;
-  for (const datasets::TaskInfo& task : datasets::all_tasks()) {
-    if (task.group == datasets::TaskGroup::drawn) continue;
-    try {
-      datasets::dataset_content_hash(task, data);
-      found += (found.empty() ? "" : ", ") + task.name;
-    } catch (const cluster::Error&) {
-      // Not there or not readable: not a task that can be run from here.
+  const std::string text = std::to_string(there) + " of the 19 tasks in " + data;
+  if (there == 0) cluster::throw_environment(text);
+  if (complete < there)
+    cluster::throw_environment(text + ", " + std::to_string(there - complete) + " not complete");
+  return text + ", each complete";
+}
+
+void print_survey(const std::vector<datasets::TaskPresence>& survey, const std::string& data) {
+  std::cout << "\n";
+  for (const datasets::TaskPresence& found : survey) {
+    const datasets::TaskInfo& task = datasets::find_task(found.task);
+    std::cout << fmt::format("  {:<30} ", found.task);
+    if (found.standing == datasets::Standing::missing) {
+      std::cout << "missing: " << datasets::tfds_build_command(task, data) << "\n";
+      continue;
     }
+    std::cout << fmt::format("{:<6} {:<14} {:>6} examples  {}", found.version,
+                             datasets::to_string(found.standing), found.examples,
+                             found.problems.empty() ? "complete" : "NOT COMPLETE");
+    if (!found.note.empty()) std::cout << "  (" << found.note << ")";
+    std::cout << "\n";
+    for (const std::string& problem : found.problems)
+      std::cout << "      " << cluster::printable(problem) << "\n";
   }
-  if (found.empty()) {
-    cluster::throw_environment("no task's data set can be read in " + data);
+  std::cout << "\n  Looked at without reading the records; marquee data verify reads them.\n";
+}
+
+nlohmann::json survey_json(const std::vector<datasets::TaskPresence>& survey,
+                           const std::string& data) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const datasets::TaskPresence& found : survey) {
+    list.push_back(datasets::to_json(found));
+    list.back()["build"] = datasets::tfds_build_command(datasets::find_task(found.task), data);
   }
-  return data + ": " + found;
+  return list;
 }
 
 int rebuild_ledger(const std::string& out, bool as_json) {
@@ -185,9 +218,9 @@ int doctor_command(const Arguments& arguments) {
       check("memory", look_at_memory),
       check("disk", [&] { return look_at_disk(text("out")); }),
   };
-  if (!text("data").empty()) {
-    checks.push_back(check("data", [&] { return look_at_data(text("data")); }));
-  }
+  std::vector<datasets::TaskPresence> survey;
+  if (!text("data").empty())
+    checks.push_back(check("data", [&] { return look_at_data(text("data"), survey); }));
 
   bool all_ok = true;
   nlohmann::json list = nlohmann::json::array();
@@ -200,7 +233,11 @@ int doctor_command(const Arguments& arguments) {
     }
   }
   if (values.count("json") > 0) {
-    std::cout << nlohmann::json{{"ok", all_ok}, {"checks", list}}.dump(2) << "\n";
+    nlohmann::json all{{"ok", all_ok}, {"checks", list}};
+    if (!text("data").empty()) all["data"] = survey_json(survey, text("data"));
+    std::cout << all.dump(2) << "\n";
+  } else if (!survey.empty()) {
+    print_survey(survey, text("data"));
   }
   return all_ok ? 0 : static_cast<int>(cluster::ErrorKind::environment);
 }

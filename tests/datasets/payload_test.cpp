@@ -75,6 +75,63 @@ INSTANTIATE_TEST_SUITE_P(Protobuf, LegalPayload,
                            return name;
                          });
 
+// Our words for what an expected file names.
+std::string words_for(const std::string& wanted) {
+  const std::pair<const char*, const char*> words[] = {
+      {"truncated", ": truncated: "},
+      {"gzip", "compressed with gzip"},
+      {"length checksum", "checksum of its length is wrong"},
+      {"data checksum", "checksum of its data is wrong"},
+      {"missing feature label", "has no feature 'label'"},
+      {"wrong kind", "has 0 values of integer feature 'label'"},
+      {"empty list", "has 0 values of integer feature 'label'"},
+      {"parse", "is no tf.train.Example"}};
+  for (const auto& [theirs, ours] : words)
+    if (wanted.find(theirs) != std::string::npos) return ours;
+  ADD_FAILURE() << "unknown error: " << wanted;
+  return "";
+}
+
+TEST(CorruptTfRecords, GiveWhatTheirExpectedFileSays) {
+  MARQUEE_NEEDS(shared_data() / "corrupt_tfrecord");
+  const auto content = read_json(file_of("expected.json"));
+  int read = 0, refused = 0;
+  for (const auto& [name, expected] : content.at("files").items()) {
+    const auto& wanted = expected.at("wanted");
+    const auto records = wanted.at("records").get<std::size_t>();
+    // A form that declares no counts: what is wrong with the file is found, not how many it holds.
+    const OneShard data(file_of(name),
+                        std::string(R"({"splits": [{"name": "train", "numShards": "1"}]})"));
+    if (wanted.contains("error") && wanted.at("error").is_string()) {
+      const std::string error = data.error();
+      EXPECT_NE(error.find(words_for(wanted.at("error"))), std::string::npos)
+          << name << ": " << error;
+      EXPECT_NE(error.find(OneShard::kShard), std::string::npos) << error;
+      // The records in front of broken framing are whole.
+      const std::size_t broken = name.starts_with("payload_") ? 0 : records;
+      EXPECT_NE(error.find("record " + std::to_string(broken) + " at byte"), std::string::npos)
+          << name << ": " << error;
+      ++refused;
+    } else if (wanted.contains("second_record")) {
+      EXPECT_NE(data.error().find("record 1 at byte"), std::string::npos) << data.error();
+    } else if (wanted.contains("label") && wanted.at("label").size() != records) {
+      // Legal for TFRecord, but a label is one number.
+      EXPECT_NE(data.error().find("has " + std::to_string(wanted.at("label").size()) + " values"),
+                std::string::npos)
+          << data.error();
+    } else {
+      const auto dataset = data.open();
+      EXPECT_EQ(dataset->size(), records) << name;
+      if (wanted.contains("label")) {
+        EXPECT_EQ(labels_of(*dataset), wanted.at("label").get<std::vector<int>>()) << name;
+      }
+      ++read;
+    }
+  }
+  EXPECT_GE(read, 7);
+  EXPECT_GE(refused, 20);
+}
+
 class DamagedPayload : public testing::TestWithParam<const char*> {};
 
 TEST_P(DamagedPayload, IsAnErrorThatNamesTheFileAndTheRecord) {

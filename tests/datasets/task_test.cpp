@@ -186,8 +186,8 @@ TEST(OwnTasks, AreNamedAfterAFolder) {
   EXPECT_EQ(task.group, TaskGroup::own);
   EXPECT_EQ(to_string(task.group), "own");
   EXPECT_TRUE(flips(task, true));
-  for (const char* name : {"folder/", "folder//x", "folder/../x", "folder/.x", "folder/a/", "folder/a b",
-                           "folder/a\nb", "folder/a\\b"}) {
+  for (const char* name : {"folder/", "folder//x", "folder/../x", "folder/.x", "folder/a/",
+                           "folder/a b", "folder/a\nb", "folder/a\\b"}) {
     EXPECT_THROW(find_task(name), cluster::Error) << name;
   }
 }

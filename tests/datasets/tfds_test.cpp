@@ -2,11 +2,16 @@
 #include "datasets/tfds.h"
 
 #include <algorithm>
+#include <regex>
 #include <set>
+#include <span>
 
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "datasets/dataset_hash.h"
+#include "datasets/decode.h"
+#include "datasets/image_size.h"
+#include "datasets/tfds_example.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/datasets/shared_data.h"
 
@@ -15,21 +20,19 @@ namespace {
 
 // An expected label of null: the rule has no class for the image.
 int label_of(const nlohmann::json& value) {
-  return value.is_null() ? -1 : value.get<int>();
-}
-
-bool same_label(int found, int expected) {
-  return found == expected || (found < 0 && expected < 0);
+  return value.is_null() ? kNoLabel : value.get<int>();
 }
 
 void expect_same_labels(const std::filesystem::path& data, const std::string& task,
                         const std::string& split, const nlohmann::json& expected) {
   const auto dataset = open_dataset(find_task(task), split, data);
   const auto& labels = expected.at("labels");
+  const int num_classes = find_task(task).num_classes;
   ASSERT_EQ(dataset->size(), labels.size()) << task << " " << split;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    ASSERT_TRUE(same_label(dataset->label(i), label_of(labels[i])))
-        << task << " " << split << " " << i << ": " << dataset->label(i) << " for " << labels[i];
+    ASSERT_EQ(dataset->raw_label(i), label_of(labels[i])) << task << " " << split << " " << i;
+    const bool is_class = dataset->raw_label(i) >= 0 && dataset->raw_label(i) < num_classes;
+    ASSERT_EQ(dataset->label(i), is_class ? dataset->raw_label(i) : -1) << task << " " << split;
   }
 }
 
@@ -41,8 +44,31 @@ void expect_iteration_order(const std::filesystem::path& data, const std::string
   const std::vector<std::size_t> order = dataset->iteration_order();
   ASSERT_EQ(order.size(), labels.size()) << task << " " << split;
   for (std::size_t i = 0; i < labels.size(); ++i)
-    ASSERT_TRUE(same_label(dataset->label(order[i]), label_of(labels[i])))
+    ASSERT_EQ(dataset->raw_label(order[i]), label_of(labels[i]))
         << task << " " << split << " " << i;
+}
+
+// Ids of a split: those of the stored examples that its slices name, clipped as Python does.
+void expect_same_ids(const std::filesystem::path& data, const std::string& task,
+                     const std::string& split, const nlohmann::json& slices,
+                     const nlohmann::json& stored) {
+  const auto dataset = open_dataset(find_task(task), split, data);
+  const std::regex form("([a-z]+)\\[([0-9]+):([0-9]+)\\]");
+  std::size_t row = 0;
+  for (const auto& slice : slices) {
+    const auto text = slice.get<std::string>();
+    std::smatch parts;
+    ASSERT_TRUE(std::regex_match(text, parts, form)) << text;
+    const auto& examples = stored.at(parts[1]).at("examples");
+    for (std::size_t i = std::stoul(parts[2]); i < std::stoul(parts[3]) && i < examples.size();
+         ++i, ++row) {
+      ASSERT_LT(row, dataset->size()) << task << " " << split;
+      const auto& key = examples[i].at("key");
+      ASSERT_EQ(dataset->id(row), key.is_null() ? std::to_string(row) : key.get<std::string>())
+          << task << " " << split << " " << row;
+    }
+  }
+  EXPECT_EQ(dataset->size(), row) << task << " " << split;
 }
 
 class SmallSets : public testing::TestWithParam<const char*> {};
@@ -60,6 +86,7 @@ TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {
         // Slices that a small set does not have are clipped, as the expected files do; TFDS itself
         // refuses them.
         expect_same_labels(data, task, split, wanted);
+        expect_same_ids(data, task, split, wanted.at("slices"), content.at("splits"));
         tasks.insert(task);
       }
     }
@@ -67,31 +94,107 @@ TEST_P(SmallSets, GiveTheExpectedLabelsInTheExpectedOrder) {
   EXPECT_EQ(tasks.size(), 19u);
 }
 
-TEST_P(SmallSets, GiveTheExpectedPixelsAndIds) {
+INSTANTIATE_TEST_SUITE_P(Tfds, SmallSets, testing::Values("tfds_synth", "tfds_fake"));
+
+std::string sha256_of(const std::string& bytes) {
+  return cluster::sha256_hex(bytes);
+}
+
+std::vector<double> mean_rgb(const Image& image) {
+  std::vector<double> mean(3, 0);
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) mean[i % 3] += image.rgb[i];
+  for (double& channel : mean) channel *= 3 / static_cast<double>(image.rgb.size());
+  return mean;
+}
+
+void expect_near(const std::vector<double>& found, const nlohmann::json& wanted,
+                 const std::string& what) {
+  constexpr double kWritten = 1e-4;  // the files give four digits
+  for (std::size_t channel = 0; channel < 3; ++channel)
+    EXPECT_NEAR(found[channel], wanted.at(channel).get<double>(), kWritten) << what;
+}
+
+// Bytes, shape and pixels of one example by both decoders.
+void expect_image(const Dataset& dataset, std::size_t i, const nlohmann::json& wanted,
+                  const std::string& what) {
+  const std::string bytes = dataset.image_bytes(i);
+  EXPECT_EQ(bytes.size(), wanted.at("bytes").get<std::size_t>()) << what;
+  EXPECT_EQ(sha256_of(bytes), wanted.at("sha256_bytes")) << what;
+  const Image image = dataset.image(i);
+  EXPECT_EQ(image.height, wanted.at("stored_shape").at(0)) << what;
+  EXPECT_EQ(image.width, wanted.at("stored_shape").at(1)) << what;
+  EXPECT_EQ(rgb_hash(image), wanted.at("sha256_rgb")) << what;
+  expect_near(mean_rgb(image), wanted.at("mean_rgb"), what);
+  const auto declared = declared_image_size(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  EXPECT_EQ(declared, std::pair(image.height, image.width)) << what;
+  if (!wanted.contains("mean_rgb_fast_idct")) return;
+  DecodeOptions fast;
+  fast.fast_dct = true;
+  const Image darker = decode_image(std::as_bytes(std::span(bytes.data(), bytes.size())), fast);
+  expect_near(mean_rgb(darker), wanted.at("mean_rgb_fast_idct"), what + ", TensorFlow's decoding");
+}
+
+// The stored splits, also those that no task uses, as TFDS itself reads them.
+class StoredSplits : public testing::TestWithParam<const char*> {};
+
+TEST_P(StoredSplits, HoldTheExpectedExamples) {
   const auto data = shared_data() / GetParam();
   const auto expected = shared_data() / "expected" / GetParam();
   MARQUEE_NEEDS(expected);
-  int compared = 0;
+  int examples = 0;
+  std::set<std::string> tasks;
   for (const auto& entry : std::filesystem::directory_iterator(expected)) {
     const auto content = read_json(entry.path());
-    const std::string task = content.at("tasks").begin().key();
-    const auto& examples = content.at("splits").at("train").at("examples");
-    // Every task's train split is the head of the stored one.
-    const auto dataset = open_dataset(find_task(task), "train", data);
-    ASSERT_LE(dataset->size(), examples.size()) << task;
-    for (std::size_t i = 0; i < dataset->size(); ++i) {
-      EXPECT_EQ(rgb_hash(dataset->image(i)), examples[i].at("image").at("sha256_rgb"))
-          << task << " " << i;
-      const auto& key = examples[i].at("key");
-      EXPECT_EQ(dataset->id(i), key.is_null() ? std::to_string(i) : key.get<std::string>())
-          << task << " " << i;
-      ++compared;
+    for (const auto& [task_name, splits] : content.at("tasks").items()) {
+      const TaskInfo& task = find_task(task_name);
+      tasks.insert(task_name);
+      const TfdsFolder folder = open_tfds_folder(task, data);
+      EXPECT_EQ(folder.version, content.at("version")) << task_name;
+      EXPECT_EQ(folder.splits.size(), content.at("splits").size()) << task_name;
+      for (const auto& [name, wanted] : content.at("splits").items()) {
+        const std::string what = task_name + " " + name;
+        const TfdsSplit& split = folder.splits.at(name);
+        EXPECT_EQ(split.shard_lengths, wanted.at("shard_lengths").get<std::vector<std::int64_t>>())
+            << what;
+        EXPECT_EQ(split.bytes, wanted.at("num_bytes").get<std::int64_t>()) << what;
+        std::vector<std::string> files;
+        for (const auto& file : split.files) files.push_back(file.filename().string());
+        EXPECT_EQ(files, wanted.at("files").get<std::vector<std::string>>()) << what;
+
+        const auto dataset = open_tfds(task, {{name}}, data);
+        ASSERT_EQ(dataset->size(), wanted.at("num_examples").get<std::size_t>()) << what;
+        cluster::Sha256 digests;
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i < dataset->size(); ++i) {
+          const std::string hex = sha256_of(dataset->image_bytes(i));
+          for (std::size_t at = 0; at < hex.size(); at += 2)
+            digests.update(
+                std::string(1, static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16))));
+          bytes += dataset->stored_bytes(i);
+        }
+        EXPECT_EQ(digests.hex(), wanted.at("sha256_of_image_digests")) << what;
+        EXPECT_EQ(bytes, wanted.at("num_bytes").get<std::uint64_t>()) << what;
+        const bool all = wanted.contains("examples");
+        for (const auto& example : wanted.at(all ? "examples" : "first_images")) {
+          const auto i = example.at("i").get<std::size_t>();
+          const std::string where = what + " " + std::to_string(i);
+          const auto& key = example.at("key");
+          EXPECT_EQ(dataset->has_ids(), !key.is_null()) << where;
+          EXPECT_EQ(dataset->id(i), key.is_null() ? std::to_string(i) : key.get<std::string>())
+              << where;
+          const auto& label = example.at("labels").at(task_name);
+          EXPECT_EQ(dataset->raw_label(i), label.is_null() ? kNoLabel : label.get<int>()) << where;
+          expect_image(*dataset, i, example.at("image"), where);
+          ++examples;
+        }
+      }
     }
   }
-  EXPECT_GT(compared, 30);
+  EXPECT_GE(examples, 64);
+  EXPECT_EQ(tasks.size(), std::string(GetParam()) == "tfds" ? 2u : 19u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tfds, SmallSets, testing::Values("tfds_synth", "tfds_fake"));
+INSTANTIATE_TEST_SUITE_P(Tfds, StoredSplits, testing::Values("tfds_synth", "tfds_fake", "tfds"));
 
 class RealSets : public testing::TestWithParam<const char*> {
  protected:
@@ -112,21 +215,15 @@ TEST_P(RealSets, HaveVtabsSplits) {
     if (wanted.contains("labels")) {
       EXPECT_EQ(labels_of(*dataset), wanted.at("labels").get<std::vector<int>>()) << split;
     }
+    if (wanted.contains("keys")) {
+      for (std::size_t i = 0; i < dataset->size(); ++i)
+        ASSERT_EQ(dataset->id(i), wanted.at("keys").at(i)) << split << " " << i;
+    }
     if (!wanted.contains("sha256_of_lines")) continue;
     cluster::Sha256 lines;
     for (std::size_t i = 0; i < dataset->size(); ++i)
       lines.update(dataset->id(i) + "\t" + std::to_string(dataset->label(i)) + "\n");
     EXPECT_EQ(lines.hex(), wanted.at("sha256_of_lines")) << split;
-  }
-}
-
-TEST_P(RealSets, PixelsEqualTheAccurateDecoding) {
-  MARQUEE_NEEDS(data() / GetParam());
-  const auto content = expected();
-  const auto dataset = open_dataset(find_task(GetParam()), "train", data());
-  for (const auto& first : content.at("splits").at("train").at("first_images")) {
-    const auto i = first.at("i").get<std::size_t>();
-    EXPECT_EQ(rgb_hash(dataset->image(i)), first.at("image").at("sha256_rgb")) << i;
   }
 }
 

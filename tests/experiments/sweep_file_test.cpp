@@ -52,8 +52,8 @@ class SweepFiles : public testing::Test {
 };
 
 TEST_F(SweepFiles, TasksHaveKeysOfTheirOwnOverThoseOfMethods) {
-  const SweepFile sweep = load(std::string(kSweep) +
-                               "tasks:\n  eurosat: {flip: false, learning_rate: 0.25}\n");
+  const SweepFile sweep =
+      load(std::string(kSweep) + "tasks:\n  eurosat: {flip: false, learning_rate: 0.25}\n");
   for (const RunConfig& run : sweep.runs) {
     if (is_oracle(run)) continue;
     EXPECT_EQ(run.flip, run.task != "eurosat");

@@ -77,8 +77,8 @@ TEST_F(TokenCache, TokensDependOnTheImageAlone) {
   tokens(data("b"), {7});
   tokens(data("b"), {3, 11}, 3);
   EXPECT_TRUE(torch::equal(tokens(data("b"), range(0, 12), 4).ids, once));
-  EXPECT_TRUE(torch::equal(tokens(data("b"), {3, 7}).ids,
-                           once.index_select(0, torch::tensor({3, 7}))));
+  EXPECT_TRUE(
+      torch::equal(tokens(data("b"), {3, 7}).ids, once.index_select(0, torch::tensor({3, 7}))));
 }
 
 TEST_F(TokenCache, MirrorsAreTheTokensOfTheMirroredImage) {

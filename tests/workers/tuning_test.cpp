@@ -255,8 +255,7 @@ TEST_F(Tuning, MakesATornTokenCacheAgain) {
 
 TEST_F(Tuning, ReadsTokensFromTheCache) {
   bool encoded = false;
-  const TokenSet again =
-      load_tokens(run_, base_, data(), [&](auto, auto) { encoded = true; });
+  const TokenSet again = load_tokens(run_, base_, data(), [&](auto, auto) { encoded = true; });
   EXPECT_FALSE(encoded);
   EXPECT_TRUE(torch::equal(again.ids, tokens_.ids));
 }
@@ -264,8 +263,7 @@ TEST_F(Tuning, ReadsTokensFromTheCache) {
 TEST_F(Tuning, EveryMethodChoosesTheSameImages) {
   experiments::RunConfig scratch = run_;
   scratch.method = "scratch";
-  const TokenSet other =
-      load_tokens(scratch, base_, data("other-cache"), [](auto, auto) {});
+  const TokenSet other = load_tokens(scratch, base_, data("other-cache"), [](auto, auto) {});
   EXPECT_TRUE(torch::equal(other.ids, tokens_.ids));
   EXPECT_TRUE(torch::equal(other.labels, tokens_.labels));
 }

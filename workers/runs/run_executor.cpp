@@ -216,10 +216,10 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
                                 ProgressSink& sink) {
   const RunConfig& run = request.run;
   if (run.numerics_version != experiments::kNumericsVersion) {
-    cluster::throw_environment("the run was planned by a program of numerics version " +
-                               std::to_string(run.numerics_version) + ", this one computes version " +
-                               std::to_string(experiments::kNumericsVersion) +
-                               ": start the sweep again");
+    cluster::throw_environment(
+        "the run was planned by a program of numerics version " +
+        std::to_string(run.numerics_version) + ", this one computes version " +
+        std::to_string(experiments::kNumericsVersion) + ": start the sweep again");
   }
   const experiments::RunId id = experiments::run_id(run);
   const datasets::TaskInfo& task = datasets::find_task(run.task);

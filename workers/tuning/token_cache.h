@@ -1,11 +1,12 @@
-// Token ids of a split's images, made once and shared by every run, whatever its method, seed or shots.
+// Token ids of a split's images, made once and shared by every run, whatever its method, seed or
+// shots.
 //
-// One HDF5 file for each split, tokenizer and preprocessing (<cache>/tokens-<task>-<split>-<key>.h5,
-// docs/file-formats.md). It holds the images that some run has asked for so far, and grows: missing
-// ones are encoded, each by itself and on one thread, so that its tokens depend neither on what else
-// was asked for nor on the number of threads. Every 20 seconds what is new is merged into the file
-// (under a lock, written aside and renamed), so a killed builder loses little and two at once share
-// the work.
+// One HDF5 file for each split, tokenizer and preprocessing
+// (<cache>/tokens-<task>-<split>-<key>.h5, docs/file-formats.md). It holds the images that some run
+// has asked for so far, and grows: missing ones are encoded, each by itself and on one thread, so
+// that its tokens depend neither on what else was asked for nor on the number of threads. Every 20
+// seconds what is new is merged into the file (under a lock, written aside and renamed), so a
+// killed builder loses little and two at once share the work.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,7 @@ using CountProgress = std::function<void(std::int64_t done, std::int64_t total)>
 
 struct TokenRecipe {
   std::string task, split, data_hash;
-  int crops = 1;          // 1: the centre; more: the image scaled to cover, cut out at random places
+  int crops = 1;  // 1: the centre; more: the image scaled to cover, cut out at random places
   bool mirrored = false;  // each view mirrored too
 };
 
