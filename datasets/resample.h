@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 namespace marquee::datasets {
@@ -37,21 +38,33 @@ struct Taps {
 template <class Out, class Weight, class In, class Finish>
 std::vector<Out> resample_rows(const In* in, std::size_t rows, std::size_t width,
                                const Taps<Weight>& columns, Finish finish) {
-  const std::size_t outputs = columns.cells.size();
-  std::vector<Out> out(rows * outputs * kChannels);
-  // Four lanes a pixel, so that the compiler adds them at once; the last is the neighbour's.
-  constexpr std::size_t kLanes = 4;
-  std::vector<Weight> row(width * kChannels + kLanes - kChannels);
-  Out* to = out.data();
-  for (std::size_t y = 0; y < rows; ++y) {
-    std::copy_n(in + y * width * kChannels, width * kChannels, row.begin());
+  const std::size_t line = width * kChannels, line_out = columns.cells.size() * kChannels;
+  std::vector<Out> out(rows * line_out);
+  // Four rows at once, as their sums do not wait for one another, and a pixel's channels in one
+  // vector; its last lane is the neighbour's and thrown away.
+  constexpr std::size_t kRows = 4, kLanes = 4;
+  using Lanes [[gnu::vector_size(kLanes * sizeof(Weight))]] = Weight;
+  const std::size_t padded = line + kLanes - kChannels;
+  std::vector<Weight> block(kRows * padded);
+  for (std::size_t y = 0; y < rows; y += kRows) {
+    const std::size_t here = std::min(kRows, rows - y);
+    for (std::size_t r = 0; r < here; ++r)
+      std::copy_n(in + (y + r) * line, line, block.data() + r * padded);
+    Out* to = out.data() + y * line_out;
     for (const auto& cell : columns.cells) {
-      const Weight* pixel = row.data() + cell.first_input * kChannels;
+      const Weight* pixel = block.data() + cell.first_input * kChannels;
       const Weight* weight = columns.weights.data() + cell.first_weight;
-      Weight sum[kLanes] = {};
-      for (std::size_t tap = 0; tap < cell.count; ++tap, pixel += kChannels)
-        for (std::size_t lane = 0; lane < kLanes; ++lane) sum[lane] += weight[tap] * pixel[lane];
-      for (std::size_t c = 0; c < kChannels; ++c) *to++ = finish(sum[c]);
+      Lanes sum[kRows] = {};
+      for (std::size_t tap = 0; tap < cell.count; ++tap, pixel += kChannels) {
+        for (std::size_t r = 0; r < kRows; ++r) {
+          Lanes lanes;
+          std::memcpy(&lanes, pixel + r * padded, sizeof lanes);
+          sum[r] += weight[tap] * lanes;
+        }
+      }
+      for (std::size_t r = 0; r < here; ++r)
+        for (std::size_t c = 0; c < kChannels; ++c) to[r * line_out + c] = finish(sum[r][c]);
+      to += kChannels;
     }
   }
   return out;

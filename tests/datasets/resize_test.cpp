@@ -1,5 +1,6 @@
 #include "datasets/resize.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -60,6 +61,83 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CenterCropResize, GivesTheBytesItAlwaysGave) {
   EXPECT_EQ(rgb_hash(center_crop_resize(noise(301, 200), 64)),
             "02d502d373a31e6d3e730c930f406118f08fc12fd08dc3dc8673ed50aceed7c2");
+}
+
+std::vector<std::uint8_t> rounded(const FloatImage& image) {
+  std::vector<std::uint8_t> levels;
+  for (const float value : image.rgb)
+    levels.push_back(static_cast<std::uint8_t>(std::lround(value)));
+  return levels;
+}
+
+TEST(ResizeToFloat, IsWhatResizeRounds) {
+  const Image image = noise(61, 83);
+  for (const auto& [height, width] : {std::pair{17, 90}, {64, 64}, {61, 83}, {61, 20}})
+    EXPECT_EQ(rounded(resize_to_float(image, height, width)), resize(image, height, width).rgb);
+}
+
+TEST(Resize, RefusesEmptyImages) {
+  EXPECT_THROW(resize({}, 4, 4), cluster::Error);
+  EXPECT_THROW(resize(noise(3, 3), 0, 4), cluster::Error);
+  EXPECT_THROW(resize_to_float(noise(3, 3), 4, -1), cluster::Error);
+  EXPECT_THROW(pillow_resize({}, 4, 4, PillowFilter::box), cluster::Error);
+}
+
+TEST(CoveringExtent, LeavesTheShortSideAtTheSize) {
+  EXPECT_EQ(covering_extent({300, 200}, 256), (Extent{384, 256}));
+  EXPECT_EQ(covering_extent({64, 64}, 256), (Extent{256, 256}));
+  EXPECT_EQ(covering_extent({333, 1000}, 100), (Extent{100, 300}));
+  EXPECT_EQ(covering_extent({4, 9}, 2), (Extent{2, 4}));   // 4.5
+  EXPECT_EQ(covering_extent({4, 11}, 2), (Extent{2, 6}));  // 5.5
+}
+
+TEST(ScaleThenCrop, IsAPartOfTheResizedImage) {
+  const Image image = noise(90, 67);
+  constexpr int kSize = 48, kTop = 11, kLeft = 0;
+  const Extent full = covering_extent({image.height, image.width}, kSize);
+  const FloatImage whole = resize_to_float(image, full.height, full.width);
+  const FloatImage part = scale_then_crop(image, kSize, kTop, kLeft);
+  ASSERT_EQ(part.rgb.size(), std::size_t{kSize} * kSize * 3);
+  for (int y = 0; y < kSize; ++y) {
+    const auto row = whole.rgb.begin() + ((kTop + y) * full.width + kLeft) * 3;
+    EXPECT_TRUE(std::equal(row, row + kSize * 3, part.rgb.begin() + y * kSize * 3)) << y;
+  }
+}
+
+TEST(ScaleThenCrop, RefusesAPartThatLiesOutside) {
+  const Image image = noise(90, 60);  // 60 x 40
+  EXPECT_NO_THROW(scale_then_crop(image, 40, 20, 0));
+  EXPECT_THROW(scale_then_crop(image, 40, 21, 0), cluster::Error);
+  EXPECT_THROW(scale_then_crop(image, 40, 0, 1), cluster::Error);
+  EXPECT_THROW(scale_then_crop(image, 40, -1, 0), cluster::Error);
+}
+
+TEST(PillowResize, LeavesAnImageOfTheSizeAsItIs) {
+  const Image image = noise(12, 9);
+  for (const auto filter :
+       {PillowFilter::box, PillowFilter::bilinear, PillowFilter::bicubic, PillowFilter::lanczos}) {
+    EXPECT_EQ(pillow_resize(image, 12, 9, filter), image);
+    EXPECT_EQ(rounded(pillow_resize_to_float(image, 12, 9, filter)), image.rgb);
+  }
+}
+
+TEST(PillowResize, KeepsAPlainColour) {
+  const Image plain{5, 5, std::vector<std::uint8_t>(75, 201)};
+  for (const auto filter :
+       {PillowFilter::box, PillowFilter::bilinear, PillowFilter::bicubic, PillowFilter::lanczos}) {
+    EXPECT_EQ(pillow_resize(plain, 3, 17, filter).rgb, std::vector<std::uint8_t>(153, 201));
+  }
+}
+
+TEST(CleanFidResize, IsClippedBicubic) {
+  const Image image = noise(40, 40);
+  const FloatImage bicubic = pillow_resize_to_float(image, 80, 60, PillowFilter::bicubic);
+  const FloatImage clean = clean_fid_resize(image, 80, 60);
+  const auto [least, most] = std::minmax_element(bicubic.rgb.begin(), bicubic.rgb.end());
+  EXPECT_LT(*least, 0);
+  EXPECT_GT(*most, 255);
+  for (std::size_t i = 0; i < clean.rgb.size(); ++i)
+    ASSERT_EQ(clean.rgb[i], std::clamp(bicubic.rgb[i], 0.0f, 255.0f));
 }
 
 }  // namespace

@@ -43,33 +43,34 @@ Tensor pillow_float(const Image& image, int height, int width, PillowFilter filt
   return tensor_of(pillow_resize_to_float(image, height, width, filter));
 }
 
-// Pillow's numbers are met bit for bit; torch's filters have float32 positions.
+// Levels of Pillow are met bit for bit, its floats too where it was compiled alike; torch's filters
+// have float32 positions.
 const Method kMethods[] = {
     {"torch_bilinear_antialias", 0.01,
      [](const Image& image, int h, int w) { return tensor_of(resize_to_float(image, h, w)); }},
-    {"clean_fid_clean", 0,
+    {"clean_fid_clean", 1e-4,
      [](const Image& image, int h, int w) { return tensor_of(clean_fid_resize(image, h, w)); }},
     {"torch_bicubic_antialias", 0.01,
      [](const Image& image, int h, int w) {
        return pillow_float(image, h, w, PillowFilter::bicubic);
      }},
-    {"pil_bicubic_float_noclip", 0,
+    {"pil_bicubic_float_noclip", 1e-4,
      [](const Image& image, int h, int w) {
        return pillow_float(image, h, w, PillowFilter::bicubic);
      }},
     {"pil_bicubic_uint8", 0,
      [](const Image& image, int h, int w) { return pillow(image, h, w, PillowFilter::bicubic); }},
-    {"pil_bilinear_float", 0,
+    {"pil_bilinear_float", 1e-4,
      [](const Image& image, int h, int w) {
        return pillow_float(image, h, w, PillowFilter::bilinear);
      }},
     {"pil_bilinear_uint8", 0,
      [](const Image& image, int h, int w) { return pillow(image, h, w, PillowFilter::bilinear); }},
-    {"pil_box_float", 0,
+    {"pil_box_float", 1e-4,
      [](const Image& image, int h, int w) { return pillow_float(image, h, w, PillowFilter::box); }},
     {"pil_box_uint8", 0,
      [](const Image& image, int h, int w) { return pillow(image, h, w, PillowFilter::box); }},
-    {"pil_lanczos_float_noclip", 0,
+    {"pil_lanczos_float_noclip", 1e-4,
      [](const Image& image, int h, int w) {
        return pillow_float(image, h, w, PillowFilter::lanczos);
      }},
