@@ -5,82 +5,88 @@
 #include <utility>
 
 #include "cluster/error.h"
+#include "datasets/resample.h"
 
 namespace marquee::datasets {
 namespace {
 
-// Source cells and weights of one output cell.
-struct Taps {
-  int first = 0;
-  std::vector<float> weights;
-};
-
-std::vector<Taps> taps_for(int input, int output) {
+// Weights of the triangle filter for output cells [from, from + count) of `output`.
+Taps<float> triangle_taps(int input, int output, int from, int count) {
   const double scale = static_cast<double>(input) / output;
   const double support = std::max(1.0, scale);  // half width of the triangle in source cells
-  std::vector<Taps> all(static_cast<std::size_t>(output));
-  for (int i = 0; i < output; ++i) {
+  Taps<float> taps;
+  std::vector<double> weights;
+  std::vector<float> normalised;
+  for (int i = from; i < from + count; ++i) {
     const double center = (i + 0.5) * scale;
     const int first = std::max(0, static_cast<int>(std::floor(center - support)));
     const int last = std::min(input - 1, static_cast<int>(std::ceil(center + support)));
-    std::vector<double> weights;
+    weights.clear();
     double sum = 0;
     for (int cell = first; cell <= last; ++cell) {
       weights.push_back(std::max(0.0, 1.0 - std::abs(cell + 0.5 - center) / support));
       sum += weights.back();
     }
-    Taps& taps = all[static_cast<std::size_t>(i)];
-    taps.first = first;
-    for (const double weight : weights) taps.weights.push_back(static_cast<float>(weight / sum));
+    normalised.clear();
+    for (const double weight : weights) normalised.push_back(static_cast<float>(weight / sum));
+    taps.add(static_cast<std::size_t>(first), normalised);
   }
-  return all;
+  return taps;
+}
+
+// As std::lround, which compilers do not vectorise: the fraction of a number this small is exact.
+std::uint8_t nearest_level(float value) {
+  const int whole = static_cast<int>(value);
+  const int rounded = whole + (value - static_cast<float>(whole) >= 0.5f ? 1 : 0);
+  return static_cast<std::uint8_t>(std::min(rounded, 255));
+}
+
+// The part [top, top + part.height) x [left, left + part.width) of the image resized to `full`.
+template <class Out, class Finish>
+std::vector<Out> resize_part(const Image& image, Extent full, int top, int left, Extent part,
+                             Finish finish) {
+  MARQUEE_CHECK(full.height > 0 && full.width > 0 && image.height > 0 && image.width > 0,
+                "resize: empty image");
+  const auto columns = triangle_taps(image.width, full.width, left, part.width);
+  const auto rows = triangle_taps(image.height, full.height, top, part.height);
+  const auto keep = [](float value) { return value; };
+  const std::vector<float> wide =
+      resample_rows<float>(image.rgb.data(), static_cast<std::size_t>(image.height),
+                           static_cast<std::size_t>(image.width), columns, keep);
+  return resample_columns<Out>(wide.data(), static_cast<std::size_t>(part.width), rows, finish);
 }
 
 }  // namespace
 
 Image resize(const Image& image, int height, int width) {
   if (image.height == height && image.width == width) return image;
-  MARQUEE_CHECK(height > 0 && width > 0 && image.height > 0 && image.width > 0,
-                "resize: empty image");
-  const std::vector<Taps> rows = taps_for(image.height, height),
-                          columns = taps_for(image.width, width);
-  const auto at = [](int y, int x, int w) {
-    return (static_cast<std::size_t>(y) * static_cast<std::size_t>(w) +
-            static_cast<std::size_t>(x)) *
-           3;
-  };
-  std::vector<float> wide(static_cast<std::size_t>(image.height) * static_cast<std::size_t>(width) *
-                          3);
-  for (int y = 0; y < image.height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      const Taps& taps = columns[static_cast<std::size_t>(x)];
-      float sum[3] = {0, 0, 0};
-      for (std::size_t tap = 0; tap < taps.weights.size(); ++tap) {
-        const std::uint8_t* pixel =
-            &image.rgb[at(y, taps.first + static_cast<int>(tap), image.width)];
-        for (int c = 0; c < 3; ++c) sum[c] += taps.weights[tap] * static_cast<float>(pixel[c]);
-      }
-      std::copy(sum, sum + 3, &wide[at(y, x, width)]);
-    }
-  }
-  Image result{height, width,
-               std::vector<std::uint8_t>(static_cast<std::size_t>(height) *
-                                         static_cast<std::size_t>(width) * 3)};
-  for (int y = 0; y < height; ++y) {
-    const Taps& taps = rows[static_cast<std::size_t>(y)];
-    for (int x = 0; x < width; ++x) {
-      float sum[3] = {0, 0, 0};
-      for (std::size_t tap = 0; tap < taps.weights.size(); ++tap) {
-        const float* pixel = &wide[at(taps.first + static_cast<int>(tap), x, width)];
-        for (int c = 0; c < 3; ++c) sum[c] += taps.weights[tap] * pixel[c];
-      }
-      for (int c = 0; c < 3; ++c) {
-        result.rgb[at(y, x, width) + static_cast<std::size_t>(c)] =
-            static_cast<std::uint8_t>(std::clamp(std::lround(sum[c]), 0L, 255L));
-      }
-    }
-  }
-  return result;
+  return {height, width,
+          resize_part<std::uint8_t>(image, {height, width}, 0, 0, {height, width}, nearest_level)};
+}
+
+FloatImage resize_to_float(const Image& image, int height, int width) {
+  if (image.height == height && image.width == width)
+    return {height, width, {image.rgb.begin(), image.rgb.end()}};
+  return {height, width,
+          resize_part<float>(image, {height, width}, 0, 0, {height, width},
+                             [](float value) { return value; })};
+}
+
+Extent covering_extent(Extent extent, int size) {
+  MARQUEE_CHECK(extent.height > 0 && extent.width > 0 && size > 0, "resize: empty image");
+  const double scale =
+      std::max(static_cast<double>(size) / extent.height, static_cast<double>(size) / extent.width);
+  return {static_cast<int>(std::nearbyint(extent.height * scale)),
+          static_cast<int>(std::nearbyint(extent.width * scale))};
+}
+
+FloatImage scale_then_crop(const Image& image, int size, int top, int left) {
+  const Extent full = covering_extent({image.height, image.width}, size);
+  MARQUEE_CHECK(top >= 0 && left >= 0 && top <= full.height - size && left <= full.width - size,
+                "crop lies outside the image");
+  return {size, size, resize_part<float>(image, full, top, left, {size, size}, [](float value) {
+            return value;
+          })};
 }
 
 Image crop(const Image& image, int top, int left, int height, int width) {
