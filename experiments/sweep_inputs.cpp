@@ -85,9 +85,10 @@ class Inputs {
       entry->second = datasets::summarise_data(datasets::find_task(task), folder_);
     } catch (const cluster::Error& error) {
       missing.push_back({"data", task, error.what(),
-                         folder_.empty() ? "name the folder of TFDS data sets with --data"
-                                       : "prepare the data set with TFDS below " + folder_.string() +
-                                             ", or leave the task out of the sweep",
+                         folder_.empty()
+                             ? "name the folder of TFDS data sets with --data"
+                             : "prepare the data set with TFDS below " + folder_.string() +
+                                   ", or leave the task out of the sweep",
                          error.kind()});
     }
     return entry->second;
