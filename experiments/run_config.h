@@ -19,7 +19,7 @@
 namespace marquee::experiments {
 
 // What this program computes: raised when the same configuration gives other numbers. 2: images are
-// tokenised one by one, whatever else is asked for.
+// tokenised one by one, whatever else is asked for, and not rounded to levels before.
 inline constexpr int kNumericsVersion = 2;
 
 struct RunConfig {

@@ -30,6 +30,12 @@ Tensor to_tensor(const std::vector<datasets::Image>& images) {
       .div_(255);
 }
 
+Tensor to_tensor(const datasets::FloatImage& image) {
+  Tensor pixels = torch::empty({image.height, image.width, 3}, torch::kFloat32);
+  std::copy(image.rgb.begin(), image.rgb.end(), pixels.data_ptr<float>());
+  return pixels.permute({2, 0, 1}).contiguous().div_(255);
+}
+
 std::vector<datasets::Image> to_images(const Tensor& images) {
   const Tensor bytes = levels_of(images).to(torch::kUInt8).permute({0, 2, 3, 1}).contiguous();
   const auto height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "datasets/image.h"
+#include "datasets/resize.h"
 #include "workers/torch.h"
 
 namespace marquee::workers {
@@ -11,6 +12,9 @@ namespace marquee::workers {
 // Images of one size -> float32 [B, 3, H, W] in [0, 1], contiguous (GroupNorm of LibTorch is
 // several times slower channels-last).
 Tensor to_tensor(const std::vector<datasets::Image>& images);
+
+// float32 [3, H, W] in [0, 1].
+Tensor to_tensor(const datasets::FloatImage& image);
 
 // float [B, 3, H, W], nominally [0, 1] -> uint8 levels as a PNG holds them: clipped, rounded to
 // nearest.

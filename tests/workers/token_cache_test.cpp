@@ -2,6 +2,7 @@
 // how many threads, or after what accident.
 #include "workers/tuning/token_cache.h"
 
+#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include "datasets/resize.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/hdf5_file.h"
+#include "workers/image_tensor.h"
 #include "workers/tuning/token_set.h"
 
 namespace marquee::workers {
@@ -83,10 +85,10 @@ TEST_F(TokenCache, TokensDependOnTheImageAlone) {
 
 TEST_F(TokenCache, MirrorsAreTheTokensOfTheMirroredImage) {
   const auto dataset = datasets::open_dataset(datasets::find_task(recipe_.task), "train", {});
-  const auto views = image_views(dataset->image(5), 5, 1, true, 64);
-  ASSERT_EQ(views.size(), 2u);
-  EXPECT_EQ(views[1], datasets::flip_horizontal(views[0]));
-  EXPECT_EQ(views[0], dataset->image(5));
+  const Tensor views = image_views(dataset->image(5), 5, 1, true, 64);
+  ASSERT_EQ(views.sizes(), at::IntArrayRef({1, 2, 3, 64, 64}));
+  EXPECT_TRUE(torch::equal(
+      views[0], to_tensor({dataset->image(5), datasets::flip_horizontal(dataset->image(5))})));
 }
 
 TEST_F(TokenCache, OneFileServesEveryRunOfASplit) {
@@ -225,16 +227,16 @@ TEST(ImageViews, CropsLieInTheImageAtPlacesOfTheirOwn) {
   const datasets::Image image = ramp(64, 200);
   std::set<int> places;
   for (std::size_t row = 0; row < 20; ++row) {
-    const auto views = image_views(image, row, 3, false, 64);
-    ASSERT_EQ(views.size(), 3u);
-    EXPECT_EQ(views, image_views(image, row, 3, false, 64));
-    for (const datasets::Image& view : views) {
-      EXPECT_EQ(view.height, 64);
-      EXPECT_EQ(view.width, 64);
-      EXPECT_EQ(view.rgb[1], 0);  // full height: from the top
-      EXPECT_LE(view.rgb[0], 200 - 64);
-      EXPECT_EQ(view.rgb[63 * 3], view.rgb[0] + 63);
-      places.insert(view.rgb[0]);
+    const Tensor views = image_views(image, row, 3, false, 64);
+    ASSERT_EQ(views.sizes(), at::IntArrayRef({3, 1, 3, 64, 64}));
+    EXPECT_TRUE(torch::equal(views, image_views(image, row, 3, false, 64)));
+    for (int crop = 0; crop < 3; ++crop) {
+      const Tensor levels = (views[crop][0] * 255).round();
+      const int left = levels[0][0][0].item<int>();
+      EXPECT_EQ(levels[1][0][0].item<int>(), 0);  // full height: from the top
+      EXPECT_EQ(levels[1][63][0].item<int>(), 63);
+      EXPECT_EQ(levels[0][0][63].item<int>(), left + 63);
+      places.insert(left);
     }
   }
   EXPECT_GT(places.size(), 20u);
@@ -243,13 +245,14 @@ TEST(ImageViews, CropsLieInTheImageAtPlacesOfTheirOwn) {
 }
 
 TEST(ImageViews, AreScaledToCoverFirst) {
-  const auto views = image_views(ramp(128, 30), 0, 2, true, 64);
-  ASSERT_EQ(views.size(), 4u);
-  for (const datasets::Image& view : views) {
-    EXPECT_EQ(view.height, 64);
-    EXPECT_EQ(view.width, 64);
-  }
-  EXPECT_EQ(views[1], datasets::flip_horizontal(views[0]));
+  const Tensor views = image_views(ramp(128, 30), 0, 2, true, 64);
+  ASSERT_EQ(views.sizes(), at::IntArrayRef({2, 2, 3, 64, 64}));
+  EXPECT_TRUE(torch::equal(views[1][1], views[1][0].flip(-1)));
+}
+
+TEST(ImageViews, AreNotRoundedToLevels) {
+  const Tensor levels = image_views(ramp(50, 50), 0, 1, false, 64) * 255;
+  EXPECT_GT((levels - levels.round()).abs().max().item<float>(), 0.1F);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -233,7 +232,7 @@ class Builder {
 
   void encode_row(Row row, Stored& fresh, std::mutex& mutex) const {
     const auto size = static_cast<int>(base_.tokenizer_config.image_size);
-    std::vector<datasets::Image> views;
+    Tensor views;
     try {
       views = image_views(dataset_.image(row), row, recipe_.crops, recipe_.mirrored, size);
     } catch (const cluster::Error& error) {
@@ -246,7 +245,7 @@ class Builder {
       return;
     }
     std::vector<Tensor> parts;
-    for (const Tensor& batch : to_tensor(views).split(kLargestBatch)) {
+    for (const Tensor& batch : views.flatten(0, 1).split(kLargestBatch)) {
       parts.push_back(
           quantise(base_.tokenizer, encode(base_.tokenizer_config, base_.tokenizer, batch)).ids);
     }
@@ -316,23 +315,20 @@ fs::path token_file(const TokenRecipe& recipe, const datasets::DataFolder& data,
                        key_of(recipe, data, base).substr(0, 16) + ".h5");
 }
 
-std::vector<datasets::Image> image_views(const datasets::Image& image, Row row, int crops,
-                                         bool mirrored, int size) {
-  std::vector<datasets::Image> views;
-  const auto add = [&](datasets::Image view) {
-    views.push_back(std::move(view));
-    if (mirrored) views.push_back(datasets::flip_horizontal(views.back()));
+Tensor image_views(const datasets::Image& image, Row row, int crops, bool mirrored, int size) {
+  std::vector<Tensor> views;
+  const auto add = [&](const datasets::FloatImage& view) {
+    const Tensor plain = to_tensor(view);
+    views.push_back(mirrored ? at::stack({plain, plain.flip(-1)}) : plain.unsqueeze(0));
   };
   if (crops == 1) {
-    add(datasets::center_crop_resize(image, size));
-    return views;
+    const int side = std::min(image.height, image.width);
+    const datasets::Image square =
+        datasets::crop(image, (image.height - side) / 2, (image.width - side) / 2, side, side);
+    add(datasets::resize_to_float(square, size, size));
+    return at::stack(views);
   }
-  const double scale =
-      std::max(static_cast<double>(size) / image.height, static_cast<double>(size) / image.width);
-  const auto scaled = [&](int side) {
-    return std::max(size, static_cast<int>(std::nearbyint(side * scale)));
-  };
-  const datasets::Image whole = datasets::resize(image, scaled(image.height), scaled(image.width));
+  const datasets::Extent whole = datasets::covering_extent({image.height, image.width}, size);
   for (int crop = 0; crop < crops; ++crop) {
     // The same places in every run: the cache is shared.
     cluster::PhiloxStream stream(0, cluster::Purpose::crop, static_cast<std::uint64_t>(crop), row);
@@ -340,9 +336,9 @@ std::vector<datasets::Image> image_views(const datasets::Image& image, Row row, 
       return static_cast<int>(stream.below(static_cast<std::uint64_t>(side - size + 1)));
     };
     const int top = place(whole.height), left = place(whole.width);
-    add(datasets::crop(whole, top, left, size, size));
+    add(datasets::scale_then_crop(image, size, top, left));
   }
-  return views;
+  return at::stack(views);
 }
 
 CachedTokens cached_tokens(const TokenRecipe& recipe, const datasets::Dataset& dataset,

@@ -47,8 +47,9 @@ CachedTokens cached_tokens(const TokenRecipe& recipe, const datasets::Dataset& d
 std::filesystem::path token_file(const TokenRecipe& recipe, const datasets::DataFolder& data,
                                  const BaseModel& base);
 
-// The views of an image that are encoded, each size x size.
-std::vector<datasets::Image> image_views(const datasets::Image& image, std::size_t row, int crops,
-                                         bool mirrored, int size);
+// The views of an image that are encoded, float32 [crops, 1 or 2, 3, size, size] in [0, 1]. As in
+// the official preprocessing, pixels are not rounded to levels after resizing.
+Tensor image_views(const datasets::Image& image, std::size_t row, int crops, bool mirrored,
+                   int size);
 
 }  // namespace marquee::workers
