@@ -12,7 +12,16 @@
 namespace marquee::fuzz {
 
 // A file with these bytes under a folder of this process; gone with it.
-std::filesystem::path file_with(std::string_view name, const std::uint8_t* data, std::size_t size);
+std::filesystem::path file_with(std::string_view name, std::string_view bytes);
+
+// The input as text.
+inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// Tells libFuzzer that an input led somewhere: libraries are not instrumented, so what they say is
+// all it sees of them.
+void count_outcome(std::string_view outcome);
 
 // Runs the reader; a marquee error is an answer, anything else is a finding.
 template <typename Read>
@@ -23,6 +32,7 @@ void expect_answer(Read read) {
     // A message that names what is wrong, and no defect of ours.
     if (error.kind() == cluster::ErrorKind::defect || std::string_view(error.what()).empty())
       __builtin_trap();
+    count_outcome(error.what());
   }
 }
 
