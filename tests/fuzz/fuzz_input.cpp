@@ -1,5 +1,6 @@
 #include "tests/fuzz/fuzz_input.h"
 
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -10,9 +11,8 @@
 namespace marquee::fuzz {
 namespace {
 
-// libFuzzer looks at this section as it does at counters of branches. Kept small: a message that
-// holds a number must not make every input interesting.
-__attribute__((section("__libfuzzer_extra_counters"))) std::uint8_t outcomes[512];
+// libFuzzer looks at this section as it does at counters of branches.
+__attribute__((section("__libfuzzer_extra_counters"))) std::uint8_t outcomes[256];
 
 // Removed when the fuzzer ends by itself; a crash leaves it for the autopsy.
 struct Folder {
@@ -33,6 +33,16 @@ struct Folder {
 void count_outcome(std::string_view outcome) {
   std::uint8_t& counter = outcomes[std::hash<std::string_view>()(outcome) % std::size(outcomes)];
   if (counter < 255) ++counter;
+}
+
+void count_error(std::string_view message) {
+  std::string words;
+  bool quoted = false;
+  for (const char letter : message) {
+    if (letter == '\'') quoted = !quoted;
+    if (!quoted && std::isalpha(static_cast<unsigned char>(letter)) != 0) words += letter;
+  }
+  count_outcome(words);
 }
 
 std::filesystem::path file_with(std::string_view name, std::string_view bytes) {

@@ -22,6 +22,8 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
 // Tells libFuzzer that an input led somewhere: libraries are not instrumented, so what they say is
 // all it sees of them.
 void count_outcome(std::string_view outcome);
+// The same for a message, without its numbers and what it quotes.
+void count_error(std::string_view message);
 
 // Runs the reader; a marquee error is an answer, anything else is a finding.
 template <typename Read>
@@ -32,7 +34,7 @@ void expect_answer(Read read) {
     // A message that names what is wrong, and no defect of ours.
     if (error.kind() == cluster::ErrorKind::defect || std::string_view(error.what()).empty())
       __builtin_trap();
-    count_outcome(error.what());
+    count_error(error.what());
   }
 }
 
