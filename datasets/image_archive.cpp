@@ -6,6 +6,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -23,6 +24,24 @@ constexpr std::uint64_t kMostTimesLarger = 100;
 constexpr std::size_t kMaxEntries = 10'000'000;
 constexpr std::size_t kMaxNameBytes = 4096;
 
+// libarchive converts names to the thread's character set and gives up on those that do not fit in:
+// in the locale "C", in which programs start, on all that are not ASCII.
+class Utf8Names {
+ public:
+  Utf8Names() : before_(utf8_ != locale_t{} ? ::uselocale(utf8_) : locale_t{}) {}
+  ~Utf8Names() {
+    if (utf8_ == locale_t{}) return;
+    ::uselocale(before_);
+    ::freelocale(utf8_);
+  }
+  Utf8Names(const Utf8Names&) = delete;
+  Utf8Names& operator=(const Utf8Names&) = delete;
+
+ private:
+  locale_t utf8_ = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", locale_t{});
+  locale_t before_;
+};
+
 // Name, and the bytes, of one regular file.
 void add_record(std::ofstream& out, const std::string& name, std::string bytes) {
   wire::Example example;
@@ -36,6 +55,7 @@ void unpack(const fs::path& path, const fs::path& pack) {
   const auto fail = [&](const std::string& what) {
     cluster::throw_environment(path.string() + ": " + what);
   };
+  const Utf8Names utf8_names;
   const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(),
                                                                       archive_read_free);
   archive_read_support_format_zip(reader.get());

@@ -99,28 +99,21 @@ fs::path best_version(const TaskInfo& task, const fs::path& parent) {
   return found;
 }
 
-// The file of shard `index`: TFDS names the pattern in filepathTemplate.
-std::string file_name(const std::string& pattern, const TfdsFolder& folder,
-                      const std::string& split, std::size_t index, std::size_t shards) {
-  const auto number = [](std::size_t value) {
-    char text[24];
-    std::snprintf(text, sizeof text, "%05zu", value);
-    return std::string(text);
-  };
-  const std::pair<std::string, std::string> words[] = {
-      {"{DATASET}", folder.name},
-      {"{SPLIT}", split},
-      {"{FILEFORMAT}", "tfrecord"},
-      {"{SHARD_INDEX}", number(index)},
-      {"{NUM_SHARDS}", number(shards)},
-      {"{SHARD_X_OF_Y}", number(index) + "-of-" + number(shards)}};
-  std::string name = pattern;
+using Words = std::vector<std::pair<std::string_view, std::string>>;
+
+std::string with_words(std::string text, const Words& words) {
   for (const auto& [word, value] : words) {
-    for (std::size_t at = name.find(word); at != std::string::npos;
-         at = name.find(word, at + value.size()))
-      name.replace(at, word.size(), value);
+    for (std::size_t at = text.find(word); at != std::string::npos;
+         at = text.find(word, at + value.size()))
+      text.replace(at, word.size(), value);
   }
-  return name;
+  return text;
+}
+
+std::string five_digits(std::size_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%05zu", value);
+  return text;
 }
 
 class InfoReader {
@@ -196,8 +189,15 @@ class InfoReader {
             "' names no file for each shard in the folder itself");
     };
     if (form.size() > 1000 || (shards > 1 && !tells_shards)) no_file();
+    const std::string count = five_digits(shards);
+    const std::string common = with_words(form, {{"{DATASET}", folder_.name},
+                                                 {"{SPLIT}", name},
+                                                 {"{FILEFORMAT}", "tfrecord"},
+                                                 {"{NUM_SHARDS}", count}});
     for (std::size_t i = 0; i < shards; ++i) {
-      const std::string file = file_name(form, folder_, name, i, shards);
+      const std::string index = five_digits(i);
+      const std::string file = with_words(
+          common, {{"{SHARD_INDEX}", index}, {"{SHARD_X_OF_Y}", index + "-of-" + count}});
       if (!is_file_name(file)) no_file();
       split.files.push_back(folder_.path / file);
     }

@@ -260,6 +260,15 @@ TEST_P(Archives, ThatUnpackToFarMoreThanTheirSizeAreRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, Archives, testing::Values("zip", "tar", "tgz"));
 
+TEST(ImageArchive, ReadsNamesThatAreNotAscii) {
+  const cluster::TemporaryFolder folder;
+  const fs::path archives = fs::path(MARQUEE_SOURCE_DIR) / "tests/fuzz/corpus/archive";
+  for (const char* name : {"utf8.zip", "utf8.tar"}) {
+    const ImageArchive archive(archives / name, folder.path() / "cache");
+    EXPECT_EQ(archive.names(), (std::vector<std::string>{"b/2.png", "\xc3\xa4/1.png"})) << name;
+  }
+}
+
 // libarchive would unpack these forms by a program of the system.
 TEST(ImageArchive, StartsNoProgram) {
   const cluster::TemporaryFolder folder;
