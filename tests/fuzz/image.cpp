@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const bool fast : {false, true}) {
     // Only libjpeg has two ways.
     if (fast && kDecoder != datasets::decode_jpeg) continue;
-    fuzz::expect_answer([&] {
+    fuzz::count_error(fuzz::expect_answer([&] {
       const datasets::Image image =
           kDecoder(std::as_bytes(std::span(bytes)), {std::int64_t{1} << 20, 4096, fast});
       if (image.height <= 0 || image.width <= 0 ||
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       fuzz::count_outcome("colour " + std::to_string(image.rgb[0] >> 6) + " " +
                           std::to_string(image.rgb[1] >> 6) + " " +
                           std::to_string(image.rgb[2] >> 6));
-    });
+    }));
   }
   return 0;
 }
