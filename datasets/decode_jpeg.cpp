@@ -15,6 +15,7 @@ namespace {
 
 struct JpegErrors {
   jpeg_error_mgr base;
+  jpeg_progress_mgr progress;
   std::jmp_buf leave;
   char message[JMSG_LENGTH_MAX];
   bool cut_off;
@@ -33,6 +34,16 @@ void notice_cut(j_common_ptr info, int) {
   if (errors->base.msg_code == JWRN_JPEG_EOF) errors->cut_off = true;
 }
 
+// libjpeg goes over the whole picture for every scan that a progressive file announces, and a scan
+// takes 12 bytes: a small file could keep it busy for hours. Encoders write about ten.
+void limit_scans(j_common_ptr info) {
+  constexpr int kMaxScans = 500;
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMaxScans) return;
+  auto* errors = reinterpret_cast<JpegErrors*>(info->err);
+  std::snprintf(errors->message, sizeof errors->message, "it has more than %d scans", kMaxScans);
+  std::longjmp(errors->leave, 1);
+}
+
 // The part between setjmp and longjmp: no object with a destructor may live across it, so it works
 // on storage of the caller. Returns false with a message in `errors`.
 bool read_jpeg(jpeg_decompress_struct& info, JpegErrors& errors, std::span<const std::byte> bytes,
@@ -40,6 +51,7 @@ bool read_jpeg(jpeg_decompress_struct& info, JpegErrors& errors, std::span<const
                bool& too_large) {
   if (setjmp(errors.leave) != 0) return false;
   jpeg_create_decompress(&info);
+  info.progress = &errors.progress;
   jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
   jpeg_read_header(&info, TRUE);
   const std::int64_t width = info.image_width, height = info.image_height;
@@ -83,6 +95,7 @@ Image decode_jpeg(std::span<const std::byte> bytes, const DecodeOptions& options
   info.err = jpeg_std_error(&errors.base);
   errors.base.error_exit = leave_on_error;
   errors.base.emit_message = notice_cut;
+  errors.progress.progress_monitor = limit_scans;
   Image image;
   std::vector<std::uint8_t> row;
   bool too_large = false;

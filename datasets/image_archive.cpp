@@ -6,6 +6,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -32,6 +33,24 @@ void add_record(std::ofstream& out, const std::string& name, std::string bytes) 
   write_record(out, example.SerializeAsString());
 }
 
+// libarchive converts names to the thread's character set and gives up on those that do not fit in:
+// in the locale "C", in which programs start, on all that are not ASCII.
+class Utf8Names {
+ public:
+  Utf8Names() : before_(utf8_ != locale_t{} ? ::uselocale(utf8_) : locale_t{}) {}
+  ~Utf8Names() {
+    if (utf8_ == locale_t{}) return;
+    ::uselocale(before_);
+    ::freelocale(utf8_);
+  }
+  Utf8Names(const Utf8Names&) = delete;
+  Utf8Names& operator=(const Utf8Names&) = delete;
+
+ private:
+  locale_t utf8_ = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", locale_t{});
+  locale_t before_;
+};
+
 using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
 
 // Walks the regular files of an archive; every failure names the archive, and the entry where there
@@ -42,7 +61,12 @@ class Walker {
       : path_(path), reader_(archive_read_new(), archive_read_free) {
     archive_read_support_format_zip(reader_.get());
     archive_read_support_format_tar(reader_.get());
-    archive_read_support_filter_all(reader_.get());
+    // Not "all": some of those start a program of the system (lrzip, grzip, lzop), which a file of
+    // unknown origin shall not bring about.
+    archive_read_support_filter_gzip(reader_.get());
+    archive_read_support_filter_bzip2(reader_.get());
+    archive_read_support_filter_xz(reader_.get());
+    archive_read_support_filter_zstd(reader_.get());
     check(archive_read_open_filename(reader_.get(), path.c_str(), kBlock),
           "no zip or tar archive: ");
     allowed_ = std::max(kAlwaysAllowed,
@@ -75,10 +99,11 @@ class Walker {
       const auto read = archive_read_data(reader_.get(), buffer.data(), buffer.size());
       if (read < 0) check(ARCHIVE_FATAL, name_ + ": damaged: ");
       if (read <= 0) return bytes;
-      bytes.append(buffer.data(), static_cast<std::size_t>(read));
       total_ += static_cast<std::uint64_t>(read);
-      if (bytes.size() > kMaxEntryBytes) fail(name_ + ": unpacks to more than 256 MiB");
+      if (bytes.size() + static_cast<std::size_t>(read) > kMaxEntryBytes)
+        fail(name_ + ": unpacks to more than 256 MiB");
       if (total_ > allowed_) fail("unpacks to more than 100 times its size");
+      bytes.append(buffer.data(), static_cast<std::size_t>(read));
     }
   }
 
@@ -94,6 +119,7 @@ class Walker {
     fail(where + (reason != nullptr ? reason : "cannot be read"));
   }
 
+  Utf8Names utf8_names_;
   fs::path path_;
   Reader reader_;
   std::uint64_t allowed_ = 0, total_ = 0;

@@ -2,17 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/text.h"
+#include "datasets/json_file.h"
 
 namespace marquee::datasets {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr std::uintmax_t kMaxBytes = std::uintmax_t{16} << 20;
 
 const json* member(const json& object, const char* key) {
   if (!object.is_object()) return nullptr;
@@ -83,8 +81,7 @@ class FeatureReader {
 void check_tfds_features(const TaskInfo& task, const fs::path& folder) {
   const fs::path file = folder / "features.json";
   if (!fs::exists(file)) return;
-  const FeatureReader reader(
-      file, json::parse(cluster::read_file(file, kMaxBytes), nullptr, /*allow_exceptions=*/false));
+  const FeatureReader reader(file, read_json_file(file));
   reader.expect_image(task.image_key);
   switch (task.rule) {
     case LabelRule::plain:

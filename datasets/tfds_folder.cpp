@@ -10,6 +10,7 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/text.h"
+#include "datasets/json_file.h"
 
 namespace marquee::datasets {
 namespace {
@@ -19,7 +20,8 @@ using nlohmann::json;
 
 constexpr std::uintmax_t kMaxInfoBytes = std::uintmax_t{16} << 20;
 constexpr std::int64_t kMaxExamples = std::int64_t{1} << 31;
-constexpr std::size_t kMaxShards = 100000;
+constexpr std::size_t kMaxShards = 100000;  // of all splits
+constexpr std::size_t kMaxNameBytes = 255;  // what file systems take
 constexpr const char* kDefaultTemplate = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}";
 
 using Version = std::array<int, 3>;
@@ -49,6 +51,17 @@ std::optional<Version> version_of(const std::string& folder) {
     return std::nullopt;
   }
   return version;
+}
+
+std::string shown(const json& value) {
+  constexpr std::size_t kMost = 200;
+  return cluster::printable(value.dump().substr(0, kMost));
+}
+
+// One component of a path, and no other folder.
+bool is_file_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
 }
 
 bool has_same_content(const TaskInfo& task, const Version& version) {
@@ -86,28 +99,21 @@ fs::path best_version(const TaskInfo& task, const fs::path& parent) {
   return found;
 }
 
-// The file of shard `index`: TFDS names the pattern in filepathTemplate.
-std::string file_name(const std::string& pattern, const TfdsFolder& folder,
-                      const std::string& split, std::size_t index, std::size_t shards) {
-  const auto number = [](std::size_t value) {
-    char text[24];
-    std::snprintf(text, sizeof text, "%05zu", value);
-    return std::string(text);
-  };
-  const std::pair<std::string, std::string> words[] = {
-      {"{DATASET}", folder.name},
-      {"{SPLIT}", split},
-      {"{FILEFORMAT}", "tfrecord"},
-      {"{SHARD_INDEX}", number(index)},
-      {"{NUM_SHARDS}", number(shards)},
-      {"{SHARD_X_OF_Y}", number(index) + "-of-" + number(shards)}};
-  std::string name = pattern;
+using Words = std::vector<std::pair<std::string_view, std::string>>;
+
+std::string with_words(std::string text, const Words& words) {
   for (const auto& [word, value] : words) {
-    for (std::size_t at = name.find(word); at != std::string::npos;
-         at = name.find(word, at + value.size()))
-      name.replace(at, word.size(), value);
+    for (std::size_t at = text.find(word); at != std::string::npos;
+         at = text.find(word, at + value.size()))
+      text.replace(at, word.size(), value);
   }
-  return name;
+  return text;
+}
+
+std::string five_digits(std::size_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%05zu", value);
+  return text;
 }
 
 class InfoReader {
@@ -115,19 +121,18 @@ class InfoReader {
   InfoReader(TfdsFolder& folder, fs::path file) : folder_(folder), file_(std::move(file)) {}
 
   void read() {
-    const json content =
-        json::parse(cluster::read_file(file_, kMaxInfoBytes), nullptr, /*allow_exceptions=*/false);
+    const json content = read_json_file(file_);
     if (!content.is_object() || !content.contains("splits") || !content["splits"].is_array())
       fail("is no JSON object with a list 'splits'");
     const json format = content.value("fileFormat", json("tfrecord"));
     if (format != "tfrecord")
-      fail("the files are of format " + format.dump() + "; only tfrecord is read");
+      fail("the files are of format " + shown(format) + "; only tfrecord is read");
     for (const json& entry : content["splits"]) {
       if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string())
         fail("a split has no name");
       const auto name = entry["name"].get<std::string>();
-      if (name.empty() || name.find_first_of("/\\") != std::string::npos || name == "..")
-        fail("split name '" + cluster::printable(name) + "' is not allowed");
+      if (!is_file_name(name))
+        fail("split name '" + cluster::printable(name.substr(0, 200)) + "' is not allowed");
       folder_.splits[name] = split(entry, name);
     }
   }
@@ -137,17 +142,25 @@ class InfoReader {
     cluster::throw_environment(file_.string() + ": " + what);
   }
 
-  TfdsSplit split(const json& entry, const std::string& name) const {
-    const auto wrong = [&](const std::string& what) { fail("split '" + name + "': " + what); };
+  // A small file can declare many splits of many shards each, and every shard takes memory.
+  void take_shards(std::size_t count) {
+    shards_ += std::min(count, kMaxShards + 1);
+    if (shards_ > kMaxShards)
+      fail("its splits have more than " + std::to_string(kMaxShards) + " shards");
+  }
+
+  TfdsSplit split(const json& entry, const std::string& name) {
+    const auto wrong = [&](const std::string& what) {
+      fail("split '" + cluster::printable(name) + "': " + what);
+    };
     TfdsSplit split;
     const auto lengths = entry.find("shardLengths");
     if (lengths != entry.end() && lengths->is_array() && !lengths->empty()) {
-      if (lengths->size() > kMaxShards)
-        wrong("shardLengths has more than " + std::to_string(kMaxShards) + " entries");
+      take_shards(lengths->size());
       for (const json& length : *lengths) {
         const std::optional<std::int64_t> count = integer(length);
         if (!count || *count < 0 || *count > kMaxExamples)
-          wrong("shardLengths holds '" + cluster::printable(length.dump()) + "', expected a count");
+          wrong("shardLengths holds '" + shown(length) + "', expected a count");
         split.shard_lengths.push_back(*count);
       }
     } else {
@@ -157,6 +170,7 @@ class InfoReader {
         wrong("neither shardLengths nor numShards is there as 1 to " + std::to_string(kMaxShards) +
               " counts");
       }
+      take_shards(static_cast<std::size_t>(*shards));
       split.shard_lengths.assign(static_cast<std::size_t>(*shards), -1);
     }
     const auto statistics = entry.find("statistics");
@@ -171,18 +185,29 @@ class InfoReader {
     if (form.empty()) form = kDefaultTemplate;
     const bool tells_shards = form.find("{SHARD_INDEX}") != std::string::npos ||
                               form.find("{SHARD_X_OF_Y}") != std::string::npos;
-    if (form.size() > 1000 || form.find('/') != std::string::npos || form == ".." ||
-        (shards > 1 && !tells_shards)) {
+    const auto no_file = [&] {
       wrong("filepathTemplate '" + cluster::printable(form.substr(0, 200)) +
             "' names no file for each shard in the folder itself");
+    };
+    if (form.size() > 1000 || (shards > 1 && !tells_shards)) no_file();
+    const std::string count = five_digits(shards);
+    const std::string common = with_words(form, {{"{DATASET}", folder_.name},
+                                                 {"{SPLIT}", name},
+                                                 {"{FILEFORMAT}", "tfrecord"},
+                                                 {"{NUM_SHARDS}", count}});
+    for (std::size_t i = 0; i < shards; ++i) {
+      const std::string index = five_digits(i);
+      const std::string file = with_words(
+          common, {{"{SHARD_INDEX}", index}, {"{SHARD_X_OF_Y}", index + "-of-" + count}});
+      if (!is_file_name(file)) no_file();
+      split.files.push_back(folder_.path / file);
     }
-    for (std::size_t i = 0; i < shards; ++i)
-      split.files.push_back(folder_.path / file_name(form, folder_, name, i, shards));
     return split;
   }
 
   TfdsFolder& folder_;
   fs::path file_;
+  std::size_t shards_ = 0;
 };
 
 }  // namespace

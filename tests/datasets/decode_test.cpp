@@ -151,6 +151,27 @@ TEST(Decode, ChecksAJpegsDeclaredSizeAgainstTheLimits) {
   }
 }
 
+// A grey progressive JPEG of 8 x 8 with that many scans of 10 bytes each.
+std::string progressive_jpeg(int scans) {
+  using namespace std::string_literals;
+  std::string text = "\xff\xd8\xff\xdb\x00\x43\x00"s + std::string(64, '\1') +
+                     "\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"s +
+                     "\xff\xc4\x00\x14\x00\x01"s + std::string(15, '\0') + "\0"s +
+                     "\xff\xda\x00\x08\x01\x01\x00\x00\x00\x01\x7f"s;
+  for (int i = 1; i < scans; ++i) text += "\xff\xda\x00\x08\x01\x01\x00\x00\x00\x10\x7f"s;
+  return text + "\xff\xd9";
+}
+
+TEST(Decode, RefusesAJpegWithScansWithoutEnd) {
+  EXPECT_EQ(decode_image(bytes_of(progressive_jpeg(20))).width, 8);
+  try {
+    decode_image(bytes_of(progressive_jpeg(502)));
+    FAIL() << "decoded";
+  } catch (const cluster::Error& error) {
+    EXPECT_STREQ(error.what(), "damaged JPEG: it has more than 500 scans");
+  }
+}
+
 // A picture of 4 x 3 in every form that a BMP may have, made here byte by byte.
 class BmpFile {
  public:

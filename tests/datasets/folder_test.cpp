@@ -260,6 +260,30 @@ TEST_P(Archives, ThatUnpackToFarMoreThanTheirSizeAreRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, Archives, testing::Values("zip", "tar", "tgz"));
 
+TEST(ImageArchive, ReadsNamesThatAreNotAscii) {
+  const cluster::TemporaryFolder folder;
+  const fs::path archives = fs::path(MARQUEE_SOURCE_DIR) / "tests/fuzz/corpus/archive";
+  for (const char* name : {"utf8.zip", "utf8.tar"}) {
+    const ImageArchive archive(archives / name, folder.path() / "cache");
+    EXPECT_EQ(archive.names(), (std::vector<std::string>{"b/2.png", "\xc3\xa4/1.png"})) << name;
+  }
+}
+
+// libarchive would unpack these forms by a program of the system.
+TEST(ImageArchive, StartsNoProgram) {
+  const cluster::TemporaryFolder folder;
+  const fs::path program = folder.path() / "lrzip";
+  std::ofstream(program) << "#!/bin/sh\n: > " << (folder.path() / "started").string() << "\n";
+  fs::permissions(program, fs::perms::owner_all);
+  const std::string before = std::getenv("PATH");
+  ::setenv("PATH", (folder.path().string() + ":" + before).c_str(), 1);
+  std::ofstream(folder.path() / "a.tar", std::ios::binary)
+      << std::string("LRZI\0\6", 6) << std::string(1000, 'x');
+  EXPECT_THROW(ImageArchive(folder.path() / "a.tar", folder.path() / "cache"), cluster::Error);
+  ::setenv("PATH", before.c_str(), 1);
+  EXPECT_FALSE(fs::exists(folder.path() / "started"));
+}
+
 TEST(ImageArchive, RefusesWhatIsNone) {
   const cluster::TemporaryFolder folder;
   std::ofstream(folder.path() / "a.zip") << "no archive at all";

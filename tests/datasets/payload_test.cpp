@@ -4,6 +4,7 @@
 
 #include "cluster/error.h"
 #include "datasets/tfds.h"
+#include "datasets/tfds_features.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/datasets/shared_data.h"
 
@@ -191,6 +192,60 @@ TEST_P(DamagedInfo, IsAnErrorThatNamesTheFile) {
   const TemporaryFolder empty;
   const std::string error = OneShard(empty.path() / "none", std::string(GetParam())).error();
   EXPECT_NE(error.find("dataset_info.json"), std::string::npos) << error;
+}
+
+// Found by fuzzing: nesting that exhausted the stack, shards and names that took gigabytes.
+std::string nested(const std::string& before, const std::string& behind) {
+  constexpr std::size_t kDepth = 100000;
+  return before + std::string(kDepth, '[') + std::string(kDepth, ']') + behind;
+}
+
+TEST(TfdsInfo, ThatIsNestedTooDeepIsAnError) {
+  const TemporaryFolder empty;
+  for (const std::string& info :
+       {nested(R"({"splits": [], "fileFormat": )", "}"), nested("", ""),
+        nested(R"({"splits": [{"name": "train", "numShards": )", "}]}"),
+        nested(R"({"splits": [{"name": "train", "shardLengths": [)", "]}]}")}) {
+    const std::string error = OneShard(empty.path() / "none", info).error();
+    EXPECT_NE(error.find("nested more than 64 deep"), std::string::npos) << error;
+    EXPECT_NE(error.find("dataset_info.json"), std::string::npos) << error;
+  }
+}
+
+TEST(TfdsInfo, CountsTheShardsOfAllSplits) {
+  const TemporaryFolder empty;
+  std::string splits = R"({"name": "train", "numShards": 99998})";
+  const auto error = [&] {
+    return OneShard(empty.path() / "none", "{\"splits\": [" + splits + "]}").error();
+  };
+  splits += R"(, {"name": "a", "numShards": 1}, {"name": "b", "shardLengths": [1]})";
+  EXPECT_EQ(error().find("100000"), std::string::npos);
+  splits += R"(, {"name": "c", "shardLengths": [1]})";
+  EXPECT_NE(error().find("more than 100000 shards"), std::string::npos);
+}
+
+TEST(TfdsInfo, NamesNoFileThatAFileSystemRefuses) {
+  const TemporaryFolder empty;
+  const auto error = [&](const std::string& name, const std::string& form) {
+    return OneShard(empty.path() / "none", R"({"splits": [{"name": ")" + name +
+                                               R"(", "numShards": 1, "filepathTemplate": ")" +
+                                               form + R"("}]})")
+        .error();
+  };
+  EXPECT_NE(error(std::string(300, 's'), "").find("is not allowed"), std::string::npos);
+  for (const char* form : {"..", "a/b", "a\\u0000b", "{SPLIT}.", "{SPLIT}{SPLIT}"}) {
+    const std::string name = std::string_view(form) == "{SPLIT}." ? "." : std::string(200, 's');
+    EXPECT_FALSE(error(name, form).empty()) << form;
+  }
+}
+
+TEST(TfdsFeatures, ThatAreNestedTooDeepAreAnError) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "features.json")
+      << nested(R"({"featuresDict": {"features": {"image": {"pythonClassName": "a.Image"},)"
+                R"("label": {"classLabel": {"numClasses": )",
+                "}}}}}");
+  EXPECT_THROW(check_tfds_features(find_task("eurosat"), folder.path()), cluster::Error);
 }
 
 INSTANTIATE_TEST_SUITE_P(

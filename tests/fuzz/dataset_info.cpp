@@ -4,7 +4,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace marquee;
-  const auto file = fuzz::file_with("dataset_info.json", data, size);
+  const auto file = fuzz::file_with("dataset_info.json", fuzz::text_of(data, size));
   fuzz::expect_answer([&] {
     const auto folder =
         datasets::read_tfds_folder(datasets::find_task("eurosat"), file.parent_path());

@@ -1,10 +1,18 @@
 // tf.train.Example: labels under every task's rule, ids, images.
+#include <google/protobuf/stubs/logging.h>
+
 #include "datasets/tfds_example.h"
 #include "tests/fuzz/fuzz_input.h"
 
+// protobuf writes a line for every text that is no UTF-8.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  google::protobuf::SetLogHandler(nullptr);
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace marquee;
-  const std::string record(reinterpret_cast<const char*>(data), size);
+  const std::string record(fuzz::text_of(data, size));
   fuzz::expect_answer([&] {
     const datasets::TfdsExample example(record, "record 0");
     example.id();
