@@ -143,6 +143,22 @@ class Planner {
     }
   }
 
+  // A user's own folder may be too small to compare with.
+  void look_at_size(const datasets::TaskInfo& task) {
+    constexpr std::size_t kFewest = 6;  // what the manifold metrics need
+    if (task.group != datasets::TaskGroup::own || !sized_.insert(task.name).second) return;
+    try {
+      const std::size_t images = datasets::list_image_folder(task, {data_}).test.size();
+      if (images >= kFewest) return;
+      plan_.missing.push_back({"data", task.name,
+                               "task '" + task.name + "' has " + std::to_string(images) +
+                                   " test images; metrics need " + std::to_string(kFewest),
+                               "add images: a tenth of each class is the test split"});
+    } catch (const cluster::Error&) {
+      // Among the missing already.
+    }
+  }
+
   // Whether every class has as many images as a few-shot run takes, and what flips do to labels.
   void look_at_shots() {
     // Labels are found by reading the data once; more than this waits until a run has indexed them.
@@ -152,6 +168,7 @@ class Planner {
     std::set<std::string> mirrored;
     for (const RunConfig& run : sweep_.runs) {
       const datasets::TaskInfo& task = datasets::find_task(run.task);
+      look_at_size(task);
       if (!experiments::trains(run) || run.data_hash.empty()) continue;
       if (datasets::flips(task, run.flip) && !task.mirrors_keep_label) mirrored.insert(run.task);
       if (datasets::shots_per_class(run.shots) == 0 || !seen.insert({run.task, run.shots}).second)
@@ -361,6 +378,7 @@ class Planner {
   experiments::SweepFile sweep_;
   fs::path assets_, data_, trainer_;
   std::int64_t measured_bytes_ = 0;
+  std::set<std::string> sized_;  // tasks whose size was looked at
   std::map<std::pair<std::string, std::string>, experiments::ImageCounts> counts_;
   std::map<std::string, experiments::BaseManifest> bases_;
   SweepPlan plan_;

@@ -7,6 +7,7 @@
 #include "cluster/error.h"
 #include "datasets/dataset.h"
 #include "datasets/encode_png.h"
+#include "datasets/resize.h"
 #include "experiments/run_folder.h"
 #include "experiments/sweep_inputs.h"
 #include "tests/workers/tiny_base.h"
@@ -37,9 +38,9 @@ class OwnData : public testing::Test {
     fs::create_directories((data() / file).parent_path());
     datasets::write_png(data() / file, drawn_->image(image));
   }
-  // Two classes of 20 images.
+  // Two classes of 60 images.
   void write_own() const {
-    for (std::size_t i = 0; i < 40; ++i)
+    for (std::size_t i = 0; i < 120; ++i)
       write("shapes/" + std::string(i % 2 == 0 ? "even" : "odd") + "/" + std::to_string(i) + ".png",
             i);
   }
@@ -86,7 +87,7 @@ TEST_F(OwnData, AFolderOfClassesIsATask) {
 }
 
 TEST_F(OwnData, UnlabelledImagesAreOneClass) {
-  for (std::size_t i = 0; i < 30; ++i) write("plain/" + std::to_string(i) + ".png", i);
+  for (std::size_t i = 0; i < 80; ++i) write("plain/" + std::to_string(i) + ".png", i);
   const auto outcome = execute(run_on("folder/plain", "4"));
   ASSERT_TRUE(outcome.result);
   EXPECT_EQ(outcome.result->class_prior.size(), 1u);
@@ -151,8 +152,13 @@ TEST_F(OwnData, AVtab1kFolderRunsWithItsThousandImages) {
 }
 
 TEST_F(OwnData, CropsChangeWhatIsTunedOn) {
-  write_own();
-  experiments::RunConfig run = run_on("folder/shapes", "3");
+  // Larger than the base sees, so that there is something to cut out.
+  for (std::size_t i = 0; i < 80; ++i) {
+    const fs::path file = data() / "wide" / (std::to_string(i) + ".png");
+    fs::create_directories(file.parent_path());
+    datasets::write_png(file, datasets::resize(drawn_->image(i), 80, 120));
+  }
+  experiments::RunConfig run = run_on("folder/wide", "3");
   const auto centre = execute(run, "a").result;
   run.crops = 3;
   const auto crops = execute(run, "a").result;

@@ -75,7 +75,7 @@ class TokenCache : public testing::Test {
 
 TEST_F(TokenCache, TokensDependOnTheImageAlone) {
   const Tensor once = tokens(data("a"), range(0, 12)).ids;
-  EXPECT_EQ(once.sizes(), at::IntArrayRef({12, 1, 2, 16}));
+  EXPECT_EQ(once.sizes(), at::IntArrayRef({12, 1, 2, 64}));
   tokens(data("b"), {7});
   tokens(data("b"), {3, 11}, 3);
   EXPECT_TRUE(torch::equal(tokens(data("b"), range(0, 12), 4).ids, once));

@@ -158,7 +158,8 @@ class Builder {
     try {
       return parse(open_sealed_hdf5(file_), recipe_, dataset_, base_);
     } catch (const cluster::Error& error) {
-      cluster::log_warning("cache", std::string(error.what()) + "; made again");
+      if (!warned_) cluster::log_warning("cache", std::string(error.what()) + "; made again");
+      warned_ = true;
       return {};
     }
   }
@@ -303,6 +304,7 @@ class Builder {
   const BaseModel& base_;
   int threads_;
   fs::path file_;
+  mutable bool warned_ = false;
 };
 
 }  // namespace
