@@ -45,7 +45,7 @@ void sort_by_hash(std::vector<FolderImage>& images) {
   for (auto& [hash, image] : keyed) images.push_back(std::move(image));
 }
 
-// Moves the part of each class that begins behind `before` percent and is `share` percent long.
+// The part of each class that begins behind `before` percent and is `share` percent long.
 std::vector<FolderImage> part_of_classes(const std::vector<FolderImage>& sorted,
                                          std::size_t classes, std::size_t before,
                                          std::size_t share) {
@@ -56,7 +56,7 @@ std::vector<FolderImage> part_of_classes(const std::vector<FolderImage>& sorted,
     const auto label = static_cast<std::size_t>(image.label);
     const std::size_t place = seen[label]++;
     const std::size_t from = sizes[label] * before / 100;
-    const std::size_t to = before + share == 100 ? sizes[label] : from + sizes[label] * share / 100;
+    const std::size_t to = sizes[label] * (before + share) / 100;
     if (place >= from && place < to) part.push_back(image);
   }
   return part;

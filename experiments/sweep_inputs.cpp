@@ -84,14 +84,18 @@ class Inputs {
     try {
       entry->second = datasets::summarise_data(datasets::find_task(task), folder_);
     } catch (const cluster::Error& error) {
-      missing.push_back({"data", task, error.what(),
-                         folder_.empty()
-                             ? "name the folder of TFDS data sets with --data"
-                             : "prepare the data set with TFDS below " + folder_.string() +
-                                   ", or leave the task out of the sweep",
-                         error.kind()});
+      missing.push_back({"data", task, error.what(), remedy_for(task), error.kind()});
     }
     return entry->second;
+  }
+
+  std::string remedy_for(const std::string& task) const {
+    if (folder_.empty()) return "name the folder of data sets with --data";
+    const bool own = datasets::find_task(task).group == datasets::TaskGroup::own;
+    return (own ? "put the images there"
+                : "prepare the data set with TFDS below " + folder_.string() +
+                      " (docs/data.md has the command)") +
+           std::string(", or leave the task out of the sweep");
   }
 
   bool layout_has(const RunConfig& run, const DataSummary& data) {

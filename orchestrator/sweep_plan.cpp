@@ -1,6 +1,7 @@
 #include "orchestrator/sweep_plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "cluster/host.h"
@@ -159,11 +160,28 @@ class Planner {
     }
   }
 
-  // Whether every class has as many images as a few-shot run takes, and what flips do to labels.
-  void look_at_shots() {
+  // Of the split that few-shot sets are drawn from. nullopt: reading them would take too long.
+  std::optional<std::vector<int>> training_labels(const RunConfig& run) const {
     // Labels are found by reading the data once; more than this waits until a run has indexed them.
     constexpr std::uintmax_t kMostToIndex = std::uintmax_t{4} << 30;
-    std::map<std::string, std::unique_ptr<datasets::Dataset>> train;
+    const datasets::TaskInfo& task = datasets::find_task(run.task);
+    std::vector<int> labels;
+    if (task.group == datasets::TaskGroup::own) {
+      for (const auto& image : datasets::list_image_folder(task, {data_}).train)
+        labels.push_back(image.label);
+      return labels;
+    }
+    const fs::path cache = options_.sweep.out / "cache";
+    const bool indexed = fs::is_directory(cache);
+    if (!indexed && stored_bytes(task, data_) > kMostToIndex) return std::nullopt;
+    return datasets::labels_of(*datasets::open_dataset(
+        task, datasets::split_for_shots(run.shots),
+        experiments::data_folder(run, data_, indexed ? cache : fs::path())));
+  }
+
+  // Whether every class has as many images as a few-shot run takes, and what flips do to labels.
+  void look_at_shots() {
+    std::map<std::string, std::optional<std::vector<int>>> labels;
     std::set<std::pair<std::string, std::string>> seen;
     std::set<std::string> mirrored;
     for (const RunConfig& run : sweep_.runs) {
@@ -171,21 +189,18 @@ class Planner {
       look_at_size(task);
       if (!experiments::trains(run) || run.data_hash.empty()) continue;
       if (datasets::flips(task, run.flip) && !task.mirrors_keep_label) mirrored.insert(run.task);
-      if (datasets::shots_per_class(run.shots) == 0 || !seen.insert({run.task, run.shots}).second)
-        continue;
-      const fs::path cache = options_.sweep.out / "cache";
-      datasets::DataFolder folder = experiments::data_folder(run, data_, {});
-      if (fs::is_directory(cache)) folder.cache = cache;
-      if (folder.cache.empty() && stored_bytes(task, data_) > kMostToIndex) {
-        plan_.notes.push_back(run.task +
-                              ": too large to count its labels here; marquee data inspect does");
-        continue;
-      }
+      const int shots = datasets::shots_per_class(run.shots);
+      if (shots == 0 || !seen.insert({run.task, run.shots}).second) continue;
       try {
-        auto& dataset = train[run.task];
-        if (!dataset)
-          dataset = datasets::open_dataset(task, datasets::split_for_shots(run.shots), folder);
-        datasets::select_shots(*dataset, run.shots, run.seed);
+        const auto [known, fresh] = labels.try_emplace(run.task);
+        if (fresh) {
+          known->second = training_labels(run);
+          if (!known->second)
+            plan_.notes.push_back(
+                run.task + ": too large to count its labels here; marquee data inspect does");
+        }
+        if (known->second)
+          datasets::select_few_shot(*known->second, experiments::num_classes(run), shots, run.seed);
       } catch (const cluster::Error& error) {
         plan_.missing.push_back({"data", run.task, error.what(),
                                  "fewer shots for this task, or leave it out (exclude)",
@@ -195,8 +210,8 @@ class Planner {
     for (const std::string& task : mirrored) {
       plan_.notes.push_back(
           task +
-          ": half of the training images are mirrored, as the official code does, "
-          "although that changes what they show; 'tasks: {" +
+          ": half of the training images are mirrored, as the official code does, although that "
+          "changes what they show; 'tasks: {" +
           task + ": {flip: false}}' turns it off");
     }
   }

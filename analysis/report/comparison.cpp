@@ -167,7 +167,7 @@ auto sort_key(const ComparisonRow& row) {
   const long shots = number                ? std::atol(row.shots.c_str())
                      : row.shots == "full" ? 2000000000L
                                            : 1000000000L;
-  return std::make_tuple(place_of(datasets::task_names(), row.task), row.oracle, shots,
+  return std::make_tuple(place_of(datasets::task_names(), row.task), row.task, row.oracle, shots,
                          place_of(experiments::method_names(), row.method), row.variant);
 }
 

@@ -105,6 +105,18 @@ TEST_F(SmallVtab1k, HashFollowsLabelsAndSizes) {
   EXPECT_NE(hash(), there);
 }
 
+TEST(ImageFolder, EveryImageIsInOneSplit) {
+  for (int size = 1; size <= 40; ++size) {
+    std::vector<std::string> paths;
+    for (int i = 0; i < size; ++i) paths.push_back("a/" + std::to_string(i) + ".png");
+    const FolderSplits splits = split_folder(paths, "folder");
+    std::multiset<std::string> found;
+    for (const auto* part : {&splits.train, &splits.val, &splits.test})
+      for (const FolderImage& image : *part) found.insert(image.path);
+    EXPECT_EQ(found, std::multiset<std::string>(paths.begin(), paths.end())) << size;
+  }
+}
+
 TEST(ImageFolder, HasTheExpectedClassesAndPixels) {
   const fs::path root = shared_data() / "folders/eurosat_tiny";
   MARQUEE_NEEDS(root);

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
+import pathlib
 import subprocess
 import sys
 import unittest
 
-from harness import ENVIRONMENT, MARQUEE, SOME_FAILED, USAGE, FaultTest, real_assets, real_trainer
+from harness import ENVIRONMENT, MARQUEE, ROOT, SOME_FAILED, USAGE, FaultTest, real_assets, real_trainer
 
 # 24 runs; how long each lasts is scripted by method and steps.
 SWEEP = """\
@@ -133,6 +135,35 @@ class Plan(FaultTest):
             self.assertIn(word, told.stdout)
         self.assertIn("nowhere", self.plan("--data", self.folder / "nowhere", "--no-probe").stdout)
         self.assertFalse(self.out.exists())
+
+    def test_looks_at_what_runs_take_of_the_data(self):
+        images = self.folder / "data" / "own"
+        for name in ("a", "b"):
+            (images / name).mkdir(parents=True)
+            for i in range(40 if name == "a" else 8):
+                (images / name / f"{i}.png").write_bytes(b"only its name counts here")
+        self.sweep_file.write_text(SWEEP.replace("drawn/dsprites_location", "folder/own").replace("[5]", "[5, 7]"))
+        plan = self.planned("--data", images.parent, "--no-probe", code=ENVIRONMENT)
+        missing = [one["text"] for one in plan["missing"]]
+        self.assertEqual(["task 'folder/own' has 5 test images; metrics need 6",
+                          "7 shots a class were asked for, too few images: class 1 has 6"], missing)
+        self.assertTrue(all(one["remedy"] for one in plan["missing"]))
+
+        for i in range(60):
+            (images / "b" / f"more-{i}.png").write_bytes(b"more")
+        self.assertTrue(self.planned("--data", images.parent, "--no-probe")["can_start"])
+
+    def test_says_where_mirroring_changes_what_images_show(self):
+        shared = pathlib.Path(os.environ.get("MARQUEE_SHARED", ROOT.parent / "shared")) / "data" / "tfds_synth"
+        if not shared.is_dir():
+            self.skipTest(f"no data at {shared} (MARQUEE_SHARED)")
+        text = SWEEP.replace("drawn/dsprites_location, drawn/shapes_count", "svhn, dtd").replace("[5]", "[vtab1k]")
+        self.sweep_file.write_text(text)
+        notes = self.planned("--data", shared, "--no-probe")["notes"]
+        self.assertEqual(["svhn"], [note.split(":")[0] for note in notes if "mirrored" in note])
+        self.sweep_file.write_text(text + "tasks: {svhn: {flip: false}}\n")
+        notes = self.planned("--data", shared, "--no-probe")["notes"]
+        self.assertEqual([], [note for note in notes if "mirrored" in note])
 
     def test_refuses_what_the_base_was_pretrained_on_as_the_sweep_does(self):
         self.sweep_file.write_text(SWEEP.replace("drawn/shapes_count", "caltech101"))

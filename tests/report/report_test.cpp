@@ -171,6 +171,23 @@ TEST_F(Results, StandInTheOrderOfShotsMethodsAndOraclesLast) {
   EXPECT_TRUE(comparison.rows.at(2).metrics.empty());
 }
 
+TEST_F(Results, OfOwnTasksStandTogether) {
+  sweep_.runs.clear();
+  for (const char* method : {"prompt", "none"}) {
+    for (const char* task : {"folder/b", "folder/a", "eurosat"}) {
+      sweep_.runs.push_back(run_of(method, "5", 0));
+      sweep_.runs.back().task = task;
+    }
+  }
+  ledger_.register_sweep(sweep_);
+  for (const RunConfig& run : sweep_.runs) finish(run, 4.0);
+  std::vector<std::string> tasks;
+  for (const ComparisonRow& row : load_comparison(publish(), "small").rows)
+    tasks.push_back(row.task);
+  EXPECT_EQ(tasks, (std::vector<std::string>{"eurosat", "eurosat", "folder/a", "folder/a",
+                                             "folder/b", "folder/b"}));
+}
+
 TEST_F(Results, NameTheKeysInWhichConfigurationsDiffer) {
   RunConfig longer = run_of("prompt", "5", 0);
   longer.prompt_length = 16;
