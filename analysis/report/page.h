@@ -15,7 +15,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1440px; margin: 2rem aut
 h1 { margin-bottom: 0.2rem; } h2 { margin-top: 2.6rem; border-bottom: 1px solid var(--line); }
 p.about { max-width: 60rem; opacity: 0.85; }
 nav a { margin-right: 1rem; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .wide table { font-size: 13px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 td.number, th.number { text-align: right; }
