@@ -4,7 +4,7 @@
 // smooth chroma upsampling, bit for bit what Pillow gives. The declared size is checked before
 // anything is allocated.
 //
-// Thread safe. Runs in trainers and in `marquee-data` only, never in the coordinator or an agent.
+// Thread safe. Runs in trainers and in `marquee data` only, never in the coordinator or an agent.
 #pragma once
 
 #include <cstddef>

@@ -35,7 +35,7 @@ class OpenSplit {
                                    std::to_string(declared) + " (short shard?)");
       }
       size_ += count;
-      files_.push_back(std::make_shared<TfRecordFile>(file, index.places));
+      files_.push_back(std::make_shared<TfRecordFile>(file, std::move(index.places)));
       indexes_.push_back(std::move(index));
     }
     const bool counted = split.shard_lengths.empty() || split.shard_lengths.front() >= 0;
@@ -48,6 +48,7 @@ class OpenSplit {
 
   std::int64_t size() const { return size_; }
   const std::vector<std::shared_ptr<TfRecordFile>>& files() const { return files_; }
+  // Without places: the files hold them.
   const std::vector<ShardIndex>& indexes() const { return indexes_; }
 
  private:
@@ -91,7 +92,7 @@ class TfdsDataset : public Dataset {
     std::int64_t first = 0;
     for (std::size_t shard = 0; shard < split.files().size(); ++shard) {
       const ShardIndex& index = split.indexes()[shard];
-      const auto length = static_cast<std::int64_t>(index.places.size());
+      const auto length = static_cast<std::int64_t>(split.files()[shard]->size());
       const std::int64_t begin = std::max(from - first, std::int64_t{0}),
                          end = std::min(to - first, length);
       first += length;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <thread>
 
@@ -31,7 +32,7 @@ constexpr int kVersion = 1;  // raised when the same recipe gives other tokens
 constexpr double kMergeSeconds = 20;
 constexpr std::int64_t kLargestBatch = 8;  // views of one image at a time
 constexpr const char* kDescription =
-    "token ids of images of a split. rows: places in the split, ascending; tokens: int32 [rows, "
+    "token ids of images of a split. rows: places in the split, ascending; tokens: integers [rows, "
     "crops, as it is and mirrored, positions] in raster order; labels, ids of the same rows; "
     "unreadable: images left out, with the reason";
 
@@ -57,14 +58,54 @@ std::string key_of(const TokenRecipe& recipe, const datasets::DataFolder& data,
 
 // What a file holds.
 struct Stored {
-  std::map<Row, Tensor> tokens;  // int32 [crops, 1 or 2, N]
+  std::vector<Row> rows;  // ascending
+  Tensor tokens;          // [rows, crops, 1 or 2, N]; undefined where there are no rows
   std::map<Row, std::string> unreadable;
 
-  bool knows(Row row) const { return tokens.contains(row) || unreadable.contains(row); }
+  bool knows(Row row) const {
+    return std::binary_search(rows.begin(), rows.end(), row) || unreadable.contains(row);
+  }
+  std::int64_t place_of(Row row) const {
+    return std::lower_bound(rows.begin(), rows.end(), row) - rows.begin();
+  }
 };
+
+// What has been encoded since.
+struct Fresh {
+  std::map<Row, Tensor> tokens;
+  std::map<Row, std::string> unreadable;
+};
+
+void merge(Stored& stored, Fresh fresh) {
+  stored.unreadable.merge(fresh.unreadable);
+  if (fresh.tokens.empty()) return;
+  std::vector<Row> rows = stored.rows;
+  std::vector<Tensor> added;
+  for (const auto& [row, tokens] : fresh.tokens) {
+    rows.push_back(row);
+    added.push_back(tokens);
+  }
+  std::vector<std::int64_t> order(rows.size());
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    return rows[static_cast<std::size_t>(a)] < rows[static_cast<std::size_t>(b)];
+  });
+  const Tensor joined =
+      stored.rows.empty() ? at::stack(added) : at::cat({stored.tokens, at::stack(added)});
+  stored.tokens =
+      joined.index_select(0, torch::tensor(at::ArrayRef<std::int64_t>(order), torch::kInt64));
+  std::sort(rows.begin(), rows.end());
+  stored.rows = std::move(rows);
+}
 
 std::vector<std::int64_t> shape_of(const TokenRecipe& recipe, const BaseModel& base) {
   return {recipe.crops, recipe.mirrored ? 2 : 1, base.transformer_config.tokens()};
+}
+
+// Two bytes hold any code of the usual codebooks.
+torch::ScalarType type_of(const BaseModel& base) {
+  constexpr std::int64_t kMost = INT16_MAX;
+  return base.tokenizer_config.codebook - 1 <= kMost ? torch::kInt16 : torch::kInt32;
 }
 
 // Names and labels of the rows, so that a file is never believed for other images.
@@ -98,15 +139,15 @@ Stored parse(const Hdf5File& h5, const TokenRecipe& recipe, const datasets::Data
   Stored stored;
   const std::vector<Row> rows = rows_of(h5.read_tensor("rows"), dataset);
   if (h5.string_attribute("", "rows_sha256") != rows_hash(dataset, rows)) fail("'rows'");
-  const Tensor tokens = h5.read_tensor("tokens").to(torch::kInt32);
+  const Tensor tokens = h5.read_tensor("tokens").to(type_of(base));
   std::vector<std::int64_t> shape = shape_of(recipe, base);
   shape.insert(shape.begin(), static_cast<std::int64_t>(rows.size()));
   const bool fits =
       tokens.sizes() == at::IntArrayRef(shape) &&
       (tokens >= 0).logical_and(tokens < base.tokenizer_config.codebook).all().item<bool>();
   if (!fits) fail("'tokens'");
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    stored.tokens[rows[i]] = tokens[static_cast<std::int64_t>(i)];
+  stored.rows = rows;
+  stored.tokens = tokens;
   if (h5.has("unreadable")) {
     const std::vector<Row> places = rows_of(h5.read_tensor("unreadable/rows"), dataset);
     const std::vector<std::string> reasons = h5.read_strings("unreadable/reasons");
@@ -168,26 +209,24 @@ class Builder {
   void add(Stored& stored, const std::vector<Row>& rows,
            const std::function<void(std::int64_t)>& progress) const {
     if (rows.empty()) return;
-    Stored fresh;
+    Fresh fresh;
+    const auto keep = [&] {
+      if (fresh.tokens.empty() && fresh.unreadable.empty()) return;
+      merge(stored, std::move(fresh));
+      write(stored);
+    };
     try {
       encode_rows(rows, fresh, progress);
     } catch (...) {
-      merge(stored, std::move(fresh));
+      keep();
       throw;
     }
-    merge(stored, std::move(fresh));
-  }
-
-  void merge(Stored& stored, Stored fresh) const {
-    if (fresh.tokens.empty() && fresh.unreadable.empty()) return;
-    stored.tokens.merge(fresh.tokens);
-    stored.unreadable.merge(fresh.unreadable);
-    write(stored);
+    keep();
   }
 
   // Fills `fresh` on `threads_` threads until all rows are there or kMergeSeconds have passed; the
   // calling thread reports.
-  void encode_rows(const std::vector<Row>& rows, Stored& fresh,
+  void encode_rows(const std::vector<Row>& rows, Fresh& fresh,
                    const std::function<void(std::int64_t)>& progress) const {
     std::atomic<std::size_t> next{0}, done{0};
     std::atomic<bool> stop{false};
@@ -231,7 +270,7 @@ class Builder {
     if (failure) std::rethrow_exception(failure);
   }
 
-  void encode_row(Row row, Stored& fresh, std::mutex& mutex) const {
+  void encode_row(Row row, Fresh& fresh, std::mutex& mutex) const {
     const auto size = static_cast<int>(base_.tokenizer_config.image_size);
     Tensor views;
     try {
@@ -250,26 +289,21 @@ class Builder {
       parts.push_back(
           quantise(base_.tokenizer, encode(base_.tokenizer_config, base_.tokenizer, batch)).ids);
     }
-    Tensor ids = at::cat(parts).to(torch::kInt32).reshape(shape_of(recipe_, base_));
+    Tensor ids = at::cat(parts).to(type_of(base_)).reshape(shape_of(recipe_, base_));
     const std::lock_guard lock(mutex);
     fresh.tokens[row] = std::move(ids);
   }
 
   void write(const Stored& stored) const {
-    std::vector<Row> rows;
-    std::vector<std::int64_t> places;
-    std::vector<Tensor> tokens;
+    std::vector<std::int64_t> places(stored.rows.begin(), stored.rows.end());
     std::vector<std::int32_t> labels;
     std::vector<std::string> ids;
-    for (const auto& [row, ids_of_row] : stored.tokens) {
-      rows.push_back(row);
-      places.push_back(static_cast<std::int64_t>(row));
-      tokens.push_back(ids_of_row);
+    for (const Row row : stored.rows) {
       labels.push_back(dataset_.label(row));
       ids.push_back(dataset_.id(row));
     }
-    std::vector<std::int64_t> shape = shape_of(recipe_, base_);
-    shape.insert(shape.begin(), 0);
+    std::vector<std::int64_t> nothing = shape_of(recipe_, base_);
+    nothing.insert(nothing.begin(), 0);
     write_sealed_hdf5(file_, [&](Hdf5File& h5) {
       h5.set_attribute("", "description", kDescription);
       h5.set_attribute("", "task", recipe_.task);
@@ -278,12 +312,14 @@ class Builder {
       h5.set_attribute("", "tokenizer_hash", base_.tokenizer_hash);
       h5.set_attribute("", "preprocessing", preprocessing(recipe_, data_, base_));
       h5.set_attribute("", "images_in_split", static_cast<std::int64_t>(dataset_.size()));
-      h5.set_attribute("", "rows_sha256", rows_hash(dataset_, rows));
-      h5.write_tensor("rows", torch::tensor(at::ArrayRef<std::int64_t>(places), torch::kInt64));
+      h5.set_attribute("", "rows_sha256", rows_hash(dataset_, stored.rows));
+      h5.write_tensor("rows", torch::tensor(at::ArrayRef<std::int64_t>(places), torch::kInt64),
+                      true);
       h5.write_tensor("tokens",
-                      tokens.empty() ? torch::empty(shape, torch::kInt32) : at::stack(tokens),
-                      !tokens.empty());
-      h5.write_tensor("labels", torch::tensor(at::ArrayRef<std::int32_t>(labels), torch::kInt32));
+                      stored.rows.empty() ? torch::empty(nothing, type_of(base_)) : stored.tokens,
+                      true);
+      h5.write_tensor("labels", torch::tensor(at::ArrayRef<std::int32_t>(labels), torch::kInt32),
+                      true);
       h5.write_strings("ids", ids);
       if (stored.unreadable.empty()) return;
       std::vector<std::int64_t> unreadable;
@@ -348,18 +384,26 @@ CachedTokens cached_tokens(const TokenRecipe& recipe, const datasets::Dataset& d
                            const std::vector<Row>& rows, int threads,
                            const CountProgress& progress) {
   const Stored stored = Builder(recipe, dataset, data, base, threads).complete(rows, progress);
+  MARQUEE_CHECK(!rows.empty(), "no images to tokenise");
   CachedTokens result;
-  std::vector<Tensor> tokens;
-  for (const Row row : rows) {
-    if (const auto bad = stored.unreadable.find(row); bad != stored.unreadable.end()) {
+  std::vector<std::int64_t> from, to;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (const auto bad = stored.unreadable.find(rows[i]); bad != stored.unreadable.end()) {
       result.unreadable.insert(*bad);
-      tokens.push_back(torch::zeros(shape_of(recipe, base), torch::kInt32));
-    } else {
-      tokens.push_back(stored.tokens.at(row));
+      continue;
     }
+    from.push_back(stored.place_of(rows[i]));
+    to.push_back(static_cast<std::int64_t>(i));
   }
-  MARQUEE_CHECK(!tokens.empty(), "no images to tokenise");
-  result.ids = at::stack(tokens).to(torch::kInt64);
+  std::vector<std::int64_t> shape = shape_of(recipe, base);
+  shape.insert(shape.begin(), static_cast<std::int64_t>(rows.size()));
+  result.ids = torch::zeros(shape, torch::kInt64);
+  if (from.empty()) return result;
+  const auto places = [](const std::vector<std::int64_t>& list) {
+    return torch::tensor(at::ArrayRef<std::int64_t>(list), torch::kInt64);
+  };
+  result.ids.index_copy_(0, places(to),
+                         stored.tokens.index_select(0, places(from)).to(torch::kInt64));
   return result;
 }
 
