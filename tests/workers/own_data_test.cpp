@@ -8,8 +8,10 @@
 #include "datasets/dataset.h"
 #include "datasets/encode_png.h"
 #include "datasets/resize.h"
+#include "datasets/tfrecord.h"
 #include "experiments/run_folder.h"
 #include "experiments/sweep_inputs.h"
+#include "tests/datasets/shared_data.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/hdf5_file.h"
 #include "workers/runs/run_executor.h"
@@ -120,6 +122,44 @@ TEST_F(OwnData, ABrokenImageStopsTheRunOrIsSkippedAndReported) {
   const std::vector<std::string> chosen = result().read_strings("training/ids");
   EXPECT_EQ(chosen.size(), usual.size());
   EXPECT_EQ(std::count(chosen.begin(), chosen.end(), usual[0]), 0);
+}
+
+// A flipped byte in a record of a shard, as a bad disk leaves it.
+TEST_F(OwnData, ABrokenTfdsRecordStopsTheRunOrIsSkippedAndReported) {
+  const fs::path whole = datasets::shared_data() / "tfds_synth/eurosat";
+  MARQUEE_NEEDS(whole);
+  fs::create_directories(data());
+  fs::copy(whole, data() / "eurosat", fs::copy_options::recursive);
+  const fs::path shard = data() / "eurosat/rgb/2.0.0" / "eurosat-train.tfrecord-00000-of-00003";
+  constexpr std::size_t kRecord = 5;
+  const auto place = datasets::TfRecordFile(shard).places().at(kRecord);
+  std::string bytes = cluster::read_file(shard, 1 << 24);
+  bytes[place.offset + 12 + place.length / 2] ^= 0x10;
+  fs::permissions(shard, fs::perms::owner_all);
+  std::ofstream(shard, std::ios::binary) << bytes;
+
+  experiments::RunConfig run = run_on("eurosat", "vtab1k");
+  try {
+    execute(run, "refuses");
+    FAIL() << "accepted";
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::environment);
+    EXPECT_NE(std::string(error.what())
+                  .find("-00000-of-00003: record 5 at byte " + std::to_string(place.offset)),
+              std::string::npos)
+        << error.what();
+  }
+  run.on_bad_record = "skip";
+  const auto outcome = execute(run, "skips");
+  ASSERT_TRUE(outcome.result);
+  const auto& skipped = outcome.result->provenance.at("skipped_records");
+  EXPECT_EQ(skipped.at("count"), 1);
+  EXPECT_NE(skipped.dump().find("record 5 at byte"), std::string::npos);
+  const int before =
+      static_cast<int>(datasets::open_dataset(datasets::find_task("eurosat"), "train800val200",
+                                              datasets::shared_data() / "tfds_synth")
+                           ->size());
+  EXPECT_EQ(outcome.result->provenance.at("training_images"), before - 1);
 }
 
 TEST_F(OwnData, AVtab1kFolderRunsWithItsThousandImages) {
