@@ -8,11 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/text.h"
-#include "datasets/drawn.h"
 #include "datasets/image_size.h"
 #include "datasets/scratch_cache.h"
 #include "datasets/tfds_example.h"
-#include "datasets/tfds_folder.h"
 #include "datasets/vtab1k.h"
 
 namespace marquee::datasets {
@@ -78,22 +76,6 @@ bool is_clipped(std::string_view split, std::size_t examples) {
   return examples < wanted;
 }
 
-std::string version_of(const TaskInfo& task, const DataFolder& data, bool& as_asked) {
-  switch (layout_of(task, data.path)) {
-    case DataLayout::drawn:
-      return std::to_string(kDrawnVersion);
-    case DataLayout::vtab1k:
-      return "vtab1k";
-    case DataLayout::images:
-      return "images";
-    case DataLayout::tfds:
-      break;
-  }
-  const TfdsFolder folder = open_tfds_folder(task, data.path);
-  as_asked = folder.as_asked;
-  return folder.version;
-}
-
 std::vector<std::string> splits_there(const TaskInfo& task, const DataFolder& data) {
   if (layout_of(task, data.path) != DataLayout::vtab1k) return split_names();
   std::vector<std::string> names;
@@ -107,9 +89,10 @@ TaskContents inspect_task(const TaskInfo& task, const DataFolder& data,
                           const DataProgress& progress) {
   TaskContents contents;
   contents.task = task.name;
-  contents.dataset = task.builder.empty() ? task.name : task.builder;
-  if (layout_of(task, data.path) == DataLayout::vtab1k) contents.dataset = task.vtab1k_folder;
-  contents.version = version_of(task, data, contents.as_asked);
+  const DataSource source = source_of(task, data.path);
+  contents.dataset = source.name;
+  contents.version = source.version.empty() ? source.layout : source.version;
+  contents.as_asked = source.as_asked;
   contents.num_classes = task.num_classes;
   const std::vector<std::string> names = splits_there(task, data);
   const bool drawn = layout_of(task, data.path) == DataLayout::drawn;
