@@ -3,18 +3,16 @@
 // else skipped.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <span>
 
-#include <jpeglib.h>
-
 #include "analysis/metrics/frechet.h"
 #include "datasets/dataset.h"
 #include "datasets/decode.h"
+#include "datasets/encode_jpeg.h"
 #include "datasets/resize.h"
 #include "tests/datasets/shared_data.h"
 #include "workers/base_model.h"
@@ -27,32 +25,6 @@ namespace {
 using datasets::Image;
 
 constexpr std::size_t kImages = 2700;  // of the training set; the test set is twice as large
-
-std::string jpeg_bytes(const Image& image, int quality) {
-  jpeg_compress_struct writer;
-  jpeg_error_mgr errors;
-  writer.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&writer);
-  unsigned char* bytes = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&writer, &bytes, &size);
-  writer.image_width = static_cast<JDIMENSION>(image.width);
-  writer.image_height = static_cast<JDIMENSION>(image.height);
-  writer.input_components = 3;
-  writer.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&writer);
-  jpeg_set_quality(&writer, quality, TRUE);
-  jpeg_start_compress(&writer, TRUE);
-  for (int y = 0; y < image.height; ++y) {
-    auto* row = const_cast<JSAMPROW>(&image.rgb[static_cast<std::size_t>(y * image.width) * 3]);
-    jpeg_write_scanlines(&writer, &row, 1);
-  }
-  jpeg_finish_compress(&writer);
-  std::string result(reinterpret_cast<char*>(bytes), size);
-  jpeg_destroy_compress(&writer);
-  std::free(bytes);
-  return result;
-}
 
 class Ruler : public testing::Test {
  protected:
@@ -197,7 +169,7 @@ TEST_F(Ruler, RisesAsTheQualityOfJpegFalls) {
   expect_rising("JPEG, 100 minus quality", {40, 70, 85, 95}, {}, [](double loss) {
     std::vector<Image> images;
     for (const Image& image : *train_) {
-      const std::string bytes = jpeg_bytes(image, 100 - static_cast<int>(loss));
+      const std::string bytes = datasets::encode_jpeg(image, 100 - static_cast<int>(loss));
       images.push_back(
           datasets::decode_image(std::as_bytes(std::span(bytes.data(), bytes.size()))));
     }
