@@ -31,10 +31,10 @@ std::string vtab1k_hash(const TaskInfo& task, const std::filesystem::path& data_
 }
 
 // Every split's images in order, with their labels and sizes; an archive by all its bytes.
-std::string image_folder_hash(const TaskInfo& task, const std::filesystem::path& data_dir) {
+std::string image_folder_hash(const TaskInfo& task, const FolderSplits& splits,
+                              const std::filesystem::path& data_dir) {
   cluster::Sha256 hash;
   hash.update(std::string_view("images\n"));
-  const FolderSplits splits = list_image_folder(task, {data_dir});
   for (const auto* images : {&splits.train, &splits.val, &splits.test}) {
     hash.update(std::string_view("\nsplit"));
     for (const FolderImage& image : *images)
@@ -61,7 +61,8 @@ std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::pa
   if (task.group == TaskGroup::drawn) {
     return cluster::sha256_hex("drawn " + task.name + " version " + std::to_string(kDrawnVersion));
   }
-  if (task.group == TaskGroup::own) return image_folder_hash(task, data_dir);
+  if (task.group == TaskGroup::own)
+    return image_folder_hash(task, list_image_folder(task, {data_dir}), data_dir);
   if (layout_of(task, data_dir) == DataLayout::vtab1k) return vtab1k_hash(task, data_dir);
   const TfdsFolder folder = open_tfds_folder(task, data_dir);
   cluster::Sha256 hash;
@@ -85,10 +86,14 @@ std::string dataset_content_hash(const TaskInfo& task, const std::filesystem::pa
 
 DataSummary summarise_data(const TaskInfo& task, const std::filesystem::path& data_dir) {
   DataSummary data;
+  if (task.group == TaskGroup::own) {
+    const FolderSplits splits = list_image_folder(task, {data_dir});
+    data.hash = image_folder_hash(task, splits, data_dir);
+    data.num_classes = static_cast<int>(splits.classes.size());
+    return data;
+  }
   data.hash = dataset_content_hash(task, data_dir);
-  data.num_classes = task.group == TaskGroup::own
-                         ? static_cast<int>(list_image_folder(task, {data_dir}).classes.size())
-                         : task.num_classes;
+  data.num_classes = task.num_classes;
   data.only_thousand = layout_of(task, data_dir) == DataLayout::vtab1k;
   return data;
 }

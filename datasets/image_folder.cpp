@@ -92,10 +92,26 @@ std::vector<FolderImage> images_of(const FolderSplits& splits, std::string_view 
   return joined(head(splits.train, 800), head(splits.val, 200));
 }
 
+// Where the folder of task folder/NAME would be.
+fs::path unpacked_path(const TaskInfo& task, const fs::path& data_dir) {
+  return data_dir / task.name.substr(task.name.find('/') + 1);
+}
+
+fs::path root_of(const TaskInfo& task, const fs::path& data_dir) {
+  fs::path root = find_image_folder(task, data_dir);
+  if (root.empty()) {
+    cluster::throw_environment(
+        "task '" + task.name + "': no folder " + unpacked_path(task, data_dir).string() +
+        ", and no archive of that name (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz); name the "
+        "folder above it with --data");
+  }
+  return root;
+}
+
 }  // namespace
 
 fs::path find_image_folder(const TaskInfo& task, const fs::path& data_dir) {
-  const fs::path folder = data_dir / task.name.substr(task.name.find('/') + 1);
+  const fs::path folder = unpacked_path(task, data_dir);
   if (fs::is_directory(folder)) return folder;
   for (const char* ending : kArchives) {
     const fs::path archive = folder.string() + ending;
@@ -111,15 +127,7 @@ FolderSplits list_image_folder(const fs::path& root, const fs::path& cache) {
 }
 
 FolderSplits list_image_folder(const TaskInfo& task, const DataFolder& data) {
-  const fs::path root = find_image_folder(task, data.path);
-  if (root.empty()) {
-    cluster::throw_environment(
-        "task '" + task.name + "': no folder " +
-        (data.path / task.name.substr(task.name.find('/') + 1)).string() +
-        ", and no archive of that name (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz); name the "
-        "folder above it with --data");
-  }
-  return list_image_folder(root, data.cache);
+  return list_image_folder(root_of(task, data.path), data.cache);
 }
 
 std::unique_ptr<Dataset> open_image_folder(std::string_view split, const DataFolder& data) {
@@ -145,9 +153,8 @@ std::unique_ptr<Dataset> open_image_folder(std::string_view split, const DataFol
 
 std::unique_ptr<Dataset> open_image_folder(const TaskInfo& task, std::string_view split,
                                            const DataFolder& data) {
-  list_image_folder(task, {data.path, {}});  // says where it looked
   DataFolder below = data;
-  below.path = find_image_folder(task, data.path);
+  below.path = root_of(task, data.path);
   return open_image_folder(split, below);
 }
 

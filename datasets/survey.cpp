@@ -1,7 +1,5 @@
 #include "datasets/survey.h"
 
-#include <set>
-
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
@@ -56,10 +54,7 @@ class Surveyor {
       if (folder.as_asked) found_.standing = Standing::same_content;
       if (folder.named_by_vtab) found_.standing = Standing::as_vtab_asks;
       check_tfds_features(task_, folder.path);
-      std::set<std::string> names;
-      for (const auto* slices : {&task_.train, &task_.val, &task_.test})
-        for (const Slice& slice : *slices) names.insert(slice.split);
-      for (const std::string& name : names) look_at_split(folder, name);
+      for (const std::string& name : stored_splits(task_)) look_at_split(folder, name);
     } catch (const cluster::Error& error) {
       problem(error.what());
       return;

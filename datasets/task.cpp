@@ -195,6 +195,13 @@ std::pair<std::int64_t, std::int64_t> Slice::rows_of(std::int64_t size) const {
   return {from, to};
 }
 
+std::set<std::string> stored_splits(const TaskInfo& task) {
+  std::set<std::string> names;
+  for (const auto* slices : {&task.train, &task.val, &task.test})
+    for (const Slice& slice : *slices) names.insert(slice.split);
+  return names;
+}
+
 std::string_view to_string(TaskGroup group) {
   switch (group) {
     case natural:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,9 @@ struct TaskInfo {
 // Whether a run that asks for `flip` mirrors the task's images: always, as the official code does
 // (SVHN's digits included), but for drawn tasks whose labels would be wrong.
 bool flips(const TaskInfo& task, bool asked);
+
+// The stored splits that the task's slices are taken from, in byte order.
+std::set<std::string> stored_splits(const TaskInfo& task);
 
 // How the label is made, in words: "floor(label_orientation / 2.5)".
 std::string rule_text(const TaskInfo& task);

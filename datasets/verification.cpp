@@ -75,9 +75,7 @@ class Verifier {
     } catch (const cluster::Error& error) {
       report((folder->path / "features.json").string(), error);
     }
-    std::set<std::string> names;
-    for (const auto* slices : {&task_.train, &task_.val, &task_.test})
-      for (const Slice& slice : *slices) names.insert(slice.split);
+    const std::set<std::string> names = stored_splits(task_);
     for (const std::string& name : names) {
       const auto split = folder->splits.find(name);
       if (split != folder->splits.end())

@@ -5,17 +5,15 @@
 #include <set>
 
 #include "cluster/host.h"
-#include "datasets/dataset.h"
 #include "datasets/few_shot.h"
-#include "datasets/image_folder.h"
 #include "datasets/shots.h"
-#include "datasets/tfds_folder.h"
 #include "experiments/base_manifest.h"
 #include "experiments/checkpoint_files.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_size.h"
 #include "orchestrator/human.h"
 #include "orchestrator/makespan.h"
+#include "orchestrator/plan_data.h"
 #include "orchestrator/probe.h"
 #include "orchestrator/run_history.h"
 #include "orchestrator/trainer_process.h"
@@ -31,70 +29,6 @@ constexpr std::int64_t kAgentBytes = 30 * kMegabyte;             // an MPI rank 
 constexpr std::int64_t kSimulatedTrainerBytes = 16 * kMegabyte;  // a no-op trainer
 constexpr std::int64_t kSimulatedFilesBytes = 32 * kKilobyte;    // what it leaves of a run
 constexpr int kCheckpointsInFlight = 3;  // the last two and the one being written
-
-std::int64_t rows_of(const std::vector<datasets::Slice>& slices,
-                     const datasets::TfdsFolder& folder) {
-  std::int64_t rows = 0;
-  for (const datasets::Slice& slice : slices) {
-    const auto split = folder.splits.find(slice.split);
-    if (split == folder.splits.end()) continue;
-    const auto [from, to] = slice.rows_of(split->second.size());
-    rows += std::max<std::int64_t>(0, to - from);
-  }
-  return rows;
-}
-
-// Of the task's shards; 0 for other layouts.
-std::uintmax_t stored_bytes(const datasets::TaskInfo& task, const fs::path& data) {
-  if (datasets::layout_of(task, data) != datasets::DataLayout::tfds) return 0;
-  const datasets::TfdsFolder folder = datasets::open_tfds_folder(task, data);
-  std::uintmax_t bytes = 0;
-  for (const datasets::Slice& slice : task.train) {
-    const auto split = folder.splits.find(slice.split);
-    if (split == folder.splits.end()) continue;
-    for (const fs::path& file : split->second.files) {
-      std::error_code error;
-      const std::uintmax_t size = fs::file_size(file, error);
-      bytes += error ? 0 : size;
-    }
-  }
-  return bytes;
-}
-
-// Zeros where the data are missing.
-experiments::ImageCounts count_images(const RunConfig& run, const fs::path& data) {
-  constexpr std::int64_t kVtab1k = 1000;
-  const datasets::TaskInfo& task = datasets::find_task(run.task);
-  experiments::ImageCounts counts;
-  std::int64_t whole = 0;
-  try {
-    if (task.group == datasets::TaskGroup::own) {
-      const auto splits = datasets::list_image_folder(task, {data});
-      counts.test = std::ssize(splits.test);
-      whole = std::ssize(splits.train) + std::ssize(splits.val);
-    } else if (task.group == datasets::TaskGroup::drawn) {
-      const auto size = [&](const char* split) {
-        return static_cast<std::int64_t>(datasets::open_dataset(task, split, data)->size());
-      };
-      counts.test = size("test");
-      whole = size("trainval");
-    } else if (datasets::layout_of(task, data) == datasets::DataLayout::vtab1k) {
-      counts.test = static_cast<std::int64_t>(datasets::open_dataset(task, "test", data)->size());
-      whole = kVtab1k;
-    } else {
-      const datasets::TfdsFolder folder = datasets::open_tfds_folder(task, data);
-      counts.test = rows_of(task.test, folder);
-      whole = rows_of(task.train, folder) + rows_of(task.val, folder);
-    }
-  } catch (const cluster::Error&) {
-    return counts;
-  }
-  const int per_class = datasets::shots_per_class(run.shots);
-  counts.train = per_class > 0         ? std::int64_t{per_class} * experiments::num_classes(run)
-                 : run.shots == "full" ? whole
-                                       : std::min(whole, kVtab1k);
-  return counts;
-}
 
 class Planner {
  public:
@@ -135,7 +69,7 @@ class Planner {
     }
     for (auto& missing : experiments::resolve_what_is_there(sweep_, assets_, data_))
       plan_.missing.push_back(std::move(missing));
-    look_at_shots();
+    look_at_data();
     try {
       trainer_ = find_trainer();
     } catch (const cluster::Error& error) {
@@ -145,68 +79,51 @@ class Planner {
   }
 
   // A user's own folder may be too small to compare with.
-  void look_at_size(const datasets::TaskInfo& task) {
-    constexpr std::size_t kFewest = 6;  // what the manifold metrics need
-    if (task.group != datasets::TaskGroup::own || !sized_.insert(task.name).second) return;
+  void look_at_size(const RunConfig& run) {
+    constexpr std::int64_t kFewest = 6;  // what the manifold metrics need
+    const std::int64_t images = data_facts_->counts(run).test;
+    if (images >= kFewest) return;
+    plan_.missing.push_back({"data", run.task,
+                             "task '" + run.task + "' has " + std::to_string(images) +
+                                 " test images; metrics need " + std::to_string(kFewest),
+                             "add images: a tenth of each class is the test split"});
+  }
+
+  // Whether every class has as many images as the run takes.
+  void look_at_shots(const RunConfig& run) {
+    const int shots = datasets::shots_per_class(run.shots);
+    if (shots == 0) return;
     try {
-      const std::size_t images = datasets::list_image_folder(task, {data_}).test.size();
-      if (images >= kFewest) return;
-      plan_.missing.push_back({"data", task.name,
-                               "task '" + task.name + "' has " + std::to_string(images) +
-                                   " test images; metrics need " + std::to_string(kFewest),
-                               "add images: a tenth of each class is the test split"});
-    } catch (const cluster::Error&) {
-      // Among the missing already.
-    }
-  }
-
-  // Of the split that few-shot sets are drawn from. nullopt: reading them would take too long.
-  std::optional<std::vector<int>> training_labels(const RunConfig& run) const {
-    // Labels are found by reading the data once; more than this waits until a run has indexed them.
-    constexpr std::uintmax_t kMostToIndex = std::uintmax_t{4} << 30;
-    const datasets::TaskInfo& task = datasets::find_task(run.task);
-    std::vector<int> labels;
-    if (task.group == datasets::TaskGroup::own) {
-      for (const auto& image : datasets::list_image_folder(task, {data_}).train)
-        labels.push_back(image.label);
-      return labels;
-    }
-    const fs::path cache = options_.sweep.out / "cache";
-    const bool indexed = fs::is_directory(cache);
-    if (!indexed && stored_bytes(task, data_) > kMostToIndex) return std::nullopt;
-    return datasets::labels_of(*datasets::open_dataset(
-        task, datasets::split_for_shots(run.shots),
-        experiments::data_folder(run, data_, indexed ? cache : fs::path())));
-  }
-
-  // Whether every class has as many images as a few-shot run takes, and what flips do to labels.
-  void look_at_shots() {
-    std::map<std::string, std::optional<std::vector<int>>> labels;
-    std::set<std::pair<std::string, std::string>> seen;
-    std::set<std::string> mirrored;
-    for (const RunConfig& run : sweep_.runs) {
-      const datasets::TaskInfo& task = datasets::find_task(run.task);
-      look_at_size(task);
-      if (!experiments::trains(run) || run.data_hash.empty()) continue;
-      if (datasets::flips(task, run.flip) && !task.mirrors_keep_label) mirrored.insert(run.task);
-      const int shots = datasets::shots_per_class(run.shots);
-      if (shots == 0 || !seen.insert({run.task, run.shots}).second) continue;
-      try {
-        const auto [known, fresh] = labels.try_emplace(run.task);
-        if (fresh) {
-          known->second = training_labels(run);
-          if (!known->second)
-            plan_.notes.push_back(
-                run.task + ": too large to count its labels here; marquee data inspect does");
-        }
-        if (known->second)
-          datasets::select_few_shot(*known->second, experiments::num_classes(run), shots, run.seed);
-      } catch (const cluster::Error& error) {
-        plan_.missing.push_back({"data", run.task, error.what(),
-                                 "fewer shots for this task, or leave it out (exclude)",
-                                 error.kind()});
+      if (const std::vector<int>* labels = data_facts_->training_labels(run)) {
+        datasets::select_few_shot(*labels, experiments::num_classes(run), shots, run.seed);
+      } else {
+        too_large_.insert(run.task);
       }
+    } catch (const cluster::Error& error) {
+      plan_.missing.push_back({"data", run.task, error.what(),
+                               "fewer shots for this task, or leave it out (exclude)",
+                               error.kind()});
     }
+  }
+
+  // What runs take of data that are there.
+  void look_at_data() {
+    const fs::path cache = options_.sweep.out / "cache";
+    data_facts_.emplace(data_, fs::is_directory(cache) ? cache : fs::path());
+    std::set<std::string> sized, mirrored;
+    std::set<std::pair<std::string, std::string>> drawn_from;  // task and shots
+    for (const RunConfig& run : sweep_.runs) {
+      if (run.data_hash.empty()) continue;
+      const datasets::TaskInfo& task = datasets::find_task(run.task);
+      if (task.group == datasets::TaskGroup::own && sized.insert(run.task).second)
+        look_at_size(run);
+      if (!experiments::trains(run)) continue;
+      if (datasets::flips(task, run.flip) && !task.mirrors_keep_label) mirrored.insert(run.task);
+      if (drawn_from.insert({run.task, run.shots}).second) look_at_shots(run);
+    }
+    for (const std::string& task : too_large_)
+      plan_.notes.push_back(task +
+                            ": too large to count its labels here; marquee data inspect does");
     for (const std::string& task : mirrored) {
       plan_.notes.push_back(
           task +
@@ -318,8 +235,6 @@ class Planner {
   }
 
   experiments::RunSize size_of(const RunConfig& run) {
-    auto [counts, new_counts] = counts_.try_emplace({run.task, run.shots});
-    if (new_counts) counts->second = count_images(run, data_);
     auto [base, new_base] = bases_.try_emplace(run.base);
     if (new_base) {
       try {
@@ -328,7 +243,7 @@ class Planner {
         // Among the missing already.
       }
     }
-    return experiments::size_of_run(run, base->second, counts->second);
+    return experiments::size_of_run(run, base->second, data_facts_->counts(run));
   }
 
   void predict_memory() {
@@ -393,8 +308,8 @@ class Planner {
   experiments::SweepFile sweep_;
   fs::path assets_, data_, trainer_;
   std::int64_t measured_bytes_ = 0;
-  std::set<std::string> sized_;  // tasks whose size was looked at
-  std::map<std::pair<std::string, std::string>, experiments::ImageCounts> counts_;
+  std::set<std::string> too_large_;     // tasks whose labels were not counted
+  std::optional<PlanData> data_facts_;  // none where the sweep is simulated
   std::map<std::string, experiments::BaseManifest> bases_;
   SweepPlan plan_;
 };

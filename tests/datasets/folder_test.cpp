@@ -263,14 +263,17 @@ TEST_P(Archives, CutShortAreRefusedAndLeaveNoCopy) {
   EXPECT_TRUE(fs::is_empty(cache()));
 }
 
-TEST_P(Archives, ThatUnpackToFarMoreThanTheirSizeAreRefused) {
-  if (std::string(GetParam()) == "tar") GTEST_SKIP() << "an uncompressed archive cannot grow";
+// An uncompressed archive cannot grow.
+class CompressedArchives : public Archives {};
+
+TEST_P(CompressedArchives, ThatUnpackToFarMoreThanTheirSizeAreRefused) {
   write_archive(file(), {{"a/1.png", std::string(300 << 20, 'x')}});
   expect_error([&] { ImageArchive(file(), cache()); }, cluster::ErrorKind::environment,
                "more than 256 MiB");
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Archives, testing::Values("zip", "tar", "tgz"));
+INSTANTIATE_TEST_SUITE_P(Formats, CompressedArchives, testing::Values("zip", "tgz"));
 
 TEST(ImageArchive, ReadsNamesThatAreNotAscii) {
   const cluster::TemporaryFolder folder;

@@ -17,8 +17,11 @@ __attribute__((section("__libfuzzer_extra_counters"))) std::uint8_t outcomes[256
 // Removed when the fuzzer ends by itself; a crash leaves it for the autopsy.
 struct Folder {
   Folder() {
-    std::string pattern = std::filesystem::exists("/dev/shm") ? "/dev/shm/marquee-fuzz-XXXXXX"
-                                                              : "/tmp/marquee-fuzz-XXXXXX";
+    // In memory where that is possible.
+    const std::filesystem::path parent = std::filesystem::exists("/dev/shm")
+                                             ? std::filesystem::path("/dev/shm")
+                                             : std::filesystem::temp_directory_path();
+    std::string pattern = parent / "marquee-fuzz-XXXXXX";
     path = ::mkdtemp(pattern.data());
   }
   ~Folder() {

@@ -12,6 +12,7 @@
 #include "datasets/resize.h"
 #include "workers/hdf5_file.h"
 #include "workers/image_tensor.h"
+#include "workers/split_rows.h"
 
 namespace marquee::workers {
 namespace {
@@ -24,7 +25,7 @@ class SplitReader {
  public:
   SplitReader(const datasets::Dataset& dataset, const datasets::DataFolder& data, std::int64_t size)
       : dataset_(dataset),
-        skips_(data.bad_records == datasets::BadRecords::skip),
+        data_(data),
         size_(static_cast<int>(size)),
         skipped_(dataset.skipped()) {}
 
@@ -46,29 +47,21 @@ class SplitReader {
   const std::vector<std::size_t>& rows() const { return rows_; }  // those that could be read
   const std::vector<std::string>& skipped() const { return skipped_; }
 
-  // int64 [n], of what was read.
-  Tensor labels() const {
-    std::vector<std::int64_t> labels;
-    for (const std::size_t row : rows_) labels.push_back(dataset_.label(row));
-    return torch::tensor(at::ArrayRef<std::int64_t>(labels), torch::kInt64);
-  }
-
  private:
   bool add(std::size_t row, std::vector<datasets::Image>& images) {
-    try {
-      images.push_back(datasets::center_crop_resize(dataset_.image(row), size_));
-    } catch (const cluster::Error& error) {
-      if (!skips_ || error.kind() != cluster::ErrorKind::environment) throw;
-      cluster::log_warning("datasets", std::string(error.what()) + "; skipped");
-      skipped_.emplace_back(error.what());
+    std::string reason;
+    const auto image = image_or_skip(dataset_, row, data_, reason);
+    if (!image) {
+      skipped_.push_back(reason);
       return false;
     }
+    images.push_back(datasets::center_crop_resize(*image, size_));
     rows_.push_back(row);
     return true;
   }
 
   const datasets::Dataset& dataset_;
-  bool skips_;
+  const datasets::DataFolder& data_;
   int size_;
   std::vector<std::size_t> rows_;
   std::vector<std::string> skipped_;
@@ -114,19 +107,15 @@ bool read_features(const std::filesystem::path& file, const datasets::Dataset& d
   try {
     const Hdf5File h5 = open_sealed_hdf5(file);
     result.features = h5.read_tensor("features");
-    const Tensor rows = h5.read_tensor("rows").to(torch::kInt64);
+    const auto rows = rows_from(h5.read_tensor("rows"), dataset.size(), file.string());
     result.skipped = h5.read_strings("skipped");
-    const auto count = static_cast<std::int64_t>(std::min(most, dataset.size()));
-    const bool fits = result.features.dim() == 2 && rows.dim() == 1 &&
-                      result.features.size(0) == rows.numel() &&
+    const std::size_t count = std::min(most, dataset.size());
+    const bool fits = result.features.dim() == 2 &&
+                      result.features.size(0) == static_cast<std::int64_t>(rows.size()) &&
                       result.features.size(1) == base.feature_config.dimension() &&
-                      (rows.numel() == count || !result.skipped.empty()) && rows.numel() > 0 &&
-                      rows.min().item<std::int64_t>() >= 0 &&
-                      rows.max().item<std::int64_t>() < static_cast<std::int64_t>(dataset.size());
+                      (rows.size() == count || !result.skipped.empty()) && !rows.empty();
     if (!fits) cluster::throw_environment(file.string() + ": 'features' does not fit");
-    result.labels = torch::empty({rows.numel()}, torch::kInt64);
-    for (std::int64_t i = 0; i < rows.numel(); ++i)
-      result.labels[i] = dataset.label(static_cast<std::size_t>(rows[i].item<std::int64_t>()));
+    result.labels = labels_at(dataset, rows);
     return true;
   } catch (const cluster::Error& error) {
     cluster::log_warning("cache", std::string(error.what()) + "; made again");
@@ -149,7 +138,7 @@ SplitFeatures split_features(const experiments::RunConfig& run, const std::strin
   if (read_features(file, *dataset, most, base, result)) return result;
   SplitReader reader(*dataset, data, base.feature_config.image_size);
   result.features = features_of(reader, first_of(dataset->size()), most, base, progress);
-  result.labels = reader.labels();
+  result.labels = labels_at(*dataset, reader.rows());
   result.skipped = reader.skipped();
   cluster::create_directories_durably(data.cache);
   write_sealed_hdf5(file, [&](Hdf5File& h5) {
@@ -160,8 +149,7 @@ SplitFeatures split_features(const experiments::RunConfig& run, const std::strin
     h5.set_attribute("", "task", run.task);
     h5.set_attribute("", "network_hash", base.network_hash);
     h5.write_tensor("features", result.features);
-    std::vector<std::int64_t> rows(reader.rows().begin(), reader.rows().end());
-    h5.write_tensor("rows", torch::tensor(at::ArrayRef<std::int64_t>(rows), torch::kInt64), true);
+    h5.write_tensor("rows", rows_tensor(reader.rows()), true);
     h5.write_strings("skipped", result.skipped);
   });
   return result;
@@ -203,7 +191,7 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
   });
   if (features.empty()) cluster::throw_environment("no image of the split can be read");
   oracle.features = at::cat(features);
-  oracle.labels = reader.labels();
+  oracle.labels = labels_at(*dataset, reader.rows());
   oracle.skipped = reader.skipped();
   return oracle;
 }

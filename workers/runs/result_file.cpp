@@ -4,6 +4,7 @@
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "workers/hdf5_file.h"
+#include "workers/split_rows.h"
 
 namespace marquee::workers {
 namespace {
@@ -80,10 +81,7 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
     file.write_tensor("samples/labels", content.labels.to(torch::kInt32), true);
   file.write_tensor("samples/images", bytes_of(content.images), true);
   if (!content.training.rows.empty()) {
-    const std::vector<std::int64_t> rows(content.training.rows.begin(),
-                                         content.training.rows.end());
-    file.write_tensor("training/rows",
-                      torch::tensor(at::ArrayRef<std::int64_t>(rows), torch::kInt64), true);
+    file.write_tensor("training/rows", rows_tensor(content.training.rows), true);
     file.write_tensor("training/labels", content.training.labels.to(torch::kInt32), true);
     file.write_strings("training/ids", content.training.names);
     file.set_attribute("training", "split", content.training.split);

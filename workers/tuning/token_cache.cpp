@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <numeric>
-#include <optional>
 #include <thread>
 
 #include <ATen/Version.h>
@@ -21,6 +20,7 @@
 #include "datasets/resize.h"
 #include "workers/hdf5_file.h"
 #include "workers/image_tensor.h"
+#include "workers/split_rows.h"
 
 namespace marquee::workers {
 namespace {
@@ -65,8 +65,8 @@ struct Stored {
   bool knows(Row row) const {
     return std::binary_search(rows.begin(), rows.end(), row) || unreadable.contains(row);
   }
-  std::int64_t place_of(Row row) const {
-    return std::lower_bound(rows.begin(), rows.end(), row) - rows.begin();
+  std::size_t place_of(Row row) const {
+    return static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), row) - rows.begin());
   }
 };
 
@@ -85,21 +85,22 @@ void merge(Stored& stored, Fresh fresh) {
     rows.push_back(row);
     added.push_back(tokens);
   }
-  std::vector<std::int64_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-    return rows[static_cast<std::size_t>(a)] < rows[static_cast<std::size_t>(b)];
-  });
+  std::vector<std::size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return rows[a] < rows[b]; });
   const Tensor joined =
       stored.rows.empty() ? at::stack(added) : at::cat({stored.tokens, at::stack(added)});
-  stored.tokens =
-      joined.index_select(0, torch::tensor(at::ArrayRef<std::int64_t>(order), torch::kInt64));
+  stored.tokens = joined.index_select(0, rows_tensor(order));
   std::sort(rows.begin(), rows.end());
   stored.rows = std::move(rows);
 }
 
-std::vector<std::int64_t> shape_of(const TokenRecipe& recipe, const BaseModel& base) {
-  return {recipe.crops, recipe.mirrored ? 2 : 1, base.transformer_config.tokens()};
+// Of the tokens of so many images.
+std::vector<std::int64_t> shape_of(const TokenRecipe& recipe, const BaseModel& base,
+                                   std::size_t images) {
+  return {static_cast<std::int64_t>(images), recipe.crops, recipe.mirrored ? 2 : 1,
+          base.transformer_config.tokens()};
 }
 
 // Two bytes hold any code of the usual codebooks.
@@ -118,38 +119,25 @@ std::string rows_hash(const datasets::Dataset& dataset, const std::vector<Row>& 
   return hash.hex();
 }
 
-std::vector<Row> rows_of(const Tensor& places, const datasets::Dataset& dataset) {
-  std::vector<Row> rows;
-  const Tensor wide = places.to(torch::kInt64).contiguous();
-  const auto* place = wide.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < wide.numel(); ++i) {
-    const bool fits = place[i] >= 0 && static_cast<Row>(place[i]) < dataset.size() &&
-                      (rows.empty() || rows.back() < static_cast<Row>(place[i]));
-    if (!fits) cluster::throw_environment("'rows' does not fit the split");
-    rows.push_back(static_cast<Row>(place[i]));
-  }
-  return rows;
-}
-
 Stored parse(const Hdf5File& h5, const TokenRecipe& recipe, const datasets::Dataset& dataset,
              const BaseModel& base) {
   const auto fail = [&](const std::string& what) {
     cluster::throw_environment(h5.path().string() + ": " + what + " does not fit");
   };
+  const auto rows_in = [&](const char* name) {
+    return rows_from(h5.read_tensor(name), dataset.size(), h5.path().string());
+  };
   Stored stored;
-  const std::vector<Row> rows = rows_of(h5.read_tensor("rows"), dataset);
-  if (h5.string_attribute("", "rows_sha256") != rows_hash(dataset, rows)) fail("'rows'");
-  const Tensor tokens = h5.read_tensor("tokens").to(type_of(base));
-  std::vector<std::int64_t> shape = shape_of(recipe, base);
-  shape.insert(shape.begin(), static_cast<std::int64_t>(rows.size()));
+  stored.rows = rows_in("rows");
+  if (h5.string_attribute("", "rows_sha256") != rows_hash(dataset, stored.rows)) fail("'rows'");
+  stored.tokens = h5.read_tensor("tokens").to(type_of(base));
+  const Tensor& tokens = stored.tokens;
   const bool fits =
-      tokens.sizes() == at::IntArrayRef(shape) &&
+      tokens.sizes() == at::IntArrayRef(shape_of(recipe, base, stored.rows.size())) &&
       (tokens >= 0).logical_and(tokens < base.tokenizer_config.codebook).all().item<bool>();
   if (!fits) fail("'tokens'");
-  stored.rows = rows;
-  stored.tokens = tokens;
   if (h5.has("unreadable")) {
-    const std::vector<Row> places = rows_of(h5.read_tensor("unreadable/rows"), dataset);
+    const std::vector<Row> places = rows_in("unreadable/rows");
     const std::vector<std::string> reasons = h5.read_strings("unreadable/reasons");
     if (reasons.size() != places.size()) fail("'unreadable'");
     for (std::size_t i = 0; i < places.size(); ++i) stored.unreadable[places[i]] = reasons[i];
@@ -272,38 +260,27 @@ class Builder {
 
   void encode_row(Row row, Fresh& fresh, std::mutex& mutex) const {
     const auto size = static_cast<int>(base_.tokenizer_config.image_size);
-    Tensor views;
-    try {
-      views = image_views(dataset_.image(row), row, recipe_.crops, recipe_.mirrored, size);
-    } catch (const cluster::Error& error) {
-      const bool skips = data_.bad_records == datasets::BadRecords::skip &&
-                         error.kind() == cluster::ErrorKind::environment;
-      if (!skips) throw;
-      cluster::log_warning("datasets", std::string(error.what()) + "; skipped");
+    std::string reason;
+    const auto image = image_or_skip(dataset_, row, data_, reason);
+    if (!image) {
       const std::lock_guard lock(mutex);
-      fresh.unreadable[row] = error.what();
+      fresh.unreadable[row] = reason;
       return;
     }
+    const Tensor views = image_views(*image, row, recipe_.crops, recipe_.mirrored, size);
     std::vector<Tensor> parts;
     for (const Tensor& batch : views.flatten(0, 1).split(kLargestBatch)) {
       parts.push_back(
           quantise(base_.tokenizer, encode(base_.tokenizer_config, base_.tokenizer, batch)).ids);
     }
-    Tensor ids = at::cat(parts).to(type_of(base_)).reshape(shape_of(recipe_, base_));
+    Tensor ids = at::cat(parts).to(type_of(base_)).reshape(shape_of(recipe_, base_, 1))[0];
     const std::lock_guard lock(mutex);
     fresh.tokens[row] = std::move(ids);
   }
 
   void write(const Stored& stored) const {
-    std::vector<std::int64_t> places(stored.rows.begin(), stored.rows.end());
-    std::vector<std::int32_t> labels;
     std::vector<std::string> ids;
-    for (const Row row : stored.rows) {
-      labels.push_back(dataset_.label(row));
-      ids.push_back(dataset_.id(row));
-    }
-    std::vector<std::int64_t> nothing = shape_of(recipe_, base_);
-    nothing.insert(nothing.begin(), 0);
+    for (const Row row : stored.rows) ids.push_back(dataset_.id(row));
     write_sealed_hdf5(file_, [&](Hdf5File& h5) {
       h5.set_attribute("", "description", kDescription);
       h5.set_attribute("", "task", recipe_.task);
@@ -313,23 +290,22 @@ class Builder {
       h5.set_attribute("", "preprocessing", preprocessing(recipe_, data_, base_));
       h5.set_attribute("", "images_in_split", static_cast<std::int64_t>(dataset_.size()));
       h5.set_attribute("", "rows_sha256", rows_hash(dataset_, stored.rows));
-      h5.write_tensor("rows", torch::tensor(at::ArrayRef<std::int64_t>(places), torch::kInt64),
-                      true);
+      h5.write_tensor("rows", rows_tensor(stored.rows), true);
       h5.write_tensor("tokens",
-                      stored.rows.empty() ? torch::empty(nothing, type_of(base_)) : stored.tokens,
+                      stored.rows.empty()
+                          ? torch::empty(shape_of(recipe_, base_, 0), type_of(base_))
+                          : stored.tokens,
                       true);
-      h5.write_tensor("labels", torch::tensor(at::ArrayRef<std::int32_t>(labels), torch::kInt32),
-                      true);
+      h5.write_tensor("labels", labels_at(dataset_, stored.rows).to(torch::kInt32), true);
       h5.write_strings("ids", ids);
       if (stored.unreadable.empty()) return;
-      std::vector<std::int64_t> unreadable;
+      std::vector<Row> unreadable;
       std::vector<std::string> reasons;
       for (const auto& [row, reason] : stored.unreadable) {
-        unreadable.push_back(static_cast<std::int64_t>(row));
+        unreadable.push_back(row);
         reasons.push_back(reason);
       }
-      h5.write_tensor("unreadable/rows",
-                      torch::tensor(at::ArrayRef<std::int64_t>(unreadable), torch::kInt64));
+      h5.write_tensor("unreadable/rows", rows_tensor(unreadable));
       h5.write_strings("unreadable/reasons", reasons);
     });
   }
@@ -386,24 +362,19 @@ CachedTokens cached_tokens(const TokenRecipe& recipe, const datasets::Dataset& d
   const Stored stored = Builder(recipe, dataset, data, base, threads).complete(rows, progress);
   MARQUEE_CHECK(!rows.empty(), "no images to tokenise");
   CachedTokens result;
-  std::vector<std::int64_t> from, to;
+  std::vector<std::size_t> from, to;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (const auto bad = stored.unreadable.find(rows[i]); bad != stored.unreadable.end()) {
       result.unreadable.insert(*bad);
       continue;
     }
     from.push_back(stored.place_of(rows[i]));
-    to.push_back(static_cast<std::int64_t>(i));
+    to.push_back(i);
   }
-  std::vector<std::int64_t> shape = shape_of(recipe, base);
-  shape.insert(shape.begin(), static_cast<std::int64_t>(rows.size()));
-  result.ids = torch::zeros(shape, torch::kInt64);
+  result.ids = torch::zeros(shape_of(recipe, base, rows.size()), torch::kInt64);
   if (from.empty()) return result;
-  const auto places = [](const std::vector<std::int64_t>& list) {
-    return torch::tensor(at::ArrayRef<std::int64_t>(list), torch::kInt64);
-  };
-  result.ids.index_copy_(0, places(to),
-                         stored.tokens.index_select(0, places(from)).to(torch::kInt64));
+  result.ids.index_copy_(0, rows_tensor(to),
+                         stored.tokens.index_select(0, rows_tensor(from)).to(torch::kInt64));
   return result;
 }
 

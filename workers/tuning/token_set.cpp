@@ -4,6 +4,7 @@
 
 #include "datasets/few_shot.h"
 #include "datasets/task.h"
+#include "workers/split_rows.h"
 
 namespace marquee::workers {
 
@@ -32,12 +33,8 @@ TokenSet load_tokens(const experiments::RunConfig& run, const BaseModel& base,
     }
   }
   tokens.classes = dataset->num_classes();
-  std::vector<std::int64_t> labels;
-  for (const std::size_t row : tokens.rows) {
-    labels.push_back(dataset->label(row));
-    tokens.names.push_back(dataset->id(row));
-  }
-  tokens.labels = torch::tensor(at::ArrayRef<std::int64_t>(labels), torch::kInt64);
+  tokens.labels = labels_at(*dataset, tokens.rows);
+  for (const std::size_t row : tokens.rows) tokens.names.push_back(dataset->id(row));
   return tokens;
 }
 
