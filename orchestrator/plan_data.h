@@ -1,5 +1,5 @@
-// What a plan asks of the data: how many images runs use, and the labels that few-shot sets are drawn
-// from. Every task is looked at once.
+// What a plan asks of the data: how many images runs use, and the labels that few-shot sets are
+// drawn from. Every task is looked at once.
 #pragma once
 
 #include <filesystem>
@@ -36,8 +36,8 @@ class PlanData {
   const datasets::FolderSplits& own_images(const datasets::TaskInfo& task);
 
   std::filesystem::path data_, cache_;
-  std::map<std::string, std::optional<Sizes>> sizes_;                // absent: missing
-  std::map<std::string, std::optional<std::vector<int>>> labels_;    // absent: too large
+  std::map<std::string, std::optional<Sizes>> sizes_;              // absent: missing
+  std::map<std::string, std::optional<std::vector<int>>> labels_;  // absent: too large
   std::map<std::string, datasets::FolderSplits> own_;
 };
 

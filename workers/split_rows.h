@@ -19,10 +19,9 @@ std::vector<std::size_t> rows_from(const Tensor& rows, std::size_t size, const s
 // int64 [n]; -1 where the task's rule has no class.
 Tensor labels_at(const datasets::Dataset& dataset, const std::vector<std::size_t>& rows);
 
-// The image of a row. With BadRecords::skip nothing for one that cannot be read: a warning is logged
-// and `reason` filled. Else throws as Dataset::image does. Thread safe.
+// The image of a row. With BadRecords::skip nothing for one that cannot be read: a warning is
+// logged and `reason` filled. Else throws as Dataset::image does. Thread safe.
 std::optional<datasets::Image> image_or_skip(const datasets::Dataset& dataset, std::size_t row,
-                                             const datasets::DataFolder& data,
-                                             std::string& reason);
+                                             const datasets::DataFolder& data, std::string& reason);
 
 }  // namespace marquee::workers
