@@ -17,10 +17,15 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::uintmax_t kMaxManifestBytes = std::uintmax_t{4} << 20;
-const std::vector<std::string> kNetworks{"tokenizer", "transformer", "features"};
+constexpr const char* kFeatures = "features";
+const std::vector<std::string> kNetworks{"tokenizer", "transformer", kFeatures};
 
 bool is_hash(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with(".");
 }
 
 template <typename Value>
@@ -44,6 +49,9 @@ json to_json(const BaseManifest& manifest) {
                    {"bytes", file.bytes},
                    {"numbers", file.numbers},
                    {"config", file.config}};
+    if (file.from.empty()) continue;
+    files[name]["from"] = file.from;
+    files[name]["version"] = file.version;
   }
   return {{"name", manifest.name},
           {"version", manifest.version},
@@ -67,14 +75,22 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
   const json files = required<json>(content, "files", path.string());
   for (const std::string& network : kNetworks) {
     const std::string where = path.string() + ": files." + network;
+    if (network == kFeatures && !files.contains(kFeatures)) continue;
     const json entry = required<json>(files, network.c_str(), path.string() + ": files");
     WeightFile file{
         required<std::string>(entry, "file", where), required<std::string>(entry, "sha256", where),
         required<std::int64_t>(entry, "bytes", where),
         required<std::int64_t>(entry, "numbers", where), required<json>(entry, "config", where)};
-    if (file.file.empty() || file.file.find('/') != std::string::npos ||
-        file.file.starts_with(".")) {
-      cluster::throw_environment(where + ": file name '" + file.file + "' is not allowed");
+    if (entry.contains("from")) {
+      file.from = required<std::string>(entry, "from", where);
+      file.version = required<std::string>(entry, "version", where);
+    }
+    for (const auto& [key, name] : {std::pair{"file", file.file}, std::pair{"from", file.from}}) {
+      const bool absent =
+          name.empty() && std::string_view(key) == "from" && !entry.contains("from");
+      if (absent || is_plain_name(name)) continue;
+      cluster::throw_environment(where + ": '" + key + "' is '" + name +
+                                 "'; expected a name without a folder");
     }
     if (!is_hash(file.sha256))
       cluster::throw_environment(where + ": sha256 is no hash of 64 hex digits");
@@ -83,9 +99,32 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
   return manifest;
 }
 
+std::string network_family(const json& config, const std::string& where,
+                           std::initializer_list<const char*> known) {
+  const std::vector<std::string> names(known.begin(), known.end());
+  const auto found = config.is_object() ? config.find("family") : config.end();
+  if (!config.is_object() || found == config.end()) return names.front();
+  if (found->is_string() &&
+      std::find(names.begin(), names.end(), found->get<std::string>()) != names.end())
+    return found->get<std::string>();
+  cluster::throw_environment(where + ": 'family' is " + found->dump() + "; expected " +
+                             cluster::join(names));
+}
+
+fs::path weight_path(const BaseManifest& manifest, const WeightFile& file) {
+  return (file.from.empty() ? manifest.folder : manifest.folder.parent_path() / file.from) /
+         file.file;
+}
+
+std::string transformer_family(const BaseManifest& manifest) {
+  return network_family(manifest.files.at("transformer").config,
+                        (manifest.folder / "manifest.json").string() + ": files.transformer.config",
+                        {kMasked, kAutoregressive});
+}
+
 void verify_base(const BaseManifest& manifest) {
   for (const auto& [network, file] : manifest.files) {
-    const fs::path path = manifest.folder / file.file;
+    const fs::path path = weight_path(manifest, file);
     std::error_code error;
     const std::uintmax_t size = fs::file_size(path, error);
     if (error)
@@ -130,7 +169,20 @@ std::string base_hash(const BaseManifest& manifest) {
 }
 
 std::string network_hash(const BaseManifest& manifest) {
-  return cluster::sha256_hex("features\n" + identity_of(manifest.files.at("features")));
+  const auto features = manifest.files.find(kFeatures);
+  if (features == manifest.files.end()) {
+    cluster::throw_environment("base '" + manifest.name +
+                               "' has no feature network: images can be made with it (marquee "
+                               "sample), but not scored");
+  }
+  return cluster::sha256_hex("features\n" + identity_of(features->second));
+}
+
+std::string features_version(const BaseManifest& manifest) {
+  const auto features = manifest.files.find(kFeatures);
+  return features == manifest.files.end() || features->second.version.empty()
+             ? manifest.version
+             : features->second.version;
 }
 
 fs::path find_assets_dir(const fs::path& named) {

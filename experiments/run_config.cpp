@@ -14,6 +14,7 @@
 #include "cluster/suggest.h"
 #include "datasets/shots.h"
 #include "datasets/task.h"
+#include "experiments/base_manifest.h"
 
 namespace marquee::experiments {
 namespace {
@@ -23,7 +24,16 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 2> kProtocols{"mini-v0", "mini-v1"};
 
 // Who reads a key: decides whether it counts in the id of a method.
-enum class Reader { every, prompt, training, generating, bookkeeping };
+enum class Reader {
+  every,
+  prompt,
+  training,
+  generating,
+  masking,
+  masked,
+  autoregressive,
+  bookkeeping
+};
 
 bool reads(Reader reader, const RunConfig& run) {
   switch (reader) {
@@ -35,6 +45,12 @@ bool reads(Reader reader, const RunConfig& run) {
       return trains(run);
     case Reader::generating:
       return !is_oracle(run);
+    case Reader::masking:
+      return trains(run) && run.family == kMasked;
+    case Reader::masked:
+      return !is_oracle(run) && run.family == kMasked;
+    case Reader::autoregressive:
+      return !is_oracle(run) && run.family == kAutoregressive;
     case Reader::bookkeeping:
       break;
   }
@@ -63,12 +79,15 @@ void visit_keys(Run& run, Visit visit) {
   visit("weight_decay", run.weight_decay, Reader::training);
   visit("label_smoothing", run.label_smoothing, Reader::training);
   visit("dropout", run.dropout, Reader::prompt);
-  visit("masking", run.masking, Reader::training);
-  visit("mask_schedule", run.mask_schedule, Reader::generating);
+  visit("masking", run.masking, Reader::masking);
+  visit("mask_schedule", run.mask_schedule, Reader::masked);
   visit("flip", run.flip, Reader::training);
   visit("crops", run.crops, Reader::training);
-  visit("decode_steps", run.decode_steps, Reader::generating);
-  visit("choice_temperature", run.choice_temperature, Reader::generating);
+  visit("decode_steps", run.decode_steps, Reader::masked);
+  visit("choice_temperature", run.choice_temperature, Reader::masked);
+  visit("temperature", run.temperature, Reader::autoregressive);
+  visit("top_k", run.top_k, Reader::autoregressive);
+  visit("top_p", run.top_p, Reader::autoregressive);
   visit("decode_batch", run.decode_batch, Reader::generating);
   visit("samples", run.samples, Reader::every);
   visit("reference", run.reference, Reader::every);
@@ -80,6 +99,7 @@ void visit_keys(Run& run, Visit visit) {
   visit("base_hash", run.base_hash, Reader::every);
   visit("network_hash", run.network_hash, Reader::every);
   visit("data_hash", run.data_hash, Reader::every);
+  visit("family", run.family, Reader::bookkeeping);            // base_hash counts
   visit("num_classes", run.num_classes, Reader::bookkeeping);  // data_hash counts
   visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
 }
@@ -267,7 +287,8 @@ void check_run(const RunConfig& run) {
   one_of("mask_schedule", run.mask_schedule,
          {"cosine", "uniform", "pow2", "pow2.5", "pow3", "log", "exp"});
   one_of("reference", run.reference, {"test", "val", "val200"});
-  one_of("compute", run.compute, {"fp32"});
+  one_of("compute", run.compute, {"fp32", "bf16"});
+  one_of("family", run.family, {kMasked, kAutoregressive});
   within("prompt_length", run.prompt_length, 1, 4096);
   within("factors", run.factors, 0, 0);
   within("steps", run.steps, 1, 100'000'000);
@@ -284,6 +305,9 @@ void check_run(const RunConfig& run) {
   within("dropout", run.dropout, 0, 0.99);
   within("decode_steps", run.decode_steps, 1, 1024);
   within("choice_temperature", run.choice_temperature, 0, 1000);
+  within("temperature", run.temperature, 0, 1000);
+  within("top_k", run.top_k, 0, 1 << 20);
+  within("top_p", run.top_p, 0, 1);
   within("decode_batch", run.decode_batch, 1, 4096);
   within("samples", run.samples, 8, 1'000'000);
   within("crops", run.crops, 1, 256);

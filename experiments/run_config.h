@@ -55,6 +55,9 @@ struct RunConfig {
   // Generation and scoring.
   int decode_steps = 8;
   double choice_temperature = 4.5;
+  double temperature = 1.0;  // of an autoregressive base; 0: the most likely token
+  int top_k = 0;             // of its tokens only the k most likely; 0: all
+  double top_p = 1.0;        // of those the most likely with this share of the probability
   int decode_batch = 50;
   int samples = 1000;
   std::string reference =
@@ -66,12 +69,13 @@ struct RunConfig {
 
   // How it is computed.
   int threads = 1;
-  std::string compute = "fp32";
-  int numerics_version = 1;  // kNumericsVersion, once resolve_hashes has seen the run
+  std::string compute = "fp32";  // of the transformer; bf16: weights and activations, nothing else
+  int numerics_version = 1;      // kNumericsVersion, once resolve_hashes has seen the run
 
   // Filled by resolve_hashes.
   std::string base_hash, network_hash, data_hash;
-  int num_classes = 0;  // of a user's own images; 0 where the task says it
+  std::string family = "masked";  // of the base's transformer
+  int num_classes = 0;            // of a user's own images; 0 where the task says it
 
   // Not in the id.
   int checkpoint_interval = 50;

@@ -32,9 +32,11 @@ std::int64_t trained_numbers(const RunConfig& run, const BaseManifest& base, std
   if (!trains(run)) return 0;
   // The additive generator: class and position tables, scale and bias of a LayerNorm.
   if (run.method == "prompt") return (classes + run.prompt_length + 2) * width;
-  // The whole transformer with rows of the word table (and its bias) for the task's classes.
   const auto transformer = base.files.find("transformer");
   const std::int64_t whole = transformer == base.files.end() ? 0 : transformer->second.numbers;
+  // Classes of an autoregressive base share the rows of the codes.
+  if (run.family == kAutoregressive) return whole;
+  // The whole transformer with rows of the word table (and its bias) for the task's classes.
   return whole + (classes - number(base, "transformer", "classes")) * (width + 1);
 }
 

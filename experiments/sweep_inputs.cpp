@@ -27,7 +27,9 @@ void check_layout(const RunConfig& run, const DataSummary& data) {
 void set_inputs(RunConfig& run, const BaseManifest& base, const DataSummary& data) {
   run.base_hash = base_hash(base);
   run.network_hash = network_hash(base);
-  if (is_protocol(base.version)) run.protocol = base.version;
+  run.family = transformer_family(base);
+  if (const std::string protocol = features_version(base); is_protocol(protocol))
+    run.protocol = protocol;
   run.data_hash = data.hash;
   // Where the task says it, it stands in no configuration.
   run.num_classes = datasets::find_task(run.task).num_classes > 0 ? 0 : data.num_classes;
@@ -67,12 +69,13 @@ class Inputs {
     try {
       BaseManifest manifest = load_base_manifest(assets_, name);
       verify_base(manifest);
+      static_cast<void>(network_hash(manifest));
       entry->second = std::move(manifest);
     } catch (const cluster::Error& error) {
       missing.push_back({"base", name, error.what(),
                          "restore assets/" + name +
-                             " from the repository, make it with marquee pretrain, or name the "
-                             "folder above it with --assets",
+                             " from the repository, make it with marquee pretrain or marquee "
+                             "import, or name the folder above it with --assets",
                          error.kind()});
     }
     return entry->second;

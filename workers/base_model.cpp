@@ -8,126 +8,102 @@
 namespace marquee::workers {
 namespace {
 
+using experiments::BaseManifest;
+using experiments::WeightFile;
 using nlohmann::json;
 
-constexpr std::int64_t kMaxSize = 1 << 20;  // of any single extent of a network
-
-std::int64_t size_of(const json& config, const char* key, const std::string& where) {
-  const auto found = config.find(key);
-  if (found == config.end() || !found->is_number_integer() || found->get<std::int64_t>() < 1 ||
-      found->get<std::int64_t>() > kMaxSize) {
-    cluster::throw_environment(where + ": '" + key + "' is missing or no whole number from 1 to " +
-                               std::to_string(kMaxSize));
-  }
-  return found->get<std::int64_t>();
+std::string where(const BaseManifest& manifest, const std::string& network) {
+  return (manifest.folder / "manifest.json").string() + ": files." + network + ".config";
 }
 
-std::vector<std::int64_t> sizes_of(const json& config, const char* key, const std::string& where) {
-  const auto found = config.find(key);
-  if (found == config.end() || !found->is_array() || found->empty() || found->size() > 16) {
-    cluster::throw_environment(where + ": '" + key + "' is missing or no list of 1 to 16 numbers");
-  }
-  std::vector<std::int64_t> sizes;
-  for (const json& entry : *found) sizes.push_back(size_of(json{{key, entry}}, key, where));
-  return sizes;
+ParameterMap weights_of(const BaseManifest& manifest, const std::string& network,
+                        const ShapeMap& shapes) {
+  const std::filesystem::path path = experiments::weight_path(manifest, manifest.files.at(network));
+  ParameterMap weights = read_safetensors(path);
+  check_parameters(weights, shapes, path.string());
+  return weights;
 }
 
 }  // namespace
 
-json to_json(const TokenizerConfig& config) {
-  return {{"filters", config.filters},   {"multipliers", config.multipliers},
-          {"blocks", config.blocks},     {"embedding", config.embedding},
-          {"codebook", config.codebook}, {"image_size", config.image_size},
-          {"groups", config.groups}};
+std::int64_t BaseTransformer::latent() const {
+  return std::visit([](const auto& sizes) { return sizes.latent; }, config);
 }
-json to_json(const TransformerConfig& config) {
-  return {{"width", config.width},  {"layers", config.layers},     {"heads", config.heads},
-          {"mlp", config.mlp},      {"codebook", config.codebook}, {"classes", config.classes},
-          {"latent", config.latent}};
+std::int64_t BaseTransformer::tokens() const {
+  return std::visit([](const auto& sizes) { return sizes.tokens(); }, config);
 }
-json to_json(const FeatureConfig& config) {
-  return {{"channels", config.channels},
-          {"classes", config.classes},
-          {"image_size", config.image_size}};
+std::int64_t BaseTransformer::classes() const {
+  return std::visit([](const auto& sizes) { return sizes.classes; }, config);
 }
 
-TokenizerConfig tokenizer_config_from(const json& config, const std::string& where) {
-  TokenizerConfig result{size_of(config, "filters", where),  sizes_of(config, "multipliers", where),
-                         size_of(config, "blocks", where),   size_of(config, "embedding", where),
-                         size_of(config, "codebook", where), size_of(config, "image_size", where),
-                         size_of(config, "groups", where)};
-  if (result.filters % result.groups != 0)
-    cluster::throw_environment(where + ": filters must be a multiple of groups");
-  return result;
+ShapeMap transformer_shapes(const AnyTransformerConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt_shapes(*gpt);
+  return transformer_shapes(std::get<TransformerConfig>(config));
 }
 
-TransformerConfig transformer_config_from(const json& config, const std::string& where) {
-  TransformerConfig result{size_of(config, "width", where),    size_of(config, "layers", where),
-                           size_of(config, "heads", where),    size_of(config, "mlp", where),
-                           size_of(config, "codebook", where), size_of(config, "classes", where),
-                           size_of(config, "latent", where)};
-  if (result.width % result.heads != 0)
-    cluster::throw_environment(where + ": width must be a multiple of heads");
-  return result;
-}
-
-FeatureConfig feature_config_from(const json& config, const std::string& where) {
-  return {sizes_of(config, "channels", where), size_of(config, "classes", where),
-          size_of(config, "image_size", where)};
-}
-
-BaseModel load_base(const experiments::BaseManifest& manifest) {
+BaseModel load_base(const BaseManifest& manifest) {
   experiments::verify_base(manifest);
-  const auto where = [&](const char* network) {
-    return (manifest.folder / "manifest.json").string() + ": files." + network + ".config";
-  };
-  const auto weights = [&](const char* network, const ShapeMap& shapes) {
-    const std::filesystem::path path = manifest.folder / manifest.files.at(network).file;
-    ParameterMap parameters = converted(read_safetensors(path), torch::kFloat32);
-    check_parameters(parameters, shapes, path.string());
-    return parameters;
-  };
   BaseModel base;
-  base.tokenizer_config =
-      tokenizer_config_from(manifest.files.at("tokenizer").config, where("tokenizer"));
-  base.transformer_config =
-      transformer_config_from(manifest.files.at("transformer").config, where("transformer"));
-  base.feature_config =
-      feature_config_from(manifest.files.at("features").config, where("features"));
-  if (base.tokenizer_config.codebook != base.transformer_config.codebook ||
-      base.tokenizer_config.latent() != base.transformer_config.latent) {
+  const BaseTokenizer::Config tokenizer =
+      tokenizer_config_from(manifest.files.at("tokenizer").config, where(manifest, "tokenizer"));
+  base.tokenizer = BaseTokenizer(
+      tokenizer,
+      converted(weights_of(manifest, "tokenizer", tokenizer_shapes(tokenizer)), torch::kFloat32));
+  BaseTransformer& transformer = base.transformer;
+  transformer.config = transformer_config_from(manifest.files.at("transformer").config,
+                                               where(manifest, "transformer"));
+  const std::int64_t codes =
+      std::visit([](const auto& sizes) { return sizes.codebook; }, transformer.config);
+  if (base.tokenizer.codebook() != codes || base.tokenizer.latent() != transformer.latent()) {
     cluster::throw_environment((manifest.folder / "manifest.json").string() +
                                ": tokenizer and transformer differ in codebook or latent side");
   }
-  base.tokenizer = weights("tokenizer", tokenizer_shapes(base.tokenizer_config));
-  base.transformer = weights("transformer", transformer_shapes(base.transformer_config));
-  base.features = weights("features", feature_shapes(base.feature_config));
+  transformer.weights = weights_of(manifest, "transformer", transformer_shapes(transformer.config));
+  const bool keep = transformer.weights.begin()->second.scalar_type() == torch::kBFloat16;
+  transformer.weights = converted(transformer.weights, keep ? torch::kBFloat16 : torch::kFloat32);
+  if (manifest.files.contains("features")) {
+    base.feature_config =
+        feature_config_from(manifest.files.at("features").config, where(manifest, "features"));
+    base.features = converted(weights_of(manifest, "features", feature_shapes(base.feature_config)),
+                              torch::kFloat32);
+    base.network_hash = experiments::network_hash(manifest);
+  }
   base.base_hash = experiments::base_hash(manifest);
-  base.network_hash = experiments::network_hash(manifest);
   base.tokenizer_hash = manifest.files.at("tokenizer").sha256;
   base.version = manifest.version;
   return base;
 }
 
-experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
-                                    const json& provenance) {
+WeightFile save_network(const std::string& name, const ParameterMap& weights, const json& config,
+                        const std::filesystem::path& folder) {
+  WeightFile entry;
+  entry.file = name + ".safetensors";
+  write_safetensors(folder / entry.file, weights);
+  entry.sha256 = cluster::sha256_file(folder / entry.file);
+  entry.bytes = static_cast<std::int64_t>(std::filesystem::file_size(folder / entry.file));
+  entry.numbers = count_parameters(weights);
+  entry.config = config;
+  return entry;
+}
+
+BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
+                       const json& provenance, const std::map<std::string, WeightFile>& borrowed) {
   cluster::create_directories_durably(folder);
-  experiments::BaseManifest manifest;
+  BaseManifest manifest;
   manifest.folder = folder;
   manifest.name = folder.filename().string();
   manifest.version = base.version;
   manifest.provenance = provenance;
-  const auto save = [&](const char* network, const ParameterMap& parameters, const json& config) {
-    experiments::WeightFile& entry = manifest.files[network];
-    entry.file = std::string(network) + ".safetensors";
-    write_safetensors(folder / entry.file, converted(parameters, torch::kFloat16));
-    entry.sha256 = cluster::sha256_file(folder / entry.file);
-    entry.bytes = static_cast<std::int64_t>(std::filesystem::file_size(folder / entry.file));
-    entry.numbers = count_parameters(parameters);
-    entry.config = config;
+  manifest.files = borrowed;
+  const auto save = [&](const std::string& network, const ParameterMap& weights,
+                        const json& config) {
+    if (weights.empty() || borrowed.contains(network)) return;
+    manifest.files[network] =
+        save_network(network, converted(weights, torch::kFloat16), config, folder);
   };
-  save("tokenizer", base.tokenizer, to_json(base.tokenizer_config));
-  save("transformer", base.transformer, to_json(base.transformer_config));
+  const auto as_json = [](const auto& config) { return to_json(config); };
+  save("tokenizer", base.tokenizer.weights(), std::visit(as_json, base.tokenizer.config()));
+  save("transformer", base.transformer.weights, std::visit(as_json, base.transformer.config));
   save("features", base.features, to_json(base.feature_config));
   cluster::write_file_durably(folder / "manifest.json",
                               experiments::to_json(manifest).dump(2) + "\n");

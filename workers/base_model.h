@@ -6,38 +6,47 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/base_manifest.h"
-#include "workers/models/feature_network.h"
-#include "workers/models/parameters.h"
-#include "workers/models/tokenizer.h"
-#include "workers/models/transformer.h"
+#include "workers/base_tokenizer.h"
+#include "workers/network_configs.h"
 
 namespace marquee::workers {
 
+struct BaseTransformer {
+  AnyTransformerConfig config;
+  // float32, or bfloat16 where the file holds that. Read only: they may lie in the mapped file.
+  ParameterMap weights;
+
+  std::int64_t latent() const;   // grid side
+  std::int64_t tokens() const;   // N
+  std::int64_t classes() const;  // of pretraining
+};
+
+ShapeMap transformer_shapes(const AnyTransformerConfig& config);
+
 struct BaseModel {
-  TokenizerConfig tokenizer_config;
-  TransformerConfig transformer_config;
+  BaseTokenizer tokenizer;  // float32
+  BaseTransformer transformer;
   FeatureConfig feature_config;
-  ParameterMap tokenizer, transformer, features;  // float32
-  std::string base_hash, network_hash;
+  ParameterMap features;  // float32; empty: the base has no feature network
+  std::string base_hash;
+  std::string network_hash;    // empty without a feature network
   std::string tokenizer_hash;  // of its file
   std::string version;
 };
 
-nlohmann::json to_json(const TokenizerConfig& config);
-nlohmann::json to_json(const TransformerConfig& config);
-nlohmann::json to_json(const FeatureConfig& config);
-// Throw environment naming `where` and the key; sizes are bounded.
-TokenizerConfig tokenizer_config_from(const nlohmann::json& config, const std::string& where);
-TransformerConfig transformer_config_from(const nlohmann::json& config, const std::string& where);
-FeatureConfig feature_config_from(const nlohmann::json& config, const std::string& where);
-
-// Checks sizes and hashes of the files, reads them, converts to float32 and checks names and
-// shapes.
+// Checks sizes and hashes of the files, maps them and checks names and shapes. float32 weights stay
+// in the mapped file, whose pages all trainers of a host share; others are converted.
 BaseModel load_base(const experiments::BaseManifest& manifest);
 
-// Writes the three networks as fp16 safetensors and manifest.json into `folder`, durably. Returns
-// what was written.
-experiments::BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
-                                    const nlohmann::json& provenance);
+// Network `name` with `weights`, written into `folder` in their type, durably.
+experiments::WeightFile save_network(const std::string& name, const ParameterMap& weights,
+                                     const nlohmann::json& config,
+                                     const std::filesystem::path& folder);
+
+// Writes the networks as fp16 safetensors and manifest.json into `folder`, durably. Those that
+// `borrowed` names are another base's files and are not written. Returns what was written.
+experiments::BaseManifest save_base(
+    const BaseModel& base, const std::filesystem::path& folder, const nlohmann::json& provenance,
+    const std::map<std::string, experiments::WeightFile>& borrowed = {});
 
 }  // namespace marquee::workers

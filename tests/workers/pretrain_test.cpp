@@ -20,10 +20,10 @@ PretrainRecipe tiny_recipe() {
   PretrainRecipe recipe;
   recipe.seed = 3;
   recipe.checkpoint_interval = 4;
-  recipe.tokenizer = base.tokenizer_config;
-  recipe.transformer = base.transformer_config;
+  recipe.tokenizer = std::get<TokenizerConfig>(base.tokenizer.config());
+  recipe.transformer = base.transformer.config;
   recipe.features = base.feature_config;
-  recipe.transformer.classes = recipe.features.classes = 8;
+  recipe.features.classes = 8;
   recipe.tokenizer_stage = {12, 4, 2e-3, 2, 0, 0.7};
   recipe.transformer_stage = {12, 8, 2e-3, 2, 0, 0.7};
   recipe.features_stage = {12, 8, 2e-3, 2, 0, 0.7};
@@ -65,7 +65,7 @@ TEST_F(Pretraining, TrainStageResumesWithTheSameBits) {
         state.buffers = {{"seen", torch::zeros({1})}};
         const StageOptions options{12, 1, 0.1, 2, 0.01, 1};
         train_stage(
-            "test", options, 4, file, "identity", state,
+            "test", options, kPretrainAdamW, 4, file, "identity", state,
             [&](std::int64_t step, StageState& current) {
               if (crash_at > 0 && step == crash_at) throw std::runtime_error("killed");
               current.buffers.at("seen") += static_cast<float>(step);
@@ -109,6 +109,27 @@ TEST_F(Pretraining, TransformerLearnsItsTokens) {
   std::vector<double> losses;
   pretrain_transformer(recipe, *pool_, tiny_base().tokenizer, folder.path() / "m.h5", "x", losses,
                        [](const std::string&) {});
+  const auto mean = [](auto first, auto last) { return std::accumulate(first, last, 0.0) / 10; };
+  EXPECT_LT(mean(losses.end() - 10, losses.end()), mean(losses.begin(), losses.begin() + 10) - 0.2);
+}
+
+TEST_F(Pretraining, AutoregressiveTransformerLearnsAndResumesWithTheSameBits) {
+  PretrainRecipe recipe = tiny_recipe();
+  recipe.transformer = tiny_autoregressive_base().transformer.config;
+  recipe.transformer_stage.steps = 60;
+  recipe.transformer_stage.learning_rate = 1e-2;
+  const auto train = [&](const std::filesystem::path& file, std::vector<double>& losses,
+                         std::int64_t crash_at) {
+    return pretrain_transformer(recipe, *pool_, tiny_base().tokenizer, file, "x", losses,
+                                [&](const std::string& line) {
+                                  if (crash_at > 0 && line.starts_with("transformer: step"))
+                                    throw std::runtime_error("killed");
+                                });
+  };
+  expect_resume_keeps_the_bits(train);
+  const TemporaryFolder folder;
+  std::vector<double> losses;
+  train(folder.path() / "m.h5", losses, 0);
   const auto mean = [](auto first, auto last) { return std::accumulate(first, last, 0.0) / 10; };
   EXPECT_LT(mean(losses.end() - 10, losses.end()), mean(losses.begin(), losses.begin() + 10) - 0.2);
 }
@@ -185,8 +206,34 @@ TEST(Recipe, TheShippedOneIsRead) {
   const PretrainRecipe recipe =
       load_recipe(std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments/pretrain_mini.yaml");
   EXPECT_EQ(recipe.name, "mini");
-  EXPECT_EQ(recipe.tokenizer.latent(), recipe.transformer.latent);
-  EXPECT_EQ(recipe.tokenizer.codebook, recipe.transformer.codebook);
+  const auto& transformer = std::get<TransformerConfig>(recipe.transformer);
+  EXPECT_EQ(recipe.tokenizer.latent(), transformer.latent);
+  EXPECT_EQ(recipe.tokenizer.codebook, transformer.codebook);
+}
+
+TEST(Recipe, AnAutoregressiveOneTakesTheTokenizerOfAnotherBase) {
+  PretrainRecipe recipe =
+      load_recipe(std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments/pretrain_mini_ar.yaml");
+  EXPECT_EQ(recipe.tokenizer_base, "mini");
+  EXPECT_EQ(recipe.features_base, "mini");
+  set_grid(recipe, 1024, 8);
+  const auto& transformer = std::get<GptConfig>(recipe.transformer);
+  EXPECT_EQ(transformer.tokens(), 64);
+  EXPECT_EQ(transformer.block_size, 64);
+  EXPECT_EQ(transformer.codebook, 1024);
+}
+
+TEST(Recipe, RefusesAFamilyThatIsNone) {
+  std::string text = shipped_recipe();
+  const std::size_t at = text.find("\ntransformer:\n") + std::string("\ntransformer:\n").size();
+  text.insert(at, "  family: diffusion\n");
+  try {
+    recipe_of(text);
+    FAIL() << "accepted";
+  } catch (const cluster::Error& error) {
+    EXPECT_EQ(error.kind(), cluster::ErrorKind::usage);
+    EXPECT_NE(std::string(error.what()).find("diffusion"), std::string::npos) << error.what();
+  }
 }
 
 }  // namespace

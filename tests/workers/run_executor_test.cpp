@@ -109,6 +109,37 @@ TEST_F(Executor, EveryMethodGivesFiniteMetrics) {
   }
 }
 
+TEST_F(Executor, EveryMethodOnAnAutoregressiveBase) {
+  base_ = install(tiny_autoregressive_base(), folder_.path() / "assets");
+  for (const char* method : {"prompt", "finetune", "scratch", "none", "oracle_reconstruction"}) {
+    const auto first = execute(request(method, "a")).result;
+    const auto second = execute(request(method, "b")).result;
+    ASSERT_TRUE(first && second) << method;
+    EXPECT_EQ(first->metrics, second->metrics) << method;
+    EXPECT_EQ(first->tokens_sha256, second->tokens_sha256) << method;
+    for (const auto& metric : first->metrics)
+      EXPECT_TRUE(std::isfinite(metric.value)) << method << " " << metric.metric;
+  }
+}
+
+TEST_F(Executor, ComputesInBfloat16WhereTheRunSaysSo) {
+  for (const bool autoregressive : {false, true}) {
+    base_ = install(autoregressive ? tiny_autoregressive_base() : tiny_base(),
+                    folder_.path() / "assets");
+    for (const char* method : {"prompt", "finetune"}) {
+      RunRequest wanted = request(method, "a");
+      const auto exact = execute(wanted).result;
+      wanted.run.compute = "bf16";
+      const auto rough = execute(wanted).result;
+      ASSERT_TRUE(exact && rough);
+      EXPECT_NE(exact->prompt_sha256, rough->prompt_sha256) << method;
+      const StoredResult stored = read_result(folder_of(wanted) / "result.h5");
+      for (const auto& [name, tensor] : stored.trained)
+        EXPECT_EQ(tensor.scalar_type(), torch::kFloat32) << name;
+    }
+  }
+}
+
 TEST_F(Executor, CountsOnlyWhatIsTrained) {
   // 16 x 16 grid of locations: classes * S * D embeddings, and the projection's numbers.
   const auto prompt = execute(request("prompt", "a")).result;

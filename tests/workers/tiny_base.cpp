@@ -4,6 +4,7 @@
 
 #include "datasets/dataset_hash.h"
 #include "datasets/task.h"
+#include "workers/random.h"
 #include "workers/tuning/adapter.h"
 
 namespace marquee::workers {
@@ -16,17 +17,43 @@ constexpr std::uint64_t kSeed = 11;
 BaseModel tiny_base() {
   BaseModel base;
   base.version = "tiny-test";
-  base.tokenizer_config = {8, {1, 1, 1, 1}, 1, 8, 32, 64, 4};
-  base.transformer_config = {16, 1, 2, 32, 32, 5, 8};
+  const TokenizerConfig tokenizer{8, {1, 1, 1, 1}, 1, 8, 32, 64, 4};
+  const TransformerConfig transformer{16, 1, 2, 32, 32, 5, 8};
   base.feature_config = {{8, 16}, 5, 64};
-  base.tokenizer = init_tokenizer(base.tokenizer_config, kSeed);
-  base.transformer = init_transformer(base.transformer_config, kSeed);
+  base.tokenizer = BaseTokenizer(tokenizer, init_tokenizer(tokenizer, kSeed));
+  base.transformer = {transformer, init_transformer(transformer, kSeed)};
   base.features = init_features(base.feature_config, kSeed);
   return base;
 }
 
+BaseModel tiny_autoregressive_base() {
+  BaseModel base = tiny_base();
+  const VqganConfig tokenizer{32, {1, 1, 1, 1}, 1, {8}, 8, 8, 32, 64};
+  const GptConfig transformer{16, 2, 2, 32, 32, 64, 5, 8};
+  base.tokenizer = BaseTokenizer(tokenizer, random_weights(vqgan_shapes(tokenizer), kSeed, 0.1F));
+  base.transformer = {transformer, random_weights(gpt_shapes(transformer), kSeed, 0.2F)};
+  return base;
+}
+
+BaseModel install(const BaseModel& base, const std::filesystem::path& assets) {
+  return load_base(save_base(base, assets / "tiny", nlohmann::json::object()));
+}
+
 BaseModel install_tiny_base(const std::filesystem::path& assets) {
-  return load_base(save_base(tiny_base(), assets / "tiny", nlohmann::json::object()));
+  return install(tiny_base(), assets);
+}
+
+ParameterMap random_weights(const ShapeMap& shapes, std::uint64_t seed, float scale) {
+  ParameterMap weights;
+  std::uint64_t index = 0;
+  for (const auto& [name, shape] : shapes) {
+    PhiloxStream stream(seed, cluster::Purpose::init, 0, index++);
+    const bool norm =
+        name.find("norm") != std::string::npos || name.find("ln") != std::string::npos;
+    const bool centre = norm && name.ends_with("weight");
+    weights[name] = normal_tensor(stream, shape) * scale + (centre ? 1.0 : 0.0);
+  }
+  return weights;
 }
 
 experiments::RunConfig tiny_run(const BaseModel& base, const std::string& method) {
@@ -35,6 +62,9 @@ experiments::RunConfig tiny_run(const BaseModel& base, const std::string& method
   run.shots = "1";
   run.method = method;
   run.base = "tiny";
+  run.family = std::holds_alternative<GptConfig>(base.transformer.config)
+                   ? experiments::kAutoregressive
+                   : experiments::kMasked;
   run.base_hash = base.base_hash;
   run.network_hash = base.network_hash;
   run.data_hash = datasets::dataset_content_hash(datasets::find_task(run.task), {});

@@ -12,8 +12,14 @@ namespace marquee::workers {
 using cluster::TemporaryFolder;
 
 BaseModel tiny_base();
+// The same sizes of the other families: a taming tokenizer and an autoregressive transformer.
+BaseModel tiny_autoregressive_base();
 // Writes it to assets/tiny and returns it as it is read back (rounded to fp16).
+BaseModel install(const BaseModel& base, const std::filesystem::path& assets);
 BaseModel install_tiny_base(const std::filesystem::path& assets);
+
+// Random numbers for every tensor: norms around one, the others small.
+ParameterMap random_weights(const ShapeMap& shapes, std::uint64_t seed, float scale);
 
 // A short run on a drawn task with that base; hashes are those of `base`.
 experiments::RunConfig tiny_run(const BaseModel& base, const std::string& method = "prompt");

@@ -45,7 +45,7 @@ TEST(TokenizerGolden, EncodesAndQuantisesAsTheReference) {
   const ParameterMap weights = reference.weights();
   const Tensor encoded = encode(config_of(reference), weights, nchw(reference.read("image")));
   expect_close(nhwc(encoded), reference.read("encoded"), 1e-4, 0, "encoded");
-  const Quantised quantised = quantise(weights, encoded);
+  const Quantised quantised = quantise(weights.at("quantizer/codebook"), encoded);
   expect_equal(quantised.ids, reference.read_ids("ids").flatten(1), "ids");
   expect_equal(nhwc(quantised.vectors), reference.read("quantised"), "quantised");
 }
@@ -87,7 +87,8 @@ TEST(TokenizerGolden, EveryModuleMatchesTheReference) {
   };
   const Tensor encoded =
       encode(config, weights, nchw(last_image(reference.read("image"))), compare);
-  decode_vectors(config, weights, quantise(weights, encoded).vectors, compare);
+  decode_vectors(config, weights, quantise(weights.at("quantizer/codebook"), encoded).vectors,
+                 compare);
   std::size_t stored = 0;
   for (const char* half : {"stages/encoder", "stages/decoder"}) {
     stored += reference.file().children(half).size();
@@ -152,7 +153,7 @@ TEST(TokenizerGolden, FullSizeMatchesTheReference) {
 
   const Tensor encoded = encode(config, weights, nchw(image));
   expect_summary(reference, "encoded", nhwc(encoded));
-  const Quantised quantised = quantise(weights, encoded);
+  const Quantised quantised = quantise(weights.at("quantizer/codebook"), encoded);
   expect_equal(quantised.ids, reference.read_ids("ids").flatten(1), "ids");
   expect_summary(reference, "decoded_ids", nhwc(decode_ids(config, weights, quantised.ids)));
   expect_summary(reference, "decoded_random_ids",

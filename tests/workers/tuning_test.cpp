@@ -72,7 +72,10 @@ class Tuning : public testing::Test {
  protected:
   void SetUp() override {
     at::set_num_threads(1);
-    base_ = install_tiny_base(folder_.path() / "assets");
+    start_with(tiny_base());
+  }
+  void start_with(const BaseModel& base) {
+    base_ = install(base, folder_.path() / "assets");
     run_ = tiny_run(base_);
     tokens_ = load_tokens(run_, base_, data(), [](auto, auto) {});
   }
@@ -124,11 +127,14 @@ TEST(GradientTree, RefusesANumberThatIsNoPowerOfTwo) {
 }
 
 TEST_F(Tuning, HasTheSameBitsForOneTwoAndFourRanks) {
-  const Tuned alone = tune_with_gang(1);
-  for (const int size : {2, 4}) {
-    const Tuned shared = tune_with_gang(size);
-    EXPECT_TRUE(same_bits(alone.trained, shared.trained)) << size << " ranks";
-    EXPECT_EQ(alone.losses, shared.losses) << size << " ranks";
+  for (const BaseModel& base : {tiny_base(), tiny_autoregressive_base()}) {
+    start_with(base);
+    const Tuned alone = tune_with_gang(1);
+    for (const int size : {2, 4}) {
+      const Tuned shared = tune_with_gang(size);
+      EXPECT_TRUE(same_bits(alone.trained, shared.trained)) << size << " ranks";
+      EXPECT_EQ(alone.losses, shared.losses) << size << " ranks";
+    }
   }
 }
 

@@ -64,26 +64,63 @@ json measure(const BaseModel& base, const std::vector<std::string>& tasks, const
   return measured;
 }
 
-int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path& out,
+// The network of another base in the assets folder, for a manifest.
+experiments::WeightFile borrowed_file(const fs::path& assets, const std::string& base,
+                                      const char* network) {
+  const experiments::BaseManifest manifest = experiments::load_base_manifest(assets, base);
+  const auto found = manifest.files.find(network);
+  if (found == manifest.files.end()) {
+    cluster::throw_environment("base '" + base + "' has no " + network + " to take");
+  }
+  experiments::WeightFile file = found->second;
+  if (file.from.empty()) {
+    file.from = manifest.name;
+    file.version = manifest.version;
+  }
+  return file;
+}
+
+// What a recipe takes from other bases.
+struct Borrowed {
+  std::map<std::string, experiments::WeightFile> files;
+  std::string identity;  // hash of the tokenizer's file, where that is taken
+};
+
+// Fills in the tokenizer and the features that the recipe does not train.
+Borrowed borrow(PretrainRecipe& recipe, const fs::path& assets, BaseModel& base) {
+  Borrowed borrowed;
+  const auto take = [&](const std::string& from, const char* network) {
+    borrowed.files[network] = borrowed_file(assets, from, network);
+    return load_base(experiments::load_base_manifest(assets, from));
+  };
+  if (!recipe.tokenizer_base.empty()) {
+    base.tokenizer = take(recipe.tokenizer_base, "tokenizer").tokenizer;
+    borrowed.identity = borrowed.files.at("tokenizer").sha256;
+    set_grid(recipe, base.tokenizer.codebook(), base.tokenizer.latent());
+  }
+  if (!recipe.features_base.empty()) {
+    const BaseModel other = take(recipe.features_base, "features");
+    base.features = other.features;
+    base.feature_config = other.feature_config;
+  }
+  return borrowed;
+}
+
+int pretrain(PretrainRecipe recipe, const fs::path& data, const fs::path& out,
              const fs::path& work) {
   at::set_num_threads(recipe.threads);
   const ProgressPrinter print = print_line;
+  BaseModel base;
+  base.version = recipe.version;
+  const Borrowed borrowed = borrow(recipe, out, base);
   const ImagePool pool(recipe.task, recipe.splits, recipe.scenes, data);
   print("pretraining base '" + recipe.name + "' on " + std::to_string(pool.size()) + " images of " +
         recipe.task + (recipe.scenes > 0 ? " and drawn scenes" : ""));
   const auto with_data = [&](const std::string& stage) {
-    return cluster::sha256_hex(stage + pool.content_hash());
+    return cluster::sha256_hex(stage + borrowed.identity + pool.content_hash());
   };
 
-  BaseModel base;
-  base.version = recipe.version;
-  base.tokenizer_config = recipe.tokenizer;
-  base.transformer_config = recipe.transformer;
-  base.transformer_config.classes = pool.num_classes();
-  base.feature_config = recipe.features;
-  base.feature_config.classes = pool.num_classes();
-
-  json curves, measured, seconds;
+  json curves, measured = json::object(), seconds;
   double mark = cluster::monotonic_seconds();
   const auto lap = [&](const char* stage) {
     const double now = cluster::monotonic_seconds();
@@ -91,30 +128,39 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
     mark = now;
   };
   std::vector<double> losses;
-  base.tokenizer = pretrain_tokenizer(recipe, pool, work / "tokenizer.h5",
-                                      with_data(recipe.tokenizer_identity), losses, print);
-  curves["tokenizer"] = curve_of(losses);
-  lap("tokenizer");
-  base.tokenizer = as_shipped(base.tokenizer);
-  constexpr std::size_t kFirstLook = 1000;
-  for (const std::string& task : recipe.evaluate) {
-    print(fmt::format(
-        "tokenizer: {:.2f} dB on the first test images of {} (at most {})",
-        reconstruction_psnr(base.tokenizer_config, base.tokenizer, task, data, kFirstLook), task,
-        kFirstLook));
+  if (recipe.tokenizer_base.empty()) {
+    base.tokenizer = BaseTokenizer(
+        recipe.tokenizer,
+        as_shipped(pretrain_tokenizer(recipe, pool, work / "tokenizer.h5",
+                                      with_data(recipe.tokenizer_identity), losses, print)));
+    curves["tokenizer"] = curve_of(losses);
+    lap("tokenizer");
+    constexpr std::size_t kFirstLook = 1000;
+    for (const std::string& task : recipe.evaluate) {
+      print(fmt::format("tokenizer: {:.2f} dB on the first test images of {} (at most {})",
+                        reconstruction_psnr(base.tokenizer, task, data, kFirstLook), task,
+                        kFirstLook));
+    }
   }
-  base.transformer = pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
-                                          with_data(recipe.transformer_identity), losses, print);
+  base.transformer.config = recipe.transformer;
+  std::visit([&](auto& sizes) { sizes.classes = pool.num_classes(); }, base.transformer.config);
+  base.transformer.weights =
+      pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
+                           with_data(recipe.transformer_identity), losses, print);
   curves["transformer"] = curve_of(losses);
   lap("transformer");
-  base.features = pretrain_features(recipe, pool, work / "features.h5",
-                                    with_data(recipe.features_identity), losses, print);
-  curves["features"] = curve_of(losses);
-  lap("features");
-  base.features = as_shipped(base.features);
-  measured["features"]["training_accuracy"] =
-      training_accuracy(base.feature_config, base.features, pool);
-  measured["reconstruction"] = measure(base, recipe.evaluate, data, work, print);
+  if (recipe.features_base.empty()) {
+    base.feature_config = recipe.features;
+    base.feature_config.classes = pool.num_classes();
+    base.features = as_shipped(pretrain_features(
+        recipe, pool, work / "features.h5", with_data(recipe.features_identity), losses, print));
+    curves["features"] = curve_of(losses);
+    lap("features");
+    measured["features"]["training_accuracy"] =
+        training_accuracy(base.feature_config, base.features, pool);
+  }
+  if (recipe.tokenizer_base.empty())
+    measured["reconstruction"] = measure(base, recipe.evaluate, data, work, print);
 
   const json provenance{{"recipe_sha256", recipe.sha256},
                         {"task", recipe.task},
@@ -129,12 +175,13 @@ int pretrain(const PretrainRecipe& recipe, const fs::path& data, const fs::path&
                         {"threads", recipe.threads},
                         {"commit", std::string(cluster::build_commit())},
                         {"made", cluster::utc_now()}};
-  const experiments::BaseManifest manifest = save_base(base, out / recipe.name, provenance);
+  const experiments::BaseManifest manifest =
+      save_base(base, out / recipe.name, provenance, borrowed.files);
   cluster::write_file_durably(out / recipe.name / "curves.json", curves.dump() + "\n");
   load_base(experiments::load_base_manifest(out, recipe.name));
   for (const auto& [network, file] : manifest.files) {
     print(network + ": " + std::to_string(file.numbers) + " numbers, " +
-          std::to_string(file.bytes) + " bytes");
+          std::to_string(file.bytes) + " bytes" + (file.from.empty() ? "" : ", of " + file.from));
   }
   print("written to " + manifest.folder.string());
   return 0;
@@ -146,8 +193,11 @@ int pretrain_command(const cluster::Arguments& arguments) {
   cluster::CommandLine line;
   line.usage = "marquee pretrain RECIPE [--data DIR] [--out DIR] [--work DIR] [--measure]";
   line.text =
-      "Trains the tokenizer, the masked transformer and the feature network that RECIPE\n"
-      "(experiments/pretrain_mini.yaml) describes, and writes them as a base model: fp16\n"
+      "Trains the tokenizer, the transformer (masked or autoregressive) and the feature network "
+      "that\n"
+      "RECIPE (experiments/pretrain_mini.yaml, experiments/pretrain_mini_ar.yaml) describes, or\n"
+      "takes those of another base in --out where it says so, and writes them as a base model: "
+      "fp16\n"
       "safetensors, manifest.json with hashes and what was measured, curves.json. Interrupted, it\n"
       "goes on from its last state and ends with the same bits.";
   line.options.add_options()  //

@@ -29,12 +29,12 @@ TokenSet random_tokens(const RunConfig& run, const BaseModel& base, int classes)
   const std::int64_t images = kImagesPerClass * classes;
   TokenSet tokens;
   tokens.classes = classes;
-  tokens.ids = torch::empty({images, 1, 1, base.transformer_config.tokens()}, torch::kInt64);
+  tokens.ids = torch::empty({images, 1, 1, base.transformer.tokens()}, torch::kInt64);
   cluster::PhiloxStream stream(run.seed, cluster::Purpose::oracle);
   auto* id = tokens.ids.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < tokens.ids.numel(); ++i) {
     id[i] = static_cast<std::int64_t>(
-        stream.below(static_cast<std::uint64_t>(base.transformer_config.codebook)));
+        stream.below(static_cast<std::uint64_t>(base.tokenizer.codebook())));
   }
   tokens.labels = torch::arange(images, torch::kInt64) % classes;
   return tokens;
@@ -46,15 +46,11 @@ experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& ba
   constexpr std::int64_t kImages = 50;
   constexpr float kGrey = 0.5F;
   const torch::InferenceMode inference;
-  const std::int64_t side = base.tokenizer_config.image_size;
+  const std::int64_t side = base.tokenizer.image_size();
   Tensor images = torch::full({kImages, 3, side, side}, kGrey);
   const double started = cluster::monotonic_seconds();
-  if (run.method == "oracle_reconstruction") {
-    const Quantised quantised =
-        quantise(base.tokenizer, encode(base.tokenizer_config, base.tokenizer, images));
-    images =
-        rounded_to_levels(decode_vectors(base.tokenizer_config, base.tokenizer, quantised.vectors));
-  }
+  if (run.method == "oracle_reconstruction")
+    images = rounded_to_levels(base.tokenizer.decode(base.tokenizer.encode(images)));
   image_features(base.feature_config, base.features, images);
   experiments::PhaseTimes times;
   times.sample = cluster::monotonic_seconds() - started;

@@ -29,7 +29,7 @@ using nlohmann::json;
 
 // Filled from the base and the data, not by a person.
 bool is_filled_in(const std::string& key) {
-  return key.ends_with("_hash") || key == "num_classes";
+  return key.ends_with("_hash") || key == "num_classes" || key == "family";
 }
 
 std::string option_name(std::string key) {

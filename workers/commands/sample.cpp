@@ -89,10 +89,8 @@ int sample_command(const cluster::Arguments& arguments) {
         values.count("label") != 0
             ? torch::full({size}, values["label"].as<int>(), torch::kInt64)
             : torch::remainder(torch::arange(first, first + size, torch::kInt64), classes);
-    const Tensor tokens =
-        sample_tokens(run, base, *adapter, labels, static_cast<std::uint64_t>(first));
-    for (datasets::Image& image :
-         to_images(decode_ids(base.tokenizer_config, base.tokenizer, tokens)))
+    const Tensor tokens = adapter->sample_tokens(run, labels, static_cast<std::uint64_t>(first));
+    for (datasets::Image& image : to_images(base.tokenizer.decode(tokens)))
       images.push_back(std::move(image));
   }
   const std::string out = values["out"].as<std::string>();

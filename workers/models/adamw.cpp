@@ -37,7 +37,8 @@ void adamw_step(ParameterMap& parameters, const ParameterMap& gradients, AdamWSt
     nu.mul_(options.beta2).addcmul_(gradient, gradient, 1.0 - options.beta2);
     const Tensor root = nu.div(correction2).sqrt_().add_(options.epsilon);
     Tensor update = mu.div(correction1).div_(root);
-    if (options.weight_decay != 0) update.add_(parameter, options.weight_decay);
+    if (options.weight_decay != 0 && (!options.decays || options.decays(name)))
+      update.add_(parameter, options.weight_decay);
     parameter.add_(update, -rate);
   }
 }

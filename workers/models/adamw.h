@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "workers/models/parameters.h"
 
@@ -14,6 +16,7 @@ struct AdamWOptions {
   double beta2 = 0.96;
   double epsilon = 1e-8;
   double weight_decay = 0.0;
+  std::function<bool(const std::string& name)> decays{};  // which tensors decay; empty: all
 };
 
 struct AdamWState {

@@ -9,6 +9,7 @@ namespace marquee::workers {
 namespace {
 
 constexpr double kGroupNormEpsilon = 1e-6;
+constexpr const char* kCodebook = "quantizer/codebook";
 
 // Walks the module tree of one half of the tokenizer, numbering blocks, convolutions and norms as
 // the flax modules are numbered. The three verbs decide what a visit does (apply or list shapes).
@@ -153,7 +154,7 @@ ShapeMap tokenizer_shapes(const TokenizerConfig& config) {
   ShapeList list(shapes);
   Walk<ShapeList>(config, list).encoder();
   Walk<ShapeList>(config, list).decoder();
-  shapes["quantizer/codebook"] = {config.codebook, config.embedding};
+  shapes[kCodebook] = {config.codebook, config.embedding};
   return shapes;
 }
 
@@ -168,7 +169,7 @@ ParameterMap init_tokenizer(const TokenizerConfig& config, std::uint64_t seed,
       value = torch::ones(shape);
     } else if (name.ends_with("/bias")) {
       value = torch::zeros(shape);
-    } else if (name == "quantizer/codebook") {
+    } else if (name == kCodebook) {
       value = normal_tensor(stream, shape).div_(std::sqrt(static_cast<float>(config.embedding)));
     } else {
       const auto fan_in = static_cast<float>(shape[1] * shape[2] * shape[3]);
@@ -186,17 +187,6 @@ Tensor encode(const TokenizerConfig& config, const ParameterMap& parameters, con
   return forward.result();
 }
 
-Quantised quantise(const ParameterMap& parameters, const Tensor& encoded) {
-  const Tensor& codebook = parameters.at("quantizer/codebook");
-  const std::int64_t batch = encoded.size(0), height = encoded.size(2), width = encoded.size(3);
-  const Tensor flat = encoded.permute({0, 2, 3, 1}).reshape({-1, codebook.size(1)});
-  const Tensor distance = flat.square().sum(1, /*keepdim=*/true) - 2 * flat.matmul(codebook.t()) +
-                          codebook.square().sum(1).unsqueeze(0);
-  const Tensor ids = distance.argmin(1);
-  return {ids.reshape({batch, height * width}),
-          codebook.index_select(0, ids).reshape({batch, height, width, -1}).permute({0, 3, 1, 2})};
-}
-
 Tensor decode_vectors(const TokenizerConfig& config, const ParameterMap& parameters,
                       const Tensor& vectors, const StageObserver& observe) {
   MARQUEE_CHECK(vectors.dim() == 4 && vectors.size(1) == config.embedding,
@@ -208,20 +198,8 @@ Tensor decode_vectors(const TokenizerConfig& config, const ParameterMap& paramet
 
 Tensor decode_ids(const TokenizerConfig& config, const ParameterMap& parameters,
                   const Tensor& ids) {
-  const auto side =
-      static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(ids.size(1)))));
-  MARQUEE_CHECK(ids.dim() == 2 && side * side == ids.size(1),
-                "decode_ids: ids must be [B, h*w] of a square");
-  if (ids.numel() == 0) return torch::empty({0, 3, config.image_size, config.image_size});
-  const auto low = ids.min().item<std::int64_t>(), high = ids.max().item<std::int64_t>();
-  if (low < 0 || high >= config.codebook) {
-    cluster::throw_usage("token id " + std::to_string(low < 0 ? low : high) +
-                         " lies outside the codebook of " + std::to_string(config.codebook) +
-                         " codes");
-  }
-  const Tensor vectors = parameters.at("quantizer/codebook").index_select(0, ids.reshape({-1}));
-  return decode_vectors(config, parameters,
-                        vectors.reshape({ids.size(0), side, side, -1}).permute({0, 3, 1, 2}));
+  if (ids.size(0) == 0) return torch::empty({0, 3, config.image_size, config.image_size});
+  return decode_vectors(config, parameters, code_vectors(parameters.at(kCodebook), ids));
 }
 
 }  // namespace marquee::workers

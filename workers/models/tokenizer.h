@@ -1,4 +1,4 @@
-// The VQGAN tokenizer of MaskGIT: images <-> a square grid of codebook ids.
+// The VQGAN tokenizer of MaskGIT: images in [0, 1] <-> a square grid of codebook ids.
 //
 // Functional: sizes are configuration, weights a sorted map of named tensors (names as in the flax
 // tree, "encoder/ResBlock_0/Conv_0/kernel"). Convolution kernels are held OIHW; importers convert
@@ -11,6 +11,7 @@
 
 #include "cluster/philox.h"
 #include "workers/models/parameters.h"
+#include "workers/models/quantiser.h"
 #include "workers/torch.h"
 
 namespace marquee::workers {
@@ -40,13 +41,6 @@ ShapeMap tokenizer_shapes(const TokenizerConfig& config);
 // images float32 [B, 3, H, W] in [0, 1] -> [B, embedding, h, w] before quantisation.
 Tensor encode(const TokenizerConfig& config, const ParameterMap& parameters, const Tensor& images,
               const StageObserver& observe = {});
-
-struct Quantised {
-  Tensor ids;      // int64 [B, h*w], raster order
-  Tensor vectors;  // [B, embedding, h, w], rows of the codebook
-};
-// Nearest code by squared Euclidean distance; the lowest index wins a tie.
-Quantised quantise(const ParameterMap& parameters, const Tensor& encoded);
 
 // [B, embedding, h, w] -> images [B, 3, H, W], nominally in [0, 1]; nothing clips.
 Tensor decode_vectors(const TokenizerConfig& config, const ParameterMap& parameters,

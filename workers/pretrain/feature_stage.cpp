@@ -39,8 +39,8 @@ ParameterMap pretrain_features(const PretrainRecipe& recipe, const ImagePool& po
     return at::cross_entropy_loss(class_logits(current.parameters, features), batch.labels, {},
                                   at::Reduction::Mean, -100, kSmoothing);
   };
-  train_stage("features", options, recipe.checkpoint_interval, state_file, identity, state, step,
-              print);
+  train_stage("features", options, kPretrainAdamW, recipe.checkpoint_interval, state_file, identity,
+              state, step, print);
   losses = state.losses;
   ParameterMap result;
   for (const auto& [name, tensor] : state.parameters) result[name] = tensor.detach();

@@ -9,6 +9,7 @@
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "cluster/suggest.h"
+#include "experiments/base_manifest.h"
 
 namespace marquee::workers {
 namespace {
@@ -51,6 +52,9 @@ class Section {
   Section section(const std::string& key) { return {file_, key, find(key)}; }
   // Keys and values as they stand, without comments.
   std::string content() const { return YAML::Dump(node_); }
+
+  // Throws usage at the section.
+  [[noreturn]] void refuse(const std::string& what) const { fail(node_, name_ + ": " + what); }
 
   void finish() const {
     const std::vector<std::string> valid(known_.begin(), known_.end());
@@ -99,7 +103,88 @@ StageOptions stage_of(Section& section) {
   return options;
 }
 
+// The base whose network a section names instead of training one; empty where it trains one.
+std::string borrowed(Section& section) {
+  if (!section.has("base")) return "";
+  std::string base = section.text("base");
+  section.finish();
+  return base;
+}
+
+void read_tokenizer(Section& tokenizer, PretrainRecipe& recipe) {
+  TokenizerConfig& sizes = recipe.tokenizer;
+  sizes.image_size = tokenizer.get<std::int64_t>("image_size", 8, 4096);
+  sizes.filters = tokenizer.get<std::int64_t>("filters", 1, kMaxSize);
+  sizes.groups = tokenizer.get<std::int64_t>("groups", 1, kMaxSize);
+  sizes.multipliers = tokenizer.list<std::int64_t>("multipliers");
+  sizes.blocks = tokenizer.get<std::int64_t>("blocks", 1, 64);
+  sizes.embedding = tokenizer.get<std::int64_t>("embedding", 1, kMaxSize);
+  sizes.codebook = tokenizer.get<std::int64_t>("codebook", 2, kMaxSize);
+  recipe.commitment = tokenizer.get<double>("commitment", 0, 100);
+  recipe.codebook_decay = tokenizer.get<double>("codebook_decay", 0, 1);
+  recipe.dead_code_share = tokenizer.get<double>("dead_code_share", 0, 1);
+  recipe.tokenizer_stage = stage_of(tokenizer);
+  tokenizer.finish();
+  if (sizes.filters % sizes.groups != 0 || sizes.multipliers.empty() ||
+      sizes.multipliers.size() > 10 ||
+      sizes.image_size % (std::int64_t{1} << (sizes.multipliers.size() - 1)) != 0) {
+    tokenizer.refuse(
+        "filters must be a multiple of groups, and image_size of 2 to the number of halvings");
+  }
+}
+
+void read_transformer(Section& transformer, PretrainRecipe& recipe) {
+  const std::string family =
+      transformer.has("family") ? transformer.text("family") : experiments::kMasked;
+  if (family == experiments::kAutoregressive) {
+    recipe.transformer = GptConfig{};
+  } else if (family == experiments::kMasked) {
+    recipe.transformer = TransformerConfig{};
+  } else {
+    transformer.refuse("'family' is '" + family + "'; expected " + experiments::kMasked + " or " +
+                       experiments::kAutoregressive);
+  }
+  std::visit(
+      [&](auto& model) {
+        model.width = transformer.get<std::int64_t>("width", 1, kMaxSize);
+        model.layers = transformer.get<std::int64_t>("layers", 1, 1024);
+        model.heads = transformer.get<std::int64_t>("heads", 1, 1024);
+        model.mlp = transformer.get<std::int64_t>("mlp", 1, kMaxSize);
+        if (model.width % model.heads != 0) transformer.refuse("width must be a multiple of heads");
+      },
+      recipe.transformer);
+  if (recipe.tokenizer_base.empty())
+    set_grid(recipe, recipe.tokenizer.codebook, recipe.tokenizer.latent());
+  recipe.views = transformer.get<std::int64_t>("views", 1, 64);
+  recipe.label_smoothing = transformer.get<double>("label_smoothing", 0, 0.99);
+  recipe.transformer_stage = stage_of(transformer);
+  transformer.finish();
+}
+
+void read_features(Section& features, PretrainRecipe& recipe) {
+  recipe.features.channels = features.list<std::int64_t>("channels");
+  if (!recipe.tokenizer_base.empty())
+    features.refuse("a feature network is trained beside its tokenizer; name the base of both");
+  recipe.features.image_size = recipe.tokenizer.image_size;
+  recipe.features_stage = stage_of(features);
+  features.finish();
+  for (const std::int64_t channels : recipe.features.channels) {
+    if (channels < 8 || channels % 8 != 0 || channels > kMaxSize)
+      features.refuse("channels must be multiples of 8");
+  }
+}
+
 }  // namespace
+
+void set_grid(PretrainRecipe& recipe, std::int64_t codebook, std::int64_t latent) {
+  std::visit(
+      [&](auto& model) {
+        model.codebook = codebook;
+        model.latent = latent;
+      },
+      recipe.transformer);
+  if (auto* gpt = std::get_if<GptConfig>(&recipe.transformer)) gpt->block_size = gpt->tokens();
+}
 
 PretrainRecipe load_recipe(const std::filesystem::path& path) {
   const std::string bytes = cluster::read_file(path, kMaxRecipeBytes);
@@ -132,53 +217,13 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   data.finish();
 
   Section tokenizer = top.section("tokenizer");
-  TokenizerConfig& sizes = recipe.tokenizer;
-  sizes.image_size = tokenizer.get<std::int64_t>("image_size", 8, 4096);
-  sizes.filters = tokenizer.get<std::int64_t>("filters", 1, kMaxSize);
-  sizes.groups = tokenizer.get<std::int64_t>("groups", 1, kMaxSize);
-  sizes.multipliers = tokenizer.list<std::int64_t>("multipliers");
-  sizes.blocks = tokenizer.get<std::int64_t>("blocks", 1, 64);
-  sizes.embedding = tokenizer.get<std::int64_t>("embedding", 1, kMaxSize);
-  sizes.codebook = tokenizer.get<std::int64_t>("codebook", 2, kMaxSize);
-  recipe.commitment = tokenizer.get<double>("commitment", 0, 100);
-  recipe.codebook_decay = tokenizer.get<double>("codebook_decay", 0, 1);
-  recipe.dead_code_share = tokenizer.get<double>("dead_code_share", 0, 1);
-  recipe.tokenizer_stage = stage_of(tokenizer);
-  tokenizer.finish();
-  if (sizes.filters % sizes.groups != 0 || sizes.multipliers.empty() ||
-      sizes.multipliers.size() > 10 ||
-      sizes.image_size % (std::int64_t{1} << (sizes.multipliers.size() - 1)) != 0) {
-    cluster::throw_usage(
-        path.string() +
-        ": tokenizer: filters must be a multiple of groups, and image_size of 2 to "
-        "the number of halvings");
-  }
-
+  recipe.tokenizer_base = borrowed(tokenizer);
+  if (recipe.tokenizer_base.empty()) read_tokenizer(tokenizer, recipe);
   Section transformer = top.section("transformer");
-  TransformerConfig& model = recipe.transformer;
-  model.width = transformer.get<std::int64_t>("width", 1, kMaxSize);
-  model.layers = transformer.get<std::int64_t>("layers", 1, 1024);
-  model.heads = transformer.get<std::int64_t>("heads", 1, 1024);
-  model.mlp = transformer.get<std::int64_t>("mlp", 1, kMaxSize);
-  model.codebook = sizes.codebook;
-  model.latent = sizes.latent();
-  recipe.views = transformer.get<std::int64_t>("views", 1, 64);
-  recipe.label_smoothing = transformer.get<double>("label_smoothing", 0, 0.99);
-  recipe.transformer_stage = stage_of(transformer);
-  transformer.finish();
-  if (model.width % model.heads != 0)
-    cluster::throw_usage(path.string() + ": transformer: width must be a multiple of heads");
-
+  read_transformer(transformer, recipe);
   Section features = top.section("features");
-  recipe.features.channels = features.list<std::int64_t>("channels");
-  recipe.features.image_size = sizes.image_size;
-  recipe.features_stage = stage_of(features);
-  features.finish();
-  for (const std::int64_t channels : recipe.features.channels) {
-    if (channels < 8 || channels % 8 != 0 || channels > kMaxSize) {
-      cluster::throw_usage(path.string() + ": features: channels must be multiples of 8");
-    }
-  }
+  recipe.features_base = borrowed(features);
+  if (recipe.features_base.empty()) read_features(features, recipe);
   top.finish();
 
   const std::string common =
@@ -187,7 +232,7 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   recipe.tokenizer_identity = cluster::sha256_hex(tokens);
   recipe.transformer_identity = cluster::sha256_hex(tokens + "\n" + transformer.content());
   recipe.features_identity = cluster::sha256_hex(
-      fmt::format("{}image_size {}\n{}", common, sizes.image_size, features.content()));
+      fmt::format("{}image_size {}\n{}", common, recipe.tokenizer.image_size, features.content()));
   return recipe;
 }
 

@@ -6,9 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "workers/models/feature_network.h"
-#include "workers/models/tokenizer.h"
-#include "workers/models/transformer.h"
+#include "workers/network_configs.h"
 
 namespace marquee::workers {
 
@@ -33,13 +31,18 @@ struct PretrainRecipe {
   int threads = 2;
   std::int64_t checkpoint_interval = 200;
 
+  // Bases whose file is taken as it is; empty: the network is trained by this recipe.
+  std::string tokenizer_base, features_base;
+
   TokenizerConfig tokenizer;
   StageOptions tokenizer_stage;
   double commitment = 0.25;       // weight of the commitment loss
   double codebook_decay = 0.99;   // moving average of the codes
   double dead_code_share = 0.02;  // a code used less than this share of the mean is re-seeded
 
-  TransformerConfig transformer;
+  // Codebook and grid are the tokenizer's (of a borrowed one filled in by the command), classes the
+  // data's.
+  AnyTransformerConfig transformer;
   StageOptions transformer_stage;
   std::int64_t views = 2;  // random crops of an image that are tokenised, each also flipped
   double label_smoothing = 0.1;
@@ -52,6 +55,9 @@ struct PretrainRecipe {
   // those before it that it is built on, and for all. Another stage's options may change meanwhile.
   std::string tokenizer_identity, transformer_identity, features_identity;
 };
+
+// Sets codebook and grid side of the transformer, as its tokenizer has them.
+void set_grid(PretrainRecipe& recipe, std::int64_t codebook, std::int64_t latent);
 
 // Throws usage naming file, line and key for anything unknown, missing or out of range.
 PretrainRecipe load_recipe(const std::filesystem::path& path);

@@ -58,21 +58,18 @@ double psnr_of(double squared_error, std::size_t images, std::int64_t size) {
 
 }  // namespace
 
-double reconstruction_psnr(const TokenizerConfig& config, const ParameterMap& tokenizer,
-                           const std::string& task, const std::filesystem::path& data_dir,
-                           std::size_t most) {
+double reconstruction_psnr(const BaseTokenizer& tokenizer, const std::string& task,
+                           const std::filesystem::path& data_dir, std::size_t most) {
   const torch::InferenceMode inference;
   const auto dataset = datasets::open_dataset(datasets::find_task(task), "test", data_dir);
   const std::size_t count = std::min(most, dataset->size());
   double error = 0;
   for (std::size_t first = 0; first < count; first += kBatch) {
     const Tensor images =
-        prepared(*dataset, first, std::min(count, first + kBatch), config.image_size);
-    const Quantised quantised = quantise(tokenizer, encode(config, tokenizer, images));
-    error += squared_error(rounded_to_levels(decode_vectors(config, tokenizer, quantised.vectors)),
-                           images);
+        prepared(*dataset, first, std::min(count, first + kBatch), tokenizer.image_size());
+    error += squared_error(rounded_to_levels(tokenizer.decode(tokenizer.encode(images))), images);
   }
-  return psnr_of(error, count, config.image_size);
+  return psnr_of(error, count, tokenizer.image_size());
 }
 
 ReconstructionReport measure_reconstruction(const BaseModel& base, const std::string& task,
@@ -80,11 +77,10 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
   const torch::InferenceMode inference;
   std::set<std::int64_t> used;
   const auto through_tokens = [&](const Tensor& images) {
-    const Quantised quantised =
-        quantise(base.tokenizer, encode(base.tokenizer_config, base.tokenizer, images));
-    const Tensor ids = std::get<0>(at::_unique(quantised.ids));
+    const Tensor tokens = base.tokenizer.encode(images);
+    const Tensor ids = std::get<0>(at::_unique(tokens));
     used.insert(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + ids.numel());
-    return decode_vectors(base.tokenizer_config, base.tokenizer, quantised.vectors);
+    return base.tokenizer.decode(tokens);
   };
   struct Way {
     const char* name;
@@ -100,7 +96,7 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
   const auto features_of = [&](const Tensor& images) {
     return image_features(base.feature_config, base.features, images);
   };
-  const std::int64_t size = base.tokenizer_config.image_size;
+  const std::int64_t size = base.tokenizer.image_size();
   std::vector<Tensor> real;
   std::vector<datasets::Image> shown;
   for (std::size_t first = 0; first < dataset->size(); first += kBatch) {
@@ -119,7 +115,7 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
   ReconstructionReport report;
   report.task = task;
   report.images = static_cast<std::int64_t>(dataset->size());
-  report.codes = base.tokenizer_config.codebook;
+  report.codes = base.tokenizer.codebook();
   report.codes_used = static_cast<std::int64_t>(used.size());
   const Tensor reference = at::cat(real);
   const auto columns = static_cast<int>(shown.size());

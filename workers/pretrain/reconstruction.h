@@ -33,9 +33,8 @@ ReconstructionReport measure_reconstruction(const BaseModel& base, const std::st
                                             const std::filesystem::path& data_dir);
 
 // PSNR of the first `most` test images alone: what a tokenizer is worth, before there is a base.
-double reconstruction_psnr(const TokenizerConfig& config, const ParameterMap& tokenizer,
-                           const std::string& task, const std::filesystem::path& data_dir,
-                           std::size_t most);
+double reconstruction_psnr(const BaseTokenizer& tokenizer, const std::string& task,
+                           const std::filesystem::path& data_dir, std::size_t most);
 
 std::string to_text(const ReconstructionReport& report);
 nlohmann::json to_json(const ReconstructionReport& report);

@@ -80,8 +80,7 @@ ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& p
     ParameterMap weights = converted(current.parameters, type);
     const Tensor images = images_of(index);
     const Tensor encoded = encode(config, weights, images.to(type)).to(torch::kFloat32);
-    const ParameterMap codebook{{kCodebook, current.buffers.at("codebook")}};
-    const Quantised quantised = quantise(codebook, encoded.detach());
+    const Quantised quantised = quantise(current.buffers.at("codebook"), encoded.detach());
     const Tensor commitment = (encoded - quantised.vectors).square().mean();
     const Tensor through = encoded + (quantised.vectors - encoded).detach();
     const Tensor decoded = decode_vectors(config, weights, through.to(type)).to(torch::kFloat32);
@@ -93,8 +92,8 @@ ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& p
     constexpr double kErrorWeight = 10.0;
     return kErrorWeight * error + recipe.commitment * commitment;
   };
-  train_stage("tokenizer", options, recipe.checkpoint_interval, state_file, identity, state, step,
-              print);
+  train_stage("tokenizer", options, kPretrainAdamW, recipe.checkpoint_interval, state_file,
+              identity, state, step, print);
   losses = state.losses;
   ParameterMap result;
   for (const auto& [name, tensor] : state.parameters) result[name] = tensor.detach();

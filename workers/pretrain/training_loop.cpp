@@ -53,7 +53,7 @@ void load(const std::filesystem::path& path, const std::string& identity, StageS
 
 }  // namespace
 
-void train_stage(const std::string& name, const StageOptions& options,
+void train_stage(const std::string& name, const StageOptions& options, AdamWOptions adamw,
                  std::int64_t checkpoint_interval, const std::filesystem::path& state_file,
                  const std::string& identity, StageState& state, const StageStep& step,
                  const ProgressPrinter& print) {
@@ -63,7 +63,7 @@ void train_stage(const std::string& name, const StageOptions& options,
     print(name + ": continues at step " + std::to_string(state.step) + " of " +
           std::to_string(options.steps));
   }
-  const AdamWOptions adamw{0.9, 0.99, 1e-8, options.weight_decay};
+  adamw.weight_decay = options.weight_decay;
   const double started = cluster::monotonic_seconds();
   const std::int64_t first = state.step;
   while (state.step < options.steps) {

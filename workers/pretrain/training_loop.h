@@ -27,10 +27,13 @@ struct StageState {
 using StageStep = std::function<Tensor(std::int64_t step, StageState& state)>;
 using ProgressPrinter = std::function<void(const std::string& line)>;
 
+// Without the weight decay, which is the stage's.
+inline const AdamWOptions kPretrainAdamW{0.9, 0.99, 1e-8};
+
 // Trains until options.steps. `state_file`: read when it exists (and was written for `identity`,
 // the hash of recipe and data; another one is refused), written every `checkpoint_interval` steps
 // and at the end.
-void train_stage(const std::string& name, const StageOptions& options,
+void train_stage(const std::string& name, const StageOptions& options, AdamWOptions adamw,
                  std::int64_t checkpoint_interval, const std::filesystem::path& state_file,
                  const std::string& identity, StageState& state, const StageStep& step,
                  const ProgressPrinter& print);

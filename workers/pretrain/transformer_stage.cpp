@@ -3,8 +3,6 @@
 #include "workers/image_tensor.h"
 #include "workers/models/loss.h"
 #include "workers/models/masking.h"
-#include "workers/models/tokenizer.h"
-#include "workers/models/transformer.h"
 #include "workers/random.h"
 
 namespace marquee::workers {
@@ -14,7 +12,7 @@ constexpr auto kPurpose = cluster::Purpose::pretrain_transformer;
 
 // Tokens of `views` random crops of every image: int64 [views * images, N], view by view.
 Tensor tokenise_pool(const PretrainRecipe& recipe, const ImagePool& pool,
-                     const ParameterMap& tokenizer, const ProgressPrinter& print) {
+                     const BaseTokenizer& tokenizer, const ProgressPrinter& print) {
   const torch::InferenceMode inference;
   constexpr std::int64_t kBatch = 128;
   std::vector<Tensor> parts;
@@ -24,58 +22,99 @@ Tensor tokenise_pool(const PretrainRecipe& recipe, const ImagePool& pool,
     for (std::int64_t i = first; i < std::min(total, first + kBatch); ++i) {
       cluster::PhiloxStream stream(recipe.seed, kPurpose, (std::uint64_t{1} << 32) - 1,
                                    static_cast<std::uint64_t>(i));
-      views.push_back(pool.random_view(i % pool.size(), stream, recipe.tokenizer.image_size,
+      views.push_back(pool.random_view(i % pool.size(), stream, tokenizer.image_size(),
                                        recipe.transformer_stage.smallest_crop));
     }
-    parts.push_back(quantise(tokenizer, encode(recipe.tokenizer, tokenizer, to_tensor(views))).ids);
+    parts.push_back(tokenizer.encode(to_tensor(views)));
   }
   print("transformer: " + std::to_string(total) + " views tokenised");
   return torch::cat(parts);
 }
 
+struct TokenBatch {
+  Tensor tokens;  // int64 [B, N]
+  Tensor labels;  // int64 [B], classes of the pool
+};
+
+// Rows of the batch of a step, drawn with replacement.
+TokenBatch draw_batch(const PretrainRecipe& recipe, const ImagePool& pool, const Tensor& tokens,
+                      std::uint64_t step) {
+  const std::int64_t batch = recipe.transformer_stage.batch;
+  cluster::PhiloxStream choice(recipe.seed, kPurpose, step, 0);
+  Tensor rows = torch::empty({batch}, torch::kInt64), labels = torch::empty({batch}, torch::kInt64);
+  for (std::int64_t i = 0; i < batch; ++i) {
+    const auto row =
+        static_cast<std::int64_t>(choice.below(static_cast<std::uint64_t>(tokens.size(0))));
+    rows[i] = row;
+    labels[i] = pool.label(row % pool.size());
+  }
+  return {tokens.index_select(0, rows), labels};
+}
+
+Tensor masked_loss(const PretrainRecipe& recipe, const TransformerConfig& config,
+                   const ParameterMap& weights, const TokenBatch& batch, std::uint64_t step) {
+  const std::int64_t count = batch.tokens.size(0);
+  Tensor scores = torch::empty({count, config.tokens()});
+  std::vector<std::int64_t> counts;
+  for (std::int64_t i = 0; i < count; ++i) {
+    cluster::PhiloxStream stream(recipe.seed, kPurpose, step, static_cast<std::uint64_t>(i) + 1);
+    counts.push_back(mask_count(mask_rate({}, stream.uniform(), config.tokens()), config.tokens()));
+    scores[i] = uniform_tensor(stream, {config.tokens()});
+  }
+  const MaskedTokens masked = apply_mask(batch.tokens, scores, counts);
+  const Tensor ids = torch::cat({(config.codebook + batch.labels).unsqueeze(1), masked.ids}, 1);
+  const Tensor hidden =
+      transform(config, weights, embed_tokens(config, weights, ids)).narrow(1, 1, config.tokens());
+  const Tensor logits = token_logits(config, weights, hidden, config.codebook);
+  return masked_cross_entropy(logits, batch.tokens, masked.weights, recipe.label_smoothing).mean();
+}
+
+Tensor autoregressive_loss(const PretrainRecipe& recipe, const GptConfig& config,
+                           const ParameterMap& weights, const TokenBatch& batch) {
+  const Tensor prefix = gpt_embed(config, weights, batch.labels.unsqueeze(1), 0);
+  const Tensor logits = gpt_token_logits(config, weights, prefix, batch.tokens);
+  return masked_cross_entropy(logits, batch.tokens, torch::ones(batch.tokens.sizes()),
+                              recipe.label_smoothing)
+      .mean();
+}
+
+// As the official recipe of the autoregressive model: only weights of linear layers decay.
+bool is_linear_weight(const std::string& name) {
+  return name.ends_with(".weight") && name != "tok_emb.weight" &&
+         name.find("ln") == std::string::npos;
+}
+
 }  // namespace
 
 ParameterMap pretrain_transformer(const PretrainRecipe& recipe, const ImagePool& pool,
-                                  const ParameterMap& tokenizer,
+                                  const BaseTokenizer& tokenizer,
                                   const std::filesystem::path& state_file,
                                   const std::string& identity, std::vector<double>& losses,
                                   const ProgressPrinter& print) {
-  TransformerConfig config = recipe.transformer;
-  config.classes = pool.num_classes();
-  const StageOptions& options = recipe.transformer_stage;
+  AnyTransformerConfig config = recipe.transformer;
+  std::visit([&](auto& sizes) { sizes.classes = pool.num_classes(); }, config);
+  const auto* masked = std::get_if<TransformerConfig>(&config);
   const Tensor tokens = tokenise_pool(recipe, pool, tokenizer, print);
   StageState state;
-  state.parameters = trainable_copy(init_transformer(config, recipe.seed, kPurpose));
+  state.parameters = trainable_copy(
+      masked != nullptr ? init_transformer(*masked, recipe.seed, kPurpose)
+                        : init_gpt(std::get<GptConfig>(config), recipe.seed, kPurpose));
 
   const auto type = recipe.bf16 ? torch::kBFloat16 : torch::kFloat32;
   const StageStep step = [&](std::int64_t index, StageState& current) {
     const auto at = static_cast<std::uint64_t>(index) + 1;
-    cluster::PhiloxStream choice(recipe.seed, kPurpose, at, 0);
-    Tensor rows = torch::empty({options.batch}, torch::kInt64),
-           labels = torch::empty({options.batch}, torch::kInt64);
-    Tensor scores = torch::empty({options.batch, config.tokens()});
-    std::vector<std::int64_t> counts;
-    for (std::int64_t i = 0; i < options.batch; ++i) {
-      const auto row =
-          static_cast<std::int64_t>(choice.below(static_cast<std::uint64_t>(tokens.size(0))));
-      rows[i] = row;
-      labels[i] = config.codebook + pool.label(row % pool.size());
-      cluster::PhiloxStream stream(recipe.seed, kPurpose, at, static_cast<std::uint64_t>(i) + 1);
-      counts.push_back(
-          mask_count(mask_rate({}, stream.uniform(), config.tokens()), config.tokens()));
-      scores[i] = uniform_tensor(stream, {config.tokens()});
-    }
-    const Tensor targets = tokens.index_select(0, rows);
-    const MaskedTokens masked = apply_mask(targets, scores, counts);
-    const Tensor ids = torch::cat({labels.unsqueeze(1), masked.ids}, 1);
+    const TokenBatch batch = draw_batch(recipe, pool, tokens, at);
     const ParameterMap weights = converted(current.parameters, type);
-    const Tensor hidden = transform(config, weights, embed_tokens(config, weights, ids))
-                              .narrow(1, 1, config.tokens());
-    const Tensor logits = token_logits(config, weights, hidden, config.codebook);
-    return masked_cross_entropy(logits, targets, masked.weights, recipe.label_smoothing).mean();
+    if (masked != nullptr) return masked_loss(recipe, *masked, weights, batch, at);
+    return autoregressive_loss(recipe, std::get<GptConfig>(config), weights, batch);
   };
-  train_stage("transformer", options, recipe.checkpoint_interval, state_file, identity, state, step,
-              print);
+  AdamWOptions adamw = kPretrainAdamW;
+  if (masked == nullptr) {
+    adamw.beta2 = 0.95;
+    adamw.decays = is_linear_weight;
+  }
+  train_stage("transformer", recipe.transformer_stage, adamw, recipe.checkpoint_interval,
+              state_file, identity, state, step, print);
   losses = state.losses;
   ParameterMap result;
   for (const auto& [name, tensor] : state.parameters) result[name] = tensor.detach();

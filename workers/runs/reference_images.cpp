@@ -177,15 +177,11 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
 
   OracleImages oracle;
   std::vector<Tensor> features;
-  SplitReader reader(*dataset, data, base.tokenizer_config.image_size);
+  SplitReader reader(*dataset, data, base.tokenizer.image_size());
   reader.read(order, static_cast<std::size_t>(run.samples), progress, [&](const Tensor& batch) {
     Tensor images = batch;
-    if (reconstruct) {
-      const Quantised quantised =
-          quantise(base.tokenizer, encode(base.tokenizer_config, base.tokenizer, images));
-      images = rounded_to_levels(
-          decode_vectors(base.tokenizer_config, base.tokenizer, quantised.vectors));
-    }
+    if (reconstruct)
+      images = rounded_to_levels(base.tokenizer.decode(base.tokenizer.encode(images)));
     features.push_back(image_features(base.feature_config, base.features, images));
     append_images(images, keep, oracle.images);
   });

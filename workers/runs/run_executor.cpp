@@ -337,7 +337,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
        {"network_hash", base.network_hash},
        {"reference_split", run.reference},
        {"resize_rule",
-        "center crop, antialiased bilinear to " + std::to_string(base.tokenizer_config.image_size)},
+        "center crop, antialiased bilinear to " + std::to_string(base.tokenizer.image_size())},
        {"data_hash", run.data_hash},
        {"data_source",
         {{"layout", source.layout},

@@ -1,26 +1,19 @@
 #include "workers/runs/sampling.h"
 
+#include "cluster/error.h"
 #include "workers/image_tensor.h"
-#include "workers/models/decode.h"
 
 namespace marquee::workers {
 
-Tensor sample_tokens(const experiments::RunConfig& run, const BaseModel& base,
-                     const Adapter& adapter, const Tensor& labels, std::uint64_t first) {
-  const torch::InferenceMode inference;
-  const TransformerConfig& model = base.transformer_config;
-  DecodeOptions options;
-  options.steps = run.decode_steps;
-  options.choice_temperature = static_cast<float>(run.choice_temperature);
-  options.schedule = parse_mask_schedule(run.mask_schedule);
-  const Tensor ids = decode_tokens(
-      options, adapter.initial_ids(labels),
-      [&](const Tensor& now, std::int64_t) { return adapter.decode_logits(now, labels); },
-      [&](std::int64_t step) {
-        return philox_noise(run.seed, first, labels.size(0), step, model.positions(),
-                            model.codebook);
-      });
-  return ids.narrow(1, 1, model.tokens());
+Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& adapter,
+                           std::int64_t label, std::int64_t index) {
+  MARQUEE_CHECK(index >= 0 && index < run.samples, "sample_image_tokens: no such image");
+  const std::int64_t row = index % run.decode_batch, first = index - row;
+  const std::int64_t rows = std::min<std::int64_t>(run.decode_batch, run.samples - first);
+  return adapter
+      .sample_tokens(run, torch::full({rows}, label, torch::kInt64),
+                     static_cast<std::uint64_t>(first))
+      .narrow(0, row, 1);
 }
 
 Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
@@ -33,8 +26,8 @@ Samples generate(const experiments::RunConfig& run, const BaseModel& base, const
     progress(first, run.samples);
     const Tensor labels = samples.labels.narrow(
         0, first, std::min<std::int64_t>(run.decode_batch, run.samples - first));
-    tokens.push_back(sample_tokens(run, base, adapter, labels, static_cast<std::uint64_t>(first)));
-    const Tensor images = decode_ids(base.tokenizer_config, base.tokenizer, tokens.back());
+    tokens.push_back(adapter.sample_tokens(run, labels, static_cast<std::uint64_t>(first)));
+    const Tensor images = base.tokenizer.decode(tokens.back());
     features.push_back(
         image_features(base.feature_config, base.features, rounded_to_levels(images)));
     append_images(images, keep, samples.images);

@@ -16,11 +16,11 @@ struct Samples {
   std::vector<datasets::Image> images;  // the first `keep`
 };
 
-// Tokens of images first..first+B-1 of the run's seed with the given labels, int64 [B, N]. Noise is
-// keyed by (seed, image, step), so an image can be made again alone (up to the last bits of another
-// batch size).
-Tensor sample_tokens(const experiments::RunConfig& run, const BaseModel& base,
-                     const Adapter& adapter, const Tensor& labels, std::uint64_t first);
+// Tokens of image `index` of the run's samples alone, int64 [1, N]: the same bits as among the
+// others at one thread. It is decoded in its own row of its batch, the other rows filled with its
+// label.
+Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& adapter,
+                           std::int64_t label, std::int64_t index);
 
 Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
                  int classes, std::int64_t keep, const CountProgress& progress);

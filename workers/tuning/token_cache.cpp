@@ -38,7 +38,7 @@ constexpr const char* kDescription =
 
 std::string preprocessing(const TokenRecipe& recipe, const datasets::DataFolder& data,
                           const BaseModel& base) {
-  const std::string size = std::to_string(base.tokenizer_config.image_size);
+  const std::string size = std::to_string(base.tokenizer.image_size());
   return (recipe.crops == 1 ? "central square, antialiased bilinear to " + size
                             : "antialiased bilinear to cover " + size + ", cut out at " +
                                   std::to_string(recipe.crops) + " places") +
@@ -100,13 +100,13 @@ void merge(Stored& stored, Fresh fresh) {
 std::vector<std::int64_t> shape_of(const TokenRecipe& recipe, const BaseModel& base,
                                    std::size_t images) {
   return {static_cast<std::int64_t>(images), recipe.crops, recipe.mirrored ? 2 : 1,
-          base.transformer_config.tokens()};
+          base.transformer.tokens()};
 }
 
 // Two bytes hold any code of the usual codebooks.
 torch::ScalarType type_of(const BaseModel& base) {
   constexpr std::int64_t kMost = INT16_MAX;
-  return base.tokenizer_config.codebook - 1 <= kMost ? torch::kInt16 : torch::kInt32;
+  return base.tokenizer.codebook() - 1 <= kMost ? torch::kInt16 : torch::kInt32;
 }
 
 // Names and labels of the rows, so that a file is never believed for other images.
@@ -134,7 +134,7 @@ Stored parse(const Hdf5File& h5, const TokenRecipe& recipe, const datasets::Data
   const Tensor& tokens = stored.tokens;
   const bool fits =
       tokens.sizes() == at::IntArrayRef(shape_of(recipe, base, stored.rows.size())) &&
-      (tokens >= 0).logical_and(tokens < base.tokenizer_config.codebook).all().item<bool>();
+      (tokens >= 0).logical_and(tokens < base.tokenizer.codebook()).all().item<bool>();
   if (!fits) fail("'tokens'");
   if (h5.has("unreadable")) {
     const std::vector<Row> places = rows_in("unreadable/rows");
@@ -259,7 +259,7 @@ class Builder {
   }
 
   void encode_row(Row row, Fresh& fresh, std::mutex& mutex) const {
-    const auto size = static_cast<int>(base_.tokenizer_config.image_size);
+    const auto size = static_cast<int>(base_.tokenizer.image_size());
     std::string reason;
     const auto image = image_or_skip(dataset_, row, data_, reason);
     if (!image) {
@@ -270,8 +270,7 @@ class Builder {
     const Tensor views = image_views(*image, row, recipe_.crops, recipe_.mirrored, size);
     std::vector<Tensor> parts;
     for (const Tensor& batch : views.flatten(0, 1).split(kLargestBatch)) {
-      parts.push_back(
-          quantise(base_.tokenizer, encode(base_.tokenizer_config, base_.tokenizer, batch)).ids);
+      parts.push_back(base_.tokenizer.encode(batch));
     }
     Tensor ids = at::cat(parts).to(type_of(base_)).reshape(shape_of(recipe_, base_, 1))[0];
     const std::lock_guard lock(mutex);

@@ -55,6 +55,7 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
                        std::int64_t step, std::int64_t first, std::int64_t count) {
   const auto crops = static_cast<std::uint64_t>(tokens.ids.size(1));
   const std::int64_t sides = tokens.ids.size(2), positions = tokens.ids.size(3);
+  const bool masks = adapter.masks();
   const MaskSchedule schedule = parse_mask_schedule(run.mask_schedule);
   const auto [length, width] = adapter.dropout_shape();
   const auto keep = static_cast<float>(1.0 - run.dropout);
@@ -72,14 +73,14 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
         crops == 1 ? 0 : stream_of(run, Purpose::view, step, row).below(crops);
     targets.push_back(tokens.ids[image][static_cast<std::int64_t>(crop)][mirrored ? 1 : 0]);
     labels.push_back(tokens.labels[image].item<std::int64_t>());
-    // The released code draws one mask rate a step for the whole batch.
-    const std::int64_t rate_row = run.masking == "released" ? 0 : row + 1;
-    counts.push_back(
-        mask_count(mask_rate(schedule, stream_of(run, Purpose::mask_rate, step, rate_row).uniform(),
-                             positions),
-                   positions));
-    PhiloxStream score_stream = stream_of(run, Purpose::mask_scores, step, row);
-    scores[i] = uniform_tensor(score_stream, {positions});
+    if (masks) {
+      // The released code draws one mask rate a step for the whole batch.
+      const std::int64_t rate_row = run.masking == "released" ? 0 : row + 1;
+      const float drawn = stream_of(run, Purpose::mask_rate, step, rate_row).uniform();
+      counts.push_back(mask_count(mask_rate(schedule, drawn, positions), positions));
+      PhiloxStream score_stream = stream_of(run, Purpose::mask_scores, step, row);
+      scores[i] = uniform_tensor(score_stream, {positions});
+    }
     if (batch.dropout.defined()) {
       PhiloxStream dropout_stream = stream_of(run, Purpose::dropout, step, row);
       batch.dropout[i] =
@@ -88,9 +89,11 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
   }
   batch.targets = at::stack(targets);
   batch.labels = torch::tensor(at::ArrayRef<std::int64_t>(labels), torch::kInt64);
-  MaskedTokens masked = apply_mask(batch.targets, scores, counts);
-  batch.ids = masked.ids;
-  batch.weights = masked.weights;
+  if (masks) {
+    MaskedTokens masked = apply_mask(batch.targets, scores, counts);
+    batch.ids = masked.ids;
+    batch.weights = masked.weights;
+  }
   return batch;
 }
 

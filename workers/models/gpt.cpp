@@ -1,0 +1,178 @@
+#include "workers/models/gpt.h"
+
+#include "cluster/error.h"
+#include "workers/random.h"
+
+namespace marquee::workers {
+namespace {
+
+constexpr double kLayerNormEpsilon = 1e-5;
+constexpr float kInitScale = 0.02F;
+
+std::string block_name(std::int64_t index) {
+  return "blocks." + std::to_string(index);
+}
+
+Tensor linear(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
+  return at::linear(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
+}
+
+Tensor layer_norm(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
+  return at::layer_norm(x, {x.size(-1)}, parameters.at(name + ".weight"),
+                        parameters.at(name + ".bias"), kLayerNormEpsilon);
+}
+
+// bool [new, past + new]: which keys a new position may look at.
+Tensor attention_mask(std::int64_t past, std::int64_t fresh, std::int64_t unmasked,
+                      const torch::Device& device) {
+  const auto options = torch::dtype(torch::kInt64).device(device);
+  const Tensor rows = torch::arange(past, past + fresh, options).unsqueeze(1);
+  const Tensor columns = torch::arange(past + fresh, options).unsqueeze(0);
+  return (columns <= rows).logical_or((rows < unmasked).logical_and(columns < unmasked));
+}
+
+// `mix` gets query, key and value [B, H, P, D/H] of a layer and gives the attended values.
+template <typename Mix>
+Tensor run_blocks(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
+                  const StageObserver& observe, Mix mix) {
+  MARQUEE_CHECK(embeddings.dim() == 3 && embeddings.size(2) == config.width,
+                "gpt_hidden: embeddings must be [B, P, D]");
+  const std::int64_t batch = embeddings.size(0), length = embeddings.size(1);
+  const auto report = [&](const std::string& name, const Tensor& output) {
+    if (observe) observe(name, output);
+    return output;
+  };
+  Tensor x = embeddings;
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const std::string block = block_name(i), attention = block + ".attn";
+    const Tensor y = report(block + ".ln1", layer_norm(x, parameters, block + ".ln1"));
+    const auto heads = [&](const char* part) {
+      return report(attention + part, linear(y, parameters, attention + part))
+          .reshape({batch, length, config.heads, config.width / config.heads})
+          .transpose(1, 2);
+    };
+    const Tensor mixed = mix(i, heads(".query"), heads(".key"), heads(".value"));
+    x = x + report(attention, linear(mixed.transpose(1, 2).reshape({batch, length, config.width}),
+                                     parameters, attention + ".proj"));
+    const Tensor z = report(block + ".ln2", layer_norm(x, parameters, block + ".ln2"));
+    const Tensor inner =
+        report(block + ".mlp.1", at::gelu(linear(z, parameters, block + ".mlp.0"), "none"));
+    x = x + report(block + ".mlp", linear(inner, parameters, block + ".mlp.2"));
+    report(block, x);
+  }
+  return report("ln_f", layer_norm(x, parameters, "ln_f"));
+}
+
+}  // namespace
+
+ShapeMap gpt_shapes(const GptConfig& config) {
+  const std::int64_t width = config.width;
+  ShapeMap shapes{{"tok_emb.weight", {config.codebook, width}},
+                  {"pos_emb", {1, config.block_size, width}},
+                  {"head.weight", {config.codebook, width}}};
+  const auto norm = [&](const std::string& name) {
+    shapes[name + ".weight"] = {width};
+    shapes[name + ".bias"] = {width};
+  };
+  const auto dense = [&](const std::string& name, std::int64_t in, std::int64_t out) {
+    shapes[name + ".weight"] = {out, in};
+    shapes[name + ".bias"] = {out};
+  };
+  norm("ln_f");
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const std::string block = block_name(i);
+    norm(block + ".ln1");
+    norm(block + ".ln2");
+    for (const char* part : {".attn.query", ".attn.key", ".attn.value", ".attn.proj"})
+      dense(block + part, width, width);
+    dense(block + ".mlp.0", width, config.mlp);
+    dense(block + ".mlp.2", config.mlp, width);
+  }
+  return shapes;
+}
+
+ParameterMap init_gpt(const GptConfig& config, std::uint64_t seed, cluster::Purpose purpose) {
+  ParameterMap parameters;
+  std::uint64_t index = 0;
+  for (const auto& [name, shape] : gpt_shapes(config)) {
+    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
+    const bool scale = shape.size() == 1 && name.ends_with(".weight");
+    if (scale) {
+      parameters[name] = torch::ones(shape);
+    } else if (name == "pos_emb" || name.ends_with(".bias")) {
+      parameters[name] = torch::zeros(shape);
+    } else {
+      parameters[name] = normal_tensor(stream, shape).mul_(kInitScale);
+    }
+  }
+  return parameters;
+}
+
+Tensor gpt_embed(const GptConfig& config, const ParameterMap& parameters, const Tensor& ids,
+                 std::int64_t first) {
+  MARQUEE_CHECK(ids.dim() == 2 && first >= 0 && first + ids.size(1) <= config.block_size,
+                "gpt_embed: ids must be [B, P], their positions below the block size");
+  return at::embedding(parameters.at("tok_emb.weight"), ids) +
+         parameters.at("pos_emb").narrow(1, first, ids.size(1));
+}
+
+Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
+                  const StageObserver& observe) {
+  const std::int64_t length = embeddings.size(1);
+  std::optional<Tensor> mask;
+  if (config.unmasked > 1) mask = attention_mask(0, length, config.unmasked, embeddings.device());
+  return run_blocks(config, parameters, embeddings, observe,
+                    [&](std::int64_t, const Tensor& query, const Tensor& key, const Tensor& value) {
+                      return at::scaled_dot_product_attention(query, key, value, mask,
+                                                              /*dropout_p=*/0.0,
+                                                              /*is_causal=*/!mask.has_value());
+                    });
+}
+
+KeyValueCache::KeyValueCache(const GptConfig& config, const ParameterMap& parameters,
+                             std::int64_t batch, std::int64_t capacity) {
+  const auto options = parameters.at("tok_emb.weight").options();
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    for (std::vector<Tensor>* buffers : {&keys_, &values_}) {
+      buffers->push_back(
+          torch::empty({batch, config.heads, capacity, config.width / config.heads}, options));
+    }
+  }
+}
+
+Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
+                  KeyValueCache& cache) {
+  const std::int64_t past = cache.length_, fresh = embeddings.size(1);
+  MARQUEE_CHECK(past + fresh <= cache.keys_.at(0).size(2) &&
+                    embeddings.size(0) == cache.keys_[0].size(0),
+                "gpt_hidden: the cache is too small for these positions");
+  const bool causal = past == 0 && config.unmasked <= 1;
+  std::optional<Tensor> mask;
+  if (fresh > 1 && !causal)
+    mask = attention_mask(past, fresh, config.unmasked, embeddings.device());
+  cache.length_ = past + fresh;
+  return run_blocks(config, parameters, embeddings, {},
+                    [&](std::int64_t layer, const Tensor& query, const Tensor& key,
+                        const Tensor& value) {
+                      const auto at = static_cast<std::size_t>(layer);
+                      cache.keys_[at].narrow(2, past, fresh).copy_(key);
+                      cache.values_[at].narrow(2, past, fresh).copy_(value);
+                      return at::scaled_dot_product_attention(
+                          query, cache.keys(layer), cache.values(layer), mask, /*dropout_p=*/0.0,
+                          /*is_causal=*/fresh > 1 && causal);
+                    });
+}
+
+Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden) {
+  return at::linear(hidden, parameters.at("head.weight"));
+}
+
+Tensor gpt_token_logits(const GptConfig& config, const ParameterMap& parameters,
+                        const Tensor& prefix, const Tensor& tokens) {
+  const std::int64_t count = tokens.size(1);
+  const Tensor fed = gpt_embed(config, parameters, tokens.narrow(1, 0, count - 1), 1);
+  const Tensor hidden = gpt_hidden(config, parameters, at::cat({prefix, fed}, 1));
+  return gpt_logits(parameters, hidden.narrow(1, prefix.size(1) - 1, count));
+}
+
+}  // namespace marquee::workers
