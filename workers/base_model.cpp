@@ -9,7 +9,7 @@ namespace marquee::workers {
 namespace {
 
 using experiments::BaseManifest;
-using experiments::WeightFile;
+
 using nlohmann::json;
 
 std::string where(const BaseManifest& manifest, const std::string& network) {
@@ -74,9 +74,9 @@ BaseModel load_base(const BaseManifest& manifest) {
   return base;
 }
 
-WeightFile save_network(const std::string& name, const ParameterMap& weights, const json& config,
-                        const std::filesystem::path& folder) {
-  WeightFile entry;
+experiments::WeightFile save_network(const std::string& name, const ParameterMap& weights,
+                                     const json& config, const std::filesystem::path& folder) {
+  experiments::WeightFile entry;
   entry.file = name + ".safetensors";
   write_safetensors(folder / entry.file, weights);
   entry.sha256 = cluster::sha256_file(folder / entry.file);
@@ -87,7 +87,8 @@ WeightFile save_network(const std::string& name, const ParameterMap& weights, co
 }
 
 BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
-                       const json& provenance, const std::map<std::string, WeightFile>& borrowed) {
+                       const json& provenance,
+                       const std::map<std::string, experiments::WeightFile>& borrowed) {
   cluster::create_directories_durably(folder);
   BaseManifest manifest;
   manifest.folder = folder;

@@ -31,8 +31,7 @@ std::vector<std::int64_t> sizes_of(const json& config, const char* key, const st
   if (found == config.end() || !found->is_array() || found->size() < least ||
       found->size() > kMost) {
     cluster::throw_environment(where + ": '" + key + "' is missing or no list of " +
-                               std::to_string(least) + " to " + std::to_string(kMost) +
-                               " numbers");
+                               std::to_string(least) + " to " + std::to_string(kMost) + " numbers");
   }
   std::vector<std::int64_t> sizes;
   for (const json& entry : *found) sizes.push_back(size_of(json{{key, entry}}, key, where));
@@ -77,10 +76,14 @@ TransformerConfig masked_config(const json& config, const std::string& where) {
 }
 
 GptConfig autoregressive_config(const json& config, const std::string& where) {
-  GptConfig result{size_of(config, "width", where),    size_of(config, "layers", where),
-                   size_of(config, "heads", where),    size_of(config, "mlp", where),
-                   size_of(config, "codebook", where), size_of(config, "block_size", where),
-                   size_of(config, "classes", where),  size_of(config, "latent", where),
+  GptConfig result{size_of(config, "width", where),
+                   size_of(config, "layers", where),
+                   size_of(config, "heads", where),
+                   size_of(config, "mlp", where),
+                   size_of(config, "codebook", where),
+                   size_of(config, "block_size", where),
+                   size_of(config, "classes", where),
+                   size_of(config, "latent", where),
                    size_of(config, "unmasked", where, /*least=*/0)};
   if (result.block_size < result.tokens())
     cluster::throw_environment(where + ": block_size must be at least latent * latent");

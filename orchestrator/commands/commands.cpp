@@ -50,8 +50,9 @@ const std::vector<Command>& all_commands() {
       {"data", "the tasks, and what a data folder holds of them", data_command},
       {"doctor", "check this machine and installation", doctor_command},
       {"run", "one run, here, without MPI", run_command},
-      {"sample", "generate images from a finished run", sample_command},
+      {"sample", "generate images from a finished run, or from a base", sample_command},
       {"pretrain", "make a base model from a recipe", pretrain_command},
+      {"import", "make a base model from published checkpoints", import_command},
   };
   return commands;
 }

@@ -37,6 +37,7 @@ int run_command(const Arguments& arguments);
 int sample_command(const Arguments& arguments);
 int data_cache_command(const Arguments& arguments);  // part of data
 int pretrain_command(const Arguments& arguments);
+int import_command(const Arguments& arguments);
 
 const std::vector<Command>& all_commands();
 

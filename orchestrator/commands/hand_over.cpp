@@ -1,5 +1,5 @@
-// marquee run, sample, pretrain and data cache: handed over to marquee-trainer, the program with
-// LibTorch. Its options are declared there, so `marquee run --help` is answered by it too.
+// marquee run, sample, pretrain, import and data cache: handed over to marquee-trainer, the program
+// with LibTorch. Its options are declared there, so `marquee run --help` is answered by it too.
 #include <cerrno>
 
 #include <unistd.h>
@@ -33,6 +33,9 @@ int data_cache_command(const Arguments& arguments) {
 }
 int pretrain_command(const Arguments& arguments) {
   return hand_over("pretrain", arguments);
+}
+int import_command(const Arguments& arguments) {
+  return hand_over("import", arguments);
 }
 
 }  // namespace marquee::orchestrator

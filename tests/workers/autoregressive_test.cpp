@@ -17,7 +17,7 @@ Tensor random_ids(const std::vector<std::int64_t>& shape, std::int64_t below, st
 
 struct Model {
   explicit Model(const GptConfig& sizes)
-      : config(sizes), weights(random_weights(gpt_shapes(sizes), 3, 0.2F)) {}
+      : config(sizes), weights(random_weights(gpt_shapes(sizes), 3, 0.1F)) {}
   Tensor prompts(std::int64_t batch, std::int64_t length) const {
     PhiloxStream stream(5, cluster::Purpose::init);
     return normal_tensor(stream, {batch, length, config.width}) * 0.5;
@@ -28,7 +28,8 @@ struct Model {
 
 // Sizes whose heads, grids and depths differ.
 std::vector<GptConfig> sizes() {
-  return {{16, 1, 1, 32, 20, 16, 5, 4}, {48, 3, 4, 96, 64, 40, 10, 6}, {96, 6, 6, 384, 256, 64, 9, 8}};
+  return {
+      {16, 1, 1, 32, 20, 16, 5, 4}, {48, 3, 4, 96, 64, 40, 10, 6}, {96, 6, 6, 384, 256, 64, 9, 8}};
 }
 
 TEST(KeyValueCache, GivesTheLogitsAndIdsOfFullRecomputation) {
@@ -58,8 +59,7 @@ TEST(KeyValueCache, GivesTheLogitsAndIdsOfFullRecomputation) {
         EXPECT_LT(difference.item<double>(), kTolerance) << "step " << i;
         // How far the number that decides is from both ends of the chosen id's share.
         const Tensor sums = whole.select(1, i).softmax(1).to(torch::kFloat64).cumsum(1);
-        const Tensor margin =
-            (sums - philox_uniform(1, 0, kBatch, i).unsqueeze(1)).abs().amin(1);
+        const Tensor margin = (sums - philox_uniform(1, 0, kBatch, i).unsqueeze(1)).abs().amin(1);
         const Tensor safe = margin > kMargin;
         EXPECT_TRUE(torch::equal(tokens.select(1, i).masked_select(safe),
                                  again.select(1, i).masked_select(safe)))
@@ -79,8 +79,7 @@ TEST(KeyValueCache, SeveralPositionsBehindAPastSeeOnlyWhatIsBeforeThem) {
   std::vector<Tensor> parts;
   std::int64_t at = 0;
   for (const std::int64_t count : {5, 1, 4, 2}) {
-    parts.push_back(
-        gpt_hidden(model.config, model.weights, embedded.narrow(1, at, count), cache));
+    parts.push_back(gpt_hidden(model.config, model.weights, embedded.narrow(1, at, count), cache));
     at += count;
   }
   EXPECT_LT((at::cat(parts, 1) - whole).abs().max().item<double>(), 1e-5);
@@ -90,8 +89,7 @@ TEST(KeyValueCache, SeveralPositionsBehindAPastSeeOnlyWhatIsBeforeThem) {
 TEST(KeyValueCache, RefusesMoreThanItsCapacity) {
   const Model model(sizes()[0]);
   KeyValueCache cache(model.config, model.weights, 1, 2);
-  EXPECT_THROW(gpt_hidden(model.config, model.weights, model.prompts(1, 3), cache),
-               cluster::Error);
+  EXPECT_THROW(gpt_hidden(model.config, model.weights, model.prompts(1, 3), cache), cluster::Error);
 }
 
 TEST(Gpt, NoTokenSeesALaterOne) {
@@ -113,8 +111,7 @@ TEST(Gpt, TokensKeepTheirPositionsHoweverManyPromptsStandInFront) {
   // 16 tokens need positions 1..15 and a block size of 16, whatever the number of prompts.
   const Model model(sizes()[0]);
   const Tensor tokens = random_ids({1, 16}, model.config.codebook, 2);
-  EXPECT_NO_THROW(
-      gpt_token_logits(model.config, model.weights, model.prompts(1, 100), tokens));
+  EXPECT_NO_THROW(gpt_token_logits(model.config, model.weights, model.prompts(1, 100), tokens));
 }
 
 // Central differences in float64 along random directions.

@@ -21,8 +21,8 @@ class GptGolden : public testing::Test {
     MARQUEE_REQUIRE_REFERENCE(kTiny);
     reference_.emplace(kTiny);
     const auto size = [&](const char* name) { return reference_->file().int_attribute("", name); };
-    const auto side = static_cast<std::int64_t>(
-        std::lround(std::sqrt(static_cast<double>(size("n_tokens")))));
+    const auto side =
+        static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(size("n_tokens")))));
     ASSERT_EQ(side * side, size("n_tokens"));
     config_ = {size("n_embd"),     size("n_layer"),    size("n_head"),    size("mlp"),
                size("vocab_size"), size("block_size"), size("n_classes"), side};
@@ -86,7 +86,8 @@ TEST_F(GptGolden, LossAndItsGradientsMatch) {
   const Tensor logits = gpt_token_logits(
       config_, trained, gpt_embed(config_, trained, fed.narrow(1, 0, 1), 0), tokens);
   expect_close(logits, read("base/logits"), kLogits, 0, "logits");
-  const Tensor rows = at::cross_entropy_loss(logits.transpose(1, 2), tokens, {}, at::Reduction::None);
+  const Tensor rows =
+      at::cross_entropy_loss(logits.transpose(1, 2), tokens, {}, at::Reduction::None);
   expect_close(rows, read("base/loss_per_token"), kLoss, 0, "loss_per_token");
   const Tensor loss = token_loss(logits, tokens);
   EXPECT_NEAR(loss.item<double>(), reference_->read_number("base/loss"), kLoss);
@@ -160,8 +161,7 @@ TEST_F(GptGolden, PromptsOfEveryLengthAndArrangement) {
       const auto number = [&](const char* name) { return file().int_attribute(at, name); };
       Tensor prompts = read(group + "/prompts").requires_grad_();
       const bool with_class = number("class_fed") == 1;
-      const Tensor label = ids("class").unsqueeze(1),
-                   fed = tokens.narrow(1, 0, tokens.size(1) - 1);
+      const Tensor label = ids("class").unsqueeze(1), fed = tokens.narrow(1, 0, tokens.size(1) - 1);
       Tensor hidden;
       if (number("prompts_get_positions") == 1) {
         const std::int64_t count = prompts.size(1), first = number("first_position_of_ids");
@@ -191,8 +191,8 @@ TEST_F(GptGolden, PromptsOfEveryLengthAndArrangement) {
   }
 }
 
-// The official cached forward behind prompts that take positions; ours take none, so the sequence is
-// put together here.
+// The official cached forward behind prompts that take positions; ours take none, so the sequence
+// is put together here.
 TEST_F(GptGolden, DecodingBehindPrompts) {
   if (!has("prompt_sampling")) GTEST_SKIP() << "no prompt_sampling in " << kTiny;
   const torch::InferenceMode inference;
@@ -213,10 +213,10 @@ TEST_F(GptGolden, DecodingBehindPrompts) {
     const Tensor result = decode_sequence(
         options, torch::empty({prompts.size(0), 0}, torch::kInt64), steps,
         [&](const Tensor& now) {
-          const Tensor fed = now.size(1) == 0 ? front
-                                              : gpt_embed(config_, weights_,
-                                                          now.narrow(1, now.size(1) - 1, 1),
-                                                          count + now.size(1) - 1);
+          const Tensor fed = now.size(1) == 0
+                                 ? front
+                                 : gpt_embed(config_, weights_, now.narrow(1, now.size(1) - 1, 1),
+                                             count + now.size(1) - 1);
           const Tensor hidden = gpt_hidden(config_, weights_, fed, cache);
           return gpt_logits(weights_, hidden.select(1, hidden.size(1) - 1));
         },

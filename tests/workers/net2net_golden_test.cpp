@@ -42,14 +42,10 @@ class Net2NetGolden : public testing::Test {
                                 size("resolution")};
     const ParameterMap all = reference_->weights();
     weights_ = below(all, "transformer.");
-    config_ = {size("n_embd"),
-               size("n_layer"),
-               size("n_head"),
-               weights_.at("blocks.0.mlp.0.weight").size(0),
-               size("vocab_size"),
-               size("block_size"),
-               size("n_classes"),
-               tokenizer.latent()};
+    config_ = {size("n_embd"),     size("n_layer"),
+               size("n_head"),     weights_.at("blocks.0.mlp.0.weight").size(0),
+               size("vocab_size"), size("block_size"),
+               size("n_classes"),  tokenizer.latent()};
     check_parameters(weights_, gpt_shapes(config_), kTiny);
     tokenizer_ = BaseTokenizer(tokenizer, below(all, "first_stage_model."));
     check_parameters(tokenizer_.weights(), vqgan_shapes(tokenizer), kTiny);
@@ -86,8 +82,7 @@ TEST_F(Net2NetGolden, ClassStandsInFrontOfTheTokens) {
                "transformer_logits");
   const Tensor logits = gpt_token_logits(config_, weights_, class_prefix(), tokens);
   expect_close(logits, read("logits"), kLogits, 0, "logits");
-  const Tensor loss =
-      masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes()), 0.0).mean();
+  const Tensor loss = masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes()), 0.0).mean();
   EXPECT_NEAR(loss.item<double>(), reference_->read_number("loss"), kLoss);
 }
 
@@ -102,8 +97,7 @@ TEST_F(Net2NetGolden, TokensReplacedByRandomOnes) {
   expect_close(logits, read("pkeep/logits").narrow(1, front - 1, tokens.size(1)), kLogits, 0,
                "pkeep/logits");
   expect_equal(ids("pkeep/target"), tokens, "pkeep/target");
-  const Tensor loss =
-      masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes()), 0.0).mean();
+  const Tensor loss = masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes()), 0.0).mean();
   EXPECT_NEAR(loss.item<double>(), reference_->read_number("pkeep/loss"), kLoss);
 }
 
@@ -118,8 +112,8 @@ TEST_F(Net2NetGolden, FiltersAlone) {
     const std::size_t k = name.find("top_k"), p = name.find("top_p");
     if (k != std::string::npos) options.top_k = std::stoll(name.substr(k + 5));
     if (p != std::string::npos) options.top_p = std::stod(name.substr(p + 5));
-    const std::string rows = k != std::string::npos && p != std::string::npos ? "top_k_top_p_rows"
-                                                                              : name + "_rows";
+    const std::string rows =
+        k != std::string::npos && p != std::string::npos ? "top_k_top_p_rows" : name + "_rows";
     Tensor input = logits;
     if (file().has_attribute("filters", rows)) {
       const std::vector<std::int64_t> chosen = file().ints_attribute("filters", rows);
@@ -165,8 +159,7 @@ TEST_F(Net2NetGolden, EverySamplingRun) {
     const NextLogits next =
         cached ? cached_logits(config_, weights_, class_prefix(), config_.tokens()) : whole;
     const Tensor result = decode_sequence(
-        options, known, steps, next,
-        [&](std::int64_t step) { return uniform[step]; },
+        options, known, steps, next, [&](std::int64_t step) { return uniform[step]; },
         [&](const SequenceStep& step) {
           const std::string here = at + " step " + std::to_string(step.step);
           expect_close(step.logits, logits[step.step], kLogits, 0, here + " logits");

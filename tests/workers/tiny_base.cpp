@@ -50,7 +50,7 @@ ParameterMap random_weights(const ShapeMap& shapes, std::uint64_t seed, float sc
     PhiloxStream stream(seed, cluster::Purpose::init, 0, index++);
     const bool norm =
         name.find("norm") != std::string::npos || name.find("ln") != std::string::npos;
-    const bool centre = norm && name.ends_with("weight");
+    const bool centre = name.ends_with("/scale") || (norm && name.ends_with("weight"));
     weights[name] = normal_tensor(stream, shape) * scale + (centre ? 1.0 : 0.0);
   }
   return weights;

@@ -21,9 +21,14 @@ class VqganGolden : public testing::Test {
     MARQUEE_REQUIRE_REFERENCE(kTiny);
     reference_.emplace(kTiny);
     const nlohmann::json sizes = reference_->config();
-    config_ = {sizes.at("ch"),         sizes.at("ch_mult"),   sizes.at("num_res_blocks"),
-               sizes.at("attn_resolutions"), sizes.at("z_channels"), sizes.at("embed_dim"),
-               sizes.at("n_embed"),    sizes.at("resolution")};
+    config_ = {sizes.at("ch"),
+               sizes.at("ch_mult"),
+               sizes.at("num_res_blocks"),
+               sizes.at("attn_resolutions"),
+               sizes.at("z_channels"),
+               sizes.at("embed_dim"),
+               sizes.at("n_embed"),
+               sizes.at("resolution")};
     weights_ = reference_->weights();
     check_parameters(weights_, vqgan_shapes(config_), kTiny);
   }
@@ -58,8 +63,7 @@ TEST_F(VqganGolden, EncodesAndQuantisesAsTheReference) {
   expect_equal(quantised.vectors, read("codebook_entry"), "codebook_entry");
   expect_close(quantised.vectors, read("quantised"), 1e-6, 0, "quantised");
   const Tensor wide = encoded.permute({0, 2, 3, 1}).flatten(0, 2).to(torch::kFloat64);
-  const Tensor distances =
-      torch::cdist(wide, weights_.at(kCodebook).to(torch::kFloat64)).square();
+  const Tensor distances = torch::cdist(wide, weights_.at(kCodebook).to(torch::kFloat64)).square();
   expect_close(distances, read("distances"), kMargin, 0, "distances");
   const Tensor best = std::get<0>(distances.topk(2, 1, /*largest=*/false));
   expect_close((best.select(1, 1) - best.select(1, 0)).reshape(reference_->file().shape("margin")),
@@ -136,15 +140,13 @@ TEST_F(VqganGolden, GradientsGoStraightThroughTheQuantiser) {
   Tensor encoded = vqgan_encode(config_, trained, image);
   encoded.retain_grad();
   const Tensor vectors = quantise(trained.at(kCodebook), encoded).vectors;
-  const Tensor decoded =
-      vqgan_decode(config_, trained, encoded + (vectors - encoded).detach());
+  const Tensor decoded = vqgan_decode(config_, trained, encoded + (vectors - encoded).detach());
   const Tensor loss = (image - decoded).abs().mean() + codebook_loss(encoded, vectors, true);
   EXPECT_NEAR(loss.item<double>(), reference_->read_number("gradient/loss"), kLoss);
   loss.backward();
   for (const std::string& name : reference_->file().children("gradient")) {
     if (name == "loss") continue;
-    const Tensor gradient =
-        name == "quant_conv_output" ? encoded.grad() : trained.at(name).grad();
+    const Tensor gradient = name == "quant_conv_output" ? encoded.grad() : trained.at(name).grad();
     expect_close(gradient, read("gradient/" + name), kGradient, kGradientRelative, name);
   }
 }

@@ -16,7 +16,9 @@ int run_command(const cluster::Arguments& arguments);
 int probe_command(const cluster::Arguments& arguments);
 // Tokens of a task's images, ahead of its runs.
 int cache_command(const cluster::Arguments& arguments);
-// Images of a finished run.
+// Images of a finished run, or of a base.
 int sample_command(const cluster::Arguments& arguments);
+// A base from published checkpoints.
+int import_command(const cluster::Arguments& arguments);
 
 }  // namespace marquee::workers

@@ -27,9 +27,8 @@ Tensor filter_logits(const Tensor& logits, const SamplingOptions& options) {
     const Tensor probability = sorted.softmax(1);
     const Tensor before = probability.cumsum(1) > options.top_p;
     // What stands behind the one that crosses top_p goes.
-    const Tensor remove =
-        at::cat({torch::zeros_like(before.narrow(1, 0, 1)), before.narrow(1, 0, before.size(1) - 1)},
-                1);
+    const Tensor remove = at::cat(
+        {torch::zeros_like(before.narrow(1, 0, 1)), before.narrow(1, 0, before.size(1) - 1)}, 1);
     kept = kept.masked_fill(torch::zeros_like(remove).scatter(1, order, remove), kRemoved);
   }
   return kept;
@@ -51,15 +50,14 @@ Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, std:
   MARQUEE_CHECK(known.dim() == 2 && known.scalar_type() == torch::kInt64,
                 "decode_sequence: known tokens must be int64 [B, t]");
   const std::int64_t start = known.size(1);
-  const Tensor tokens = at::cat(
-      {known, torch::zeros({known.size(0), steps}, known.options())}, 1);
+  const Tensor tokens = at::cat({known, torch::zeros({known.size(0), steps}, known.options())}, 1);
   for (std::int64_t step = 0; step < steps; ++step) {
     const Tensor logits = next(tokens.narrow(1, 0, start + step)).to(torch::kFloat32);
     const Tensor filtered = filter_logits(logits, options);
     const Tensor probabilities = filtered.softmax(1);
-    const Tensor picked =
-        options.temperature == 0 ? probabilities.argmax(1)
-                       : pick(probabilities, uniform(step).to(probabilities.device()));
+    const Tensor picked = options.temperature == 0
+                              ? probabilities.argmax(1)
+                              : pick(probabilities, uniform(step).to(probabilities.device()));
     if (observe) observe({step, logits, filtered, probabilities, picked});
     tokens.select(1, start + step).copy_(picked);
   }

@@ -1,8 +1,8 @@
 // Decoding token by token: temperature, top-k and top-p filters and the draw from what is left.
 //
 // The network and the random numbers come in as callbacks, so golden tests replay stored ones.
-// Proven by tests/workers/autoregressive_decode_golden_test.cpp (tiny_net2net.h5 `sampling`, `filters`;
-// tiny_gpt.h5 `prompt_sampling`).
+// Proven by tests/workers/autoregressive_decode_golden_test.cpp (tiny_net2net.h5 `sampling`,
+// `filters`; tiny_gpt.h5 `prompt_sampling`).
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ struct SamplingOptions {
   double top_p = 1.0;
 };
 
-// float [B, V] -> float32 [B, V], logits over temperature (unless that is 0), -inf where a filter removes: top-k first,
-// top-p of what is left.
+// float [B, V] -> float32 [B, V], logits over temperature (unless that is 0), -inf where a filter
+// removes: top-k first, top-p of what is left.
 Tensor filter_logits(const Tensor& logits, const SamplingOptions& options);
 
 // For each row of `probabilities` float32 [B, V] the smallest id whose running sum (float64, in the
-// order of the ids) exceeds `uniform` float64 [B] in [0, 1), else the last id that is possible. int64
-// [B].
+// order of the ids) exceeds `uniform` float64 [B] in [0, 1), else the last id that is possible.
+// int64 [B].
 Tensor pick(const Tensor& probabilities, const Tensor& uniform);
 
 // Logits float [B, V] of the next token, given int64 [B, t] tokens so far.
@@ -37,7 +37,7 @@ using UniformFunction = std::function<Tensor(std::int64_t step)>;
 
 // What one step computed, for tests.
 struct SequenceStep {
-  std::int64_t step = 0;  // counts the tokens decoded
+  std::int64_t step = 0;                   // counts the tokens decoded
   Tensor logits, filtered, probabilities;  // float32 [B, V]
   Tensor picked;                           // int64 [B]
 };
@@ -49,8 +49,8 @@ Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, std:
                        const SequenceObserver& observe = {});
 
 // Next logits behind `prefix` [B, S, D] (prompts, or an embedded class), with a key/value cache for
-// at most `tokens` of them. Token j has position 1+j. Each call must bring the tokens of the one before
-// and at least one more.
+// at most `tokens` of them. Token j has position 1+j. Each call must bring the tokens of the one
+// before and at least one more.
 NextLogits cached_logits(const GptConfig& config, const ParameterMap& parameters,
                          const Tensor& prefix, std::int64_t tokens);
 

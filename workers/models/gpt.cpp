@@ -143,24 +143,24 @@ KeyValueCache::KeyValueCache(const GptConfig& config, const ParameterMap& parame
 Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
                   KeyValueCache& cache) {
   const std::int64_t past = cache.length_, fresh = embeddings.size(1);
-  MARQUEE_CHECK(past + fresh <= cache.keys_.at(0).size(2) &&
-                    embeddings.size(0) == cache.keys_[0].size(0),
-                "gpt_hidden: the cache is too small for these positions");
+  MARQUEE_CHECK(
+      past + fresh <= cache.keys_.at(0).size(2) && embeddings.size(0) == cache.keys_[0].size(0),
+      "gpt_hidden: the cache is too small for these positions");
   const bool causal = past == 0 && config.unmasked <= 1;
   std::optional<Tensor> mask;
   if (fresh > 1 && !causal)
     mask = attention_mask(past, fresh, config.unmasked, embeddings.device());
   cache.length_ = past + fresh;
-  return run_blocks(config, parameters, embeddings, {},
-                    [&](std::int64_t layer, const Tensor& query, const Tensor& key,
-                        const Tensor& value) {
-                      const auto at = static_cast<std::size_t>(layer);
-                      cache.keys_[at].narrow(2, past, fresh).copy_(key);
-                      cache.values_[at].narrow(2, past, fresh).copy_(value);
-                      return at::scaled_dot_product_attention(
-                          query, cache.keys(layer), cache.values(layer), mask, /*dropout_p=*/0.0,
-                          /*is_causal=*/fresh > 1 && causal);
-                    });
+  return run_blocks(
+      config, parameters, embeddings, {},
+      [&](std::int64_t layer, const Tensor& query, const Tensor& key, const Tensor& value) {
+        const auto at = static_cast<std::size_t>(layer);
+        cache.keys_[at].narrow(2, past, fresh).copy_(key);
+        cache.values_[at].narrow(2, past, fresh).copy_(value);
+        return at::scaled_dot_product_attention(query, cache.keys(layer), cache.values(layer), mask,
+                                                /*dropout_p=*/0.0,
+                                                /*is_causal=*/fresh > 1 && causal);
+      });
 }
 
 Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden) {

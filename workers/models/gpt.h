@@ -1,10 +1,11 @@
 // The autoregressive (decoder-only) transformer of taming-transformers: pre-LN blocks, learned
 // positions, one table for class ids and codes, untied head without bias.
 //
-// Weights are named as in the published state dict without "transformer." ("blocks.0.attn.key.weight");
-// linear weights are [out, in]. Source: the official code as recorded in tiny_gpt.h5 and
-// tiny_net2net.h5 (tests/workers/gpt_golden_test.cpp). Works in the type of its parameters (float32,
-// bfloat16). Thread safe: nothing is stored but in the cache that the caller owns.
+// Weights are named as in the published state dict without "transformer."
+// ("blocks.0.attn.key.weight"); linear weights are [out, in]. Source: the official code as recorded
+// in tiny_gpt.h5 and tiny_net2net.h5 (tests/workers/gpt_golden_test.cpp). Works in the type of its
+// parameters (float32, bfloat16). Thread safe: nothing is stored but in the cache that the caller
+// owns.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,11 @@ struct GptConfig {
   std::int64_t heads = 24;        // H, divides D; visible in no weight
   std::int64_t mlp = 6144;        // M
   std::int64_t codebook = 16384;  // V: rows of the table and of the head
-  std::int64_t block_size = 256;  // learned positions; at least N: a class and all tokens but the last
-  std::int64_t classes = 1000;    // of pretraining; class c is fed as id c
-  std::int64_t latent = 16;       // grid side
-  std::int64_t unmasked = 0;      // the first so many positions see each other both ways
+  std::int64_t block_size =
+      256;  // learned positions; at least N: a class and all tokens but the last
+  std::int64_t classes = 1000;  // of pretraining; class c is fed as id c
+  std::int64_t latent = 16;     // grid side
+  std::int64_t unmasked = 0;    // the first so many positions see each other both ways
 
   std::int64_t tokens() const { return latent * latent; }  // N
   bool operator==(const GptConfig&) const = default;
@@ -71,16 +73,17 @@ class KeyValueCache {
   std::int64_t length_ = 0;
 };
 
-// The same for the next P positions of a sequence, [B, P, D]. Each sees all of the cache, itself and
-// those of the P before it (the official code masks nothing behind a past, which differs for P > 1).
+// The same for the next P positions of a sequence, [B, P, D]. Each sees all of the cache, itself
+// and those of the P before it (the official code masks nothing behind a past, which differs for P
+// > 1).
 Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
                   KeyValueCache& cache);
 
 // Head on [..., D]: [..., V].
 Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden);
 
-// Logits that predict tokens 0..N-1, [B, N, V], when `prefix` [B, S, D] (prompts, or an embedded class)
-// stands in front of `tokens` int64 [B, N]. Token j keeps position 1+j whatever S is
+// Logits that predict tokens 0..N-1, [B, N, V], when `prefix` [B, S, D] (prompts, or an embedded
+// class) stands in front of `tokens` int64 [B, N]. Token j keeps position 1+j whatever S is
 // (`keep_positions`); the last token is not fed.
 Tensor gpt_token_logits(const GptConfig& config, const ParameterMap& parameters,
                         const Tensor& prefix, const Tensor& tokens);

@@ -10,8 +10,8 @@ struct Quantised {
   Tensor vectors;  // [B, E, h, w], rows of the codebook
 };
 
-// encoded [B, E, h, w], codebook [K, E]. Nearest code by squared Euclidean distance; the lowest index
-// wins a tie.
+// encoded [B, E, h, w], codebook [K, E]. Nearest code by squared Euclidean distance; the lowest
+// index wins a tie.
 Quantised quantise(const Tensor& codebook, const Tensor& encoded);
 
 // ids int64 [B, h*w] of a square map, in [0, K) -> [B, E, h, w]. Throws usage when an id is out of

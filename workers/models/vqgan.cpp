@@ -98,8 +98,7 @@ class Forward {
       return convolve(y, name + part, 1).flatten(2).transpose(1, 2).unsqueeze(1);
     };
     const Tensor mixed = at::scaled_dot_product_attention(places(".q"), places(".k"), places(".v"));
-    const Tensor map =
-        mixed.squeeze(1).transpose(1, 2).reshape({batch, channels, height, width});
+    const Tensor map = mixed.squeeze(1).transpose(1, 2).reshape({batch, channels, height, width});
     x_ = report(name, x_ + convolve(map, name + ".proj_out", 1));
   }
   // One column of zeros on the right and one row below, nothing left and above.

@@ -17,7 +17,7 @@ namespace marquee::workers {
 struct VqganConfig {
   std::int64_t filters = 128;                            // channels at full resolution
   std::vector<std::int64_t> multipliers{1, 1, 2, 2, 4};  // channels a level, times `filters`
-  std::int64_t blocks = 2;                               // residual blocks a level; the decoder has one more
+  std::int64_t blocks = 2;  // residual blocks a level; the decoder has one more
   // Sides of the maps that have attention, counted from `image_size` whatever comes in.
   std::vector<std::int64_t> attention_resolutions{16};
   std::int64_t z_channels = 256;  // of the encoder's output

@@ -19,9 +19,8 @@ class AutoregressiveAdapter : public Adapter {
   bool masks() const override { return false; }
   Tensor sample_losses(const TuningBatch& batch, double label_smoothing) const override {
     const ParameterMap weights = computing();
-    const Tensor logits =
-        gpt_token_logits(config_, weights, prefix(weights, batch.labels, batch.dropout),
-                         batch.targets);
+    const Tensor logits = gpt_token_logits(
+        config_, weights, prefix(weights, batch.labels, batch.dropout), batch.targets);
     return masked_cross_entropy(logits, batch.targets,
                                 torch::ones(batch.targets.sizes(), logits.device()),
                                 label_smoothing);
@@ -31,12 +30,10 @@ class AutoregressiveAdapter : public Adapter {
     const torch::InferenceMode inference;
     const ParameterMap weights = computing();
     return decode_sequence(
-        {run.temperature, run.top_k, run.top_p},
-        torch::empty({labels.size(0), 0}, torch::kInt64), config_.tokens(),
+        {run.temperature, run.top_k, run.top_p}, torch::empty({labels.size(0), 0}, torch::kInt64),
+        config_.tokens(),
         cached_logits(config_, weights, prefix(weights, labels, {}), config_.tokens()),
-        [&](std::int64_t step) {
-          return philox_uniform(run.seed, first, labels.size(0), step);
-        });
+        [&](std::int64_t step) { return philox_uniform(run.seed, first, labels.size(0), step); });
   }
 
  protected:

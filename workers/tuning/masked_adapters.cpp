@@ -130,7 +130,9 @@ class ConditionalAdapter : public MaskedAdapter {
   }
 
  private:
-  ParameterMap computing() const { return frozen_.empty() ? converted(trained_, compute_) : frozen_; }
+  ParameterMap computing() const {
+    return frozen_.empty() ? converted(trained_, compute_) : frozen_;
+  }
   Tensor class_ids(const Tensor& labels) const {
     return config_.codebook + labels % config_.classes;
   }
