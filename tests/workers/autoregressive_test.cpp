@@ -41,25 +41,23 @@ TEST(KeyValueCache, GivesTheLogitsAndIdsOfFullRecomputation) {
     for (const std::int64_t length : {1, 7}) {
       const Tensor prefix = model.prompts(kBatch, length);
       // Decoded freely with the cache, then every step computed anew from its own tokens.
+      const Tensor none = torch::empty({kBatch, 0}, torch::kInt64);
+      const Tensor uniform = philox_uniform(1, 0, kBatch, config.tokens());
       std::vector<Tensor> cached;
       const Tensor tokens = decode_sequence(
-          {}, torch::empty({kBatch, 0}, torch::kInt64), config.tokens(),
-          cached_logits(config, model.weights, prefix, config.tokens()),
-          [](std::int64_t step) { return philox_uniform(1, 0, kBatch, step); },
+          {}, none, uniform, cached_logits(config, model.weights, prefix, config.tokens()),
           [&](const SequenceStep& step) { cached.push_back(step.logits); });
       const Tensor whole = gpt_token_logits(config, model.weights, prefix, tokens);
       std::int64_t step = 0;
-      const Tensor again = decode_sequence(
-          {}, torch::empty({kBatch, 0}, torch::kInt64), config.tokens(),
-          [&](const Tensor&) { return whole.select(1, step++); },
-          [](std::int64_t at) { return philox_uniform(1, 0, kBatch, at); });
+      const Tensor again = decode_sequence({}, none, uniform,
+                                           [&](const Tensor&) { return whole.select(1, step++); });
       for (std::int64_t i = 0; i < config.tokens(); ++i) {
         const Tensor difference =
             (cached[static_cast<std::size_t>(i)] - whole.select(1, i)).abs().max();
         EXPECT_LT(difference.item<double>(), kTolerance) << "step " << i;
         // How far the number that decides is from both ends of the chosen id's share.
         const Tensor sums = whole.select(1, i).softmax(1).to(torch::kFloat64).cumsum(1);
-        const Tensor margin = (sums - philox_uniform(1, 0, kBatch, i).unsqueeze(1)).abs().amin(1);
+        const Tensor margin = (sums - uniform[i].unsqueeze(1)).abs().amin(1);
         const Tensor safe = margin > kMargin;
         EXPECT_TRUE(torch::equal(tokens.select(1, i).masked_select(safe),
                                  again.select(1, i).masked_select(safe)))
@@ -190,7 +188,7 @@ TEST(Pick, TakesTheIdWhoseShareHoldsTheNumber) {
 TEST(Pick, DrawsInProportion) {
   constexpr std::int64_t kDraws = 20000;
   const Tensor shares = torch::tensor({0.1F, 0.2F, 0.3F, 0.4F}).expand({kDraws, 4});
-  const Tensor drawn = pick(shares, philox_uniform(7, 0, kDraws, 0));
+  const Tensor drawn = pick(shares, philox_uniform(7, 0, kDraws, 1)[0]);
   for (std::int64_t id = 0; id < 4; ++id) {
     const double share = (drawn == id).to(torch::kFloat64).mean().item<double>();
     EXPECT_NEAR(share, 0.1 * static_cast<double>(id + 1), 0.015) << id;

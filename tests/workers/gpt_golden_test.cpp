@@ -203,15 +203,13 @@ TEST_F(GptGolden, DecodingBehindPrompts) {
     const std::int64_t count = prompts.size(1), steps = logits.size(0);
     const Tensor front = prompts + weights_.at("pos_emb").narrow(1, 0, count);
     KeyValueCache cache(config_, weights_, prompts.size(0), count + steps);
+    const bool greedy = !has(at + "/uniform");
     SamplingOptions options;
-    Tensor uniform;
-    if (has(at + "/uniform")) {
-      uniform = read(at + "/uniform");
-    } else {
-      options.temperature = 0;
-    }
+    if (greedy) options.temperature = 0;
+    const Tensor uniform =
+        greedy ? torch::zeros({steps, prompts.size(0)}, torch::kFloat64) : read(at + "/uniform");
     const Tensor result = decode_sequence(
-        options, torch::empty({prompts.size(0), 0}, torch::kInt64), steps,
+        options, torch::empty({prompts.size(0), 0}, torch::kInt64), uniform,
         [&](const Tensor& now) {
           const Tensor fed = now.size(1) == 0
                                  ? front
@@ -220,7 +218,6 @@ TEST_F(GptGolden, DecodingBehindPrompts) {
           const Tensor hidden = gpt_hidden(config_, weights_, fed, cache);
           return gpt_logits(weights_, hidden.select(1, hidden.size(1) - 1));
         },
-        [&](std::int64_t step) { return uniform[step]; },
         [&](const SequenceStep& step) {
           expect_close(step.logits, logits[step.step], kLogits, 0, at);
           expect_close(step.probabilities, probabilities[step.step], kProbability, 0, at);

@@ -44,20 +44,20 @@ Tensor pick(const Tensor& probabilities, const Tensor& uniform) {
   return torch::minimum(first, last);
 }
 
-Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, std::int64_t steps,
-                       const NextLogits& next, const UniformFunction& uniform,
-                       const SequenceObserver& observe) {
-  MARQUEE_CHECK(known.dim() == 2 && known.scalar_type() == torch::kInt64,
-                "decode_sequence: known tokens must be int64 [B, t]");
-  const std::int64_t start = known.size(1);
+Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, const Tensor& uniform,
+                       const NextLogits& next, const SequenceObserver& observe) {
+  MARQUEE_CHECK(known.dim() == 2 && known.scalar_type() == torch::kInt64 && uniform.dim() == 2 &&
+                    uniform.size(1) == known.size(0),
+                "decode_sequence: known tokens must be int64 [B, t], uniform numbers [steps, B]");
+  const std::int64_t start = known.size(1), steps = uniform.size(0);
+  const Tensor numbers = uniform.to(known.device());
   const Tensor tokens = at::cat({known, torch::zeros({known.size(0), steps}, known.options())}, 1);
   for (std::int64_t step = 0; step < steps; ++step) {
     const Tensor logits = next(tokens.narrow(1, 0, start + step)).to(torch::kFloat32);
     const Tensor filtered = filter_logits(logits, options);
     const Tensor probabilities = filtered.softmax(1);
-    const Tensor picked = options.temperature == 0
-                              ? probabilities.argmax(1)
-                              : pick(probabilities, uniform(step).to(probabilities.device()));
+    const Tensor picked =
+        options.temperature == 0 ? probabilities.argmax(1) : pick(probabilities, numbers[step]);
     if (observe) observe({step, logits, filtered, probabilities, picked});
     tokens.select(1, start + step).copy_(picked);
   }
@@ -84,12 +84,15 @@ NextLogits cached_logits(const GptConfig& config, const ParameterMap& parameters
 }
 
 Tensor philox_uniform(std::uint64_t seed, std::uint64_t first_image, std::int64_t batch,
-                      std::int64_t step) {
-  Tensor values = torch::empty({batch}, torch::kFloat64);
-  for (std::int64_t row = 0; row < batch; ++row) {
-    PhiloxStream stream(seed, cluster::Purpose::decode_sample, static_cast<std::uint64_t>(step),
-                        first_image + static_cast<std::uint64_t>(row));
-    values[row] = stream.uniform_double();
+                      std::int64_t steps) {
+  Tensor values = torch::empty({steps, batch}, torch::kFloat64);
+  double* value = values.data_ptr<double>();
+  for (std::int64_t step = 0; step < steps; ++step) {
+    for (std::int64_t row = 0; row < batch; ++row) {
+      PhiloxStream stream(seed, cluster::Purpose::decode_sample, static_cast<std::uint64_t>(step),
+                          first_image + static_cast<std::uint64_t>(row));
+      *value++ = stream.uniform_double();
+    }
   }
   return values;
 }

@@ -1,8 +1,9 @@
 // Decoding token by token: temperature, top-k and top-p filters and the draw from what is left.
 //
-// The network and the random numbers come in as callbacks, so golden tests replay stored ones.
-// Proven by tests/workers/autoregressive_decode_golden_test.cpp (tiny_net2net.h5 `sampling`,
-// `filters`; tiny_gpt.h5 `prompt_sampling`).
+// The network comes in as a callback and the random numbers as a tensor, so golden tests replay
+// stored ones. A step never waits for its device. Proven by
+// tests/workers/autoregressive_decode_golden_test.cpp (tiny_net2net.h5 `sampling`, `filters`;
+// tiny_gpt.h5 `prompt_sampling`).
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,6 @@ Tensor pick(const Tensor& probabilities, const Tensor& uniform);
 
 // Logits float [B, V] of the next token, given int64 [B, t] tokens so far.
 using NextLogits = std::function<Tensor(const Tensor& tokens)>;
-// float64 [B] in [0, 1) for token `step`.
-using UniformFunction = std::function<Tensor(std::int64_t step)>;
 
 // What one step computed, for tests.
 struct SequenceStep {
@@ -43,10 +42,11 @@ struct SequenceStep {
 };
 using SequenceObserver = std::function<void(const SequenceStep&)>;
 
-// Appends `steps` tokens to `known` int64 [B, t]. Returns int64 [B, t + steps].
-Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, std::int64_t steps,
-                       const NextLogits& next, const UniformFunction& uniform,
-                       const SequenceObserver& observe = {});
+// Appends a token for each row of `uniform` float64 [steps, B] in [0, 1) to `known` int64 [B, t]
+// (at temperature 0 the numbers do not count). Returns int64 [B, t + steps], on the device of
+// `known`.
+Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, const Tensor& uniform,
+                       const NextLogits& next, const SequenceObserver& observe = {});
 
 // Next logits behind `prefix` [B, S, D] (prompts, or an embedded class), with a key/value cache for
 // at most `tokens` of them. Token j has position 1+j. Each call must bring the tokens of the one
@@ -54,9 +54,9 @@ Tensor decode_sequence(const SamplingOptions& options, const Tensor& known, std:
 NextLogits cached_logits(const GptConfig& config, const ParameterMap& parameters,
                          const Tensor& prefix, std::int64_t tokens);
 
-// Uniform numbers for images first..first+B-1 of a seed: stream (seed, decode_sample, step, image)
-// each.
+// float64 [steps, B], for images first..first+B-1 of a seed: stream (seed, decode_sample, step,
+// image) each.
 Tensor philox_uniform(std::uint64_t seed, std::uint64_t first_image, std::int64_t batch,
-                      std::int64_t step);
+                      std::int64_t steps);
 
 }  // namespace marquee::workers

@@ -31,9 +31,8 @@ class AutoregressiveAdapter : public Adapter {
     const ParameterMap weights = computing();
     return decode_sequence(
         {run.temperature, run.top_k, run.top_p}, torch::empty({labels.size(0), 0}, torch::kInt64),
-        config_.tokens(),
-        cached_logits(config_, weights, prefix(weights, labels, {}), config_.tokens()),
-        [&](std::int64_t step) { return philox_uniform(run.seed, first, labels.size(0), step); });
+        philox_uniform(run.seed, first, labels.size(0), config_.tokens()),
+        cached_logits(config_, weights, prefix(weights, labels, {}), config_.tokens()));
   }
 
  protected:
