@@ -1,7 +1,6 @@
 #include "cluster/durable_file.h"
 
 #include <atomic>
-#include <cerrno>
 #include <fstream>
 #include <utility>
 
@@ -13,35 +12,6 @@
 
 namespace marquee::cluster {
 namespace {
-
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags)
-      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
-    if (fd_ < 0) fail("cannot be opened");
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { ::close(fd_); }
-
-  void write(std::string_view bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR) fail("cannot be written");
-      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  void sync() const {
-    if (::fsync(fd_) != 0) fail("cannot be synced");
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw_environment(path_.string() + ": " + what + " (" + errno_text(errno) + ")");
-  }
-  std::filesystem::path path_;
-  int fd_;
-};
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   const std::filesystem::path parent = path.parent_path();
@@ -93,10 +63,23 @@ void StagedFile::commit() {
   sync_directory(folder_of(final_));
 }
 
+DurableWriter::DurableWriter(const std::filesystem::path& path)
+    : staged_(path), file_(std::in_place, staged_.staging_path(), O_WRONLY | O_CREAT | O_TRUNC) {}
+
+void DurableWriter::append(std::string_view bytes) {
+  MARQUEE_CHECK(file_.has_value(), "append after commit");
+  file_->write(bytes);
+}
+
+void DurableWriter::commit() {
+  file_.reset();
+  staged_.commit();
+}
+
 void write_file_durably(const std::filesystem::path& path, std::string_view bytes) {
-  StagedFile staged(path);
-  Descriptor(staged.staging_path(), O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
-  staged.commit();
+  DurableWriter writer(path);
+  writer.append(bytes);
+  writer.commit();
 }
 
 std::string read_file(const std::filesystem::path& path, std::uintmax_t max_bytes) {

@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "cluster/descriptor.h"
 
 namespace marquee::cluster {
 
@@ -26,6 +29,19 @@ class StagedFile {
  private:
   std::filesystem::path final_, staging_;
   bool committed_ = false;
+};
+
+// The same for a file that is written in pieces. Without commit nothing is left. append and commit
+// throw environment naming the file. Not thread safe.
+class DurableWriter {
+ public:
+  explicit DurableWriter(const std::filesystem::path& path);
+  void append(std::string_view bytes);
+  void commit();  // no append after it
+
+ private:
+  StagedFile staged_;
+  std::optional<Descriptor> file_;
 };
 
 void sync_file(const std::filesystem::path& path);

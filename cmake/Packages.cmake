@@ -11,6 +11,11 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 find_package(GIF REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+# Headers only; its CMake package has another name in every version. What is used here needs no Boost.
+find_path(MARQUEE_MSGPACK_INCLUDE msgpack/parse.hpp REQUIRED)
+add_library(msgpack_cxx INTERFACE)
+target_include_directories(msgpack_cxx SYSTEM INTERFACE "${MARQUEE_MSGPACK_INCLUDE}")
+target_compile_definitions(msgpack_cxx INTERFACE MSGPACK_NO_BOOST)
 # The fuzz targets read data and do nothing else.
 if(MARQUEE_FUZZ)
   return()

@@ -2,7 +2,6 @@
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "cluster/sha256.h"
 #include "workers/safetensors.h"
 
 namespace marquee::workers {
@@ -78,8 +77,7 @@ experiments::WeightFile save_network(const std::string& name, const ParameterMap
                                      const json& config, const std::filesystem::path& folder) {
   experiments::WeightFile entry;
   entry.file = name + ".safetensors";
-  write_safetensors(folder / entry.file, weights);
-  entry.sha256 = cluster::sha256_file(folder / entry.file);
+  entry.sha256 = write_safetensors(folder / entry.file, weights);
   entry.bytes = static_cast<std::int64_t>(std::filesystem::file_size(folder / entry.file));
   entry.numbers = count_parameters(weights);
   entry.config = config;

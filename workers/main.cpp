@@ -17,7 +17,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"serve", marquee::workers::serve_command},   {"run", marquee::workers::run_command},
     {"probe", marquee::workers::probe_command},   {"cache", marquee::workers::cache_command},
-    {"sample", marquee::workers::sample_command}, {"pretrain", marquee::workers::pretrain_command}};
+    {"sample", marquee::workers::sample_command}, {"pretrain", marquee::workers::pretrain_command},
+    {"import", marquee::workers::import_command}};
 
 int dispatch(const marquee::cluster::Arguments& arguments) {
   const std::string name = arguments.empty() ? "" : arguments[0];

@@ -35,6 +35,29 @@ TEST(WriteFileDurably, NamesAFileThatCannotBeWritten) {
   }
 }
 
+TEST(DurableWriter, PutsItsPiecesInPlaceOnCommit) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "a";
+  write_file_durably(file, "old");
+  DurableWriter writer(file);
+  writer.append("one");
+  writer.append(" two");
+  EXPECT_EQ(read_file(file, 100), "old");
+  writer.commit();
+  EXPECT_EQ(read_file(file, 100), "one two");
+  EXPECT_EQ(files_in(folder.path()), 1u);
+  EXPECT_THROW(writer.append("three"), Error);
+}
+
+TEST(DurableWriter, LeavesNothingWithoutCommit) {
+  const TemporaryFolder folder;
+  {
+    DurableWriter writer(folder.path() / "a");
+    writer.append("half");
+  }
+  EXPECT_EQ(files_in(folder.path()), 0u);
+}
+
 TEST(StagedFile, LeavesNothingWithoutCommit) {
   const TemporaryFolder folder;
   {

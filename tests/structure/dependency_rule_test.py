@@ -16,6 +16,7 @@ ALLOWED = {
     "experiments": ["cluster", "datasets/task.h", "datasets/shots.h", "datasets/data_folder.h",
                     "datasets/dataset_hash.h"],
     "workers": ["cluster", "datasets", "experiments", "analysis/metrics"],
+    "workers/weight_files": ["cluster"],
     "analysis/metrics": ["cluster", "experiments", "workers/torch.h"],
     "analysis/report": ["cluster", "experiments", "datasets/task.h"],
     "orchestrator": ["cluster", "experiments", "datasets", "analysis/report"],
@@ -69,6 +70,7 @@ class DependencyRule(unittest.TestCase):
             "experiments/d.cpp": '#include "datasets/decode.h"',
             "datasets/e.cpp": "#include <torch/torch.h>",
             "experiments/f.h": "#include <fmt/format.h>",
+            "workers/weight_files/g.cpp": '#include "workers/torch.h"',
         }
         with tempfile.TemporaryDirectory() as temporary:
             root = pathlib.Path(temporary)

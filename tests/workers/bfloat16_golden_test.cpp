@@ -55,7 +55,8 @@ TEST(Bfloat16Golden, MaskedLogitsAndLossAtFullSize) {
   EXPECT_LT(deviation.mean, kMean * deviation.deviation);
   EXPECT_LT(deviation.most, kMost * deviation.deviation);
   const Tensor best = logits.narrow(-1, 0, config.codebook).argmax(-1);
-  const double same = (best == reference.read_ids("base/argmax")).to(torch::kFloat64).mean().item<double>();
+  const double same =
+      (best == reference.read_ids("base/argmax")).to(torch::kFloat64).mean().item<double>();
   std::printf("bf16 most likely code, masked, full size: the same in %.1f %%\n", 100 * same);
   EXPECT_GT(same, 0.95);
 
@@ -94,8 +95,8 @@ TEST(Bfloat16Golden, AutoregressiveLogits) {
   config.block_size = size("block_size");
   const ParameterMap weights = converted(reference.weights(), torch::kBFloat16);
   const Tensor embedding = gpt_embed(config, weights, reference.read_ids("base/input_ids"), 0);
-  const Deviation whole = deviation_of(
-      gpt_logits(weights, gpt_hidden(config, weights, embedding)), reference.read("base/logits"));
+  const Deviation whole = deviation_of(gpt_logits(weights, gpt_hidden(config, weights, embedding)),
+                                       reference.read("base/logits"));
   report("logits, autoregressive, small", whole);
   EXPECT_LT(whole.mean, kMean * whole.deviation);
   EXPECT_LT(whole.most, kMost * whole.deviation);
