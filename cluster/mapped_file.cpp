@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cluster/descriptor.h"
 #include "cluster/error.h"
@@ -41,6 +42,15 @@ MappedFile::~MappedFile() {
 void MappedFile::read_ahead() const {
   // Advice: whether it was taken changes nothing but time.
   if (!bytes_.empty()) ::madvise(const_cast<char*>(bytes_.data()), bytes_.size(), MADV_WILLNEED);
+}
+
+void MappedFile::release(std::string_view part) const {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<std::size_t>(part.data() - bytes_.data());
+  const std::size_t first = (offset + page - 1) / page * page,
+                    last = (offset + part.size()) / page * page;
+  if (first < last)
+    ::madvise(const_cast<char*>(bytes_.data()) + first, last - first, MADV_DONTNEED);
 }
 
 }  // namespace marquee::cluster

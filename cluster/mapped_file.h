@@ -26,6 +26,10 @@ class MappedFile {
   // For who is about to read all of it: the system may fetch it from the disk in one go.
   void read_ahead() const;
 
+  // For who has read `part`, a view of bytes(): its whole pages stop counting as this process's
+  // memory until they are read again.
+  void release(std::string_view part) const;
+
  private:
   MappedFile(std::filesystem::path path, std::string_view bytes);
 

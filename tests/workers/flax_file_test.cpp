@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/workers/flax_bytes.h"
+#include "tests/fixtures/flax_bytes.h"
 #include "tests/workers/refusal.h"
 
 namespace marquee::workers {

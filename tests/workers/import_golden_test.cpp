@@ -24,7 +24,8 @@ using fixtures::ReferenceFile;
 constexpr const char* kMasked = "models/checkpoints/tiny_transformer.msgpack";
 constexpr const char* kMaskGitTokens = "models/checkpoints/tiny_tokenizer.msgpack";
 constexpr const char* kTamingModel = "models_ar/checkpoints/tiny_net2net.safetensors";
-constexpr const char* kTamingTransformer = "models_ar/checkpoints/tiny_transformer_only.safetensors";
+constexpr const char* kTamingTransformer =
+    "models_ar/checkpoints/tiny_transformer_only.safetensors";
 constexpr const char* kTamingTokens = "models_ar/checkpoints/tiny_vqgan_with_loss.safetensors";
 
 std::filesystem::path path_of(const char* relative) {
@@ -204,8 +205,7 @@ TEST(ImportGolden, LeavesNothingBehindWhenANumberIsNotFinite) {
   ImportRequest request = taming_request();
   request.transformer = folder.path() / "nan.safetensors";
   request.tokenizer = path_of(kTamingTokens);
-  const std::string message =
-      refusal_of([&] { write_import(check_import(request), assets); });
+  const std::string message = refusal_of([&] { write_import(check_import(request), assets); });
   EXPECT_NE(message.find(weights.rbegin()->first), std::string::npos) << message;
   EXPECT_TRUE(std::filesystem::is_empty(assets));
 }

@@ -9,7 +9,7 @@
 
 #include "cluster/durable_file.h"
 #include "tests/cluster/temporary_folder.h"
-#include "tests/workers/flax_bytes.h"
+#include "tests/fixtures/flax_bytes.h"
 #include "tests/workers/refusal.h"
 #include "workers/mapped_tensor.h"
 #include "workers/safetensors.h"

@@ -23,11 +23,13 @@ void print_known() {
     for (const std::string& line : base.published) std::cout << "  published  " << line << "\n";
     for (const std::string& line : base.steps) std::cout << "  then       " << line << "\n";
   }
-  std::cout << "\nNothing is fetched: download the files, then import them. Models of the same two\n"
-               "kinds with other sizes are imported with --kind.\n";
+  std::cout
+      << "\nNothing is fetched: download the files, then import them. Models of the same two\n"
+         "kinds with other sizes are imported with --kind.\n";
 }
 
-std::string sizes_text(const char* name, const SourceNetwork& network, const nlohmann::json& config) {
+std::string sizes_text(const char* name, const SourceNetwork& network,
+                       const nlohmann::json& config) {
   std::int64_t numbers = 0;
   for (const auto& [key, tensor] : network.tensors) {
     std::int64_t count = 1;
@@ -42,10 +44,10 @@ std::string sizes_text(const char* name, const SourceNetwork& network, const nlo
 ImportRequest request_of(const po::variables_map& values) {
   ImportRequest request;
   request.name = values["name"].as<std::string>();
-  const bool plain =
-      request.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                     "_-.") == std::string::npos &&
-      !request.name.empty() && !request.name.starts_with(".");
+  const bool plain = request.name.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                         "_-.") == std::string::npos &&
+                     !request.name.empty() && !request.name.starts_with(".");
   if (!plain)
     cluster::throw_usage("NAME is '" + request.name + "'; expected letters, digits, _, - and .");
   request.transformer = values["transformer"].as<std::string>();
@@ -91,8 +93,8 @@ int import_command(const cluster::Arguments& arguments) {
       "                            --transformer maskgit_imagenet256_checkpoint\n"
       "  marquee import taming256 --transformer last.safetensors --heads N\n"
       "  marquee import my_base --kind maskgit --tokenizer FILE --transformer FILE";
-  line.options.add_options()                                                          //
-      ("list", "what is known, where it is published, what to run")                   //
+  line.options.add_options()                                                                 //
+      ("list", "what is known, where it is published, what to run")                          //
       ("transformer", po::value<std::string>()->default_value(""), "file with its weights")  //
       ("tokenizer", po::value<std::string>()->default_value(""),
        "file with its weights (taming: where the transformer's file has none)")  //
@@ -138,11 +140,11 @@ int import_command(const cluster::Arguments& arguments) {
                              experiments::weight_path(manifest, file).string(),
                              static_cast<double>(file.bytes) / kMegabyte);
   }
-  std::cout << fmt::format("{:.1f} s, peak memory {:.0f} MB; see it: marquee sample --base {} --out "
-                           "sample.png\n",
-                           cluster::monotonic_seconds() - started,
-                           static_cast<double>(cluster::peak_memory_bytes()) / kMegabyte,
-                           request.name);
+  std::cout << fmt::format(
+      "{:.1f} s, peak memory {:.0f} MB; see it: marquee sample --base {} --out "
+      "sample.png\n",
+      cluster::monotonic_seconds() - started,
+      static_cast<double>(cluster::peak_memory_bytes()) / kMegabyte, request.name);
   return 0;
 }
 

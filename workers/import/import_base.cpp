@@ -49,7 +49,8 @@ experiments::WeightFile write_network(const std::string& name, const SourceNetwo
                             {"network", name},
                             {"config", config.dump()},
                             {"converter", std::to_string(kConverterVersion)}});
-  for (const std::string& key : writer.order()) writer.append(key, view_of(network.load(key, type)));
+  for (const std::string& key : writer.order())
+    writer.append(key, view_of(network.load(key, type)));
   entry.sha256 = writer.commit();
   entry.bytes = static_cast<std::int64_t>(fs::file_size(path));
   entry.config = config;
@@ -60,10 +61,12 @@ experiments::WeightFile write_network(const std::string& name, const SourceNetwo
 void compare(const SourceNetwork& network, torch::ScalarType type, const fs::path& path) {
   const WeightFile written = open_weight_file(path);
   for (const auto& [name, tensor] : network.tensors) {
-    if (torch::equal(mapped_tensor(written.tensor(name), written.file), network.load(name, type)))
-      continue;
-    cluster::throw_environment(path.string() + ": tensor '" + name +
-                               "' reads back with other values than were written");
+    const StoredTensor& stored = written.tensor(name);
+    if (!torch::equal(mapped_tensor(stored, written.file), network.load(name, type))) {
+      cluster::throw_environment(path.string() + ": tensor '" + name +
+                                 "' reads back with other values than were written");
+    }
+    for (const std::string_view part : stored.parts) written.file->release(part);
   }
 }
 
@@ -71,7 +74,8 @@ void compare(const SourceNetwork& network, torch::ScalarType type, const fs::pat
 class StagedFolder {
  public:
   explicit StagedFolder(const fs::path& place)
-      : place_(place), path_(place.parent_path() / fmt::format(".{}.import", place.filename().string())) {
+      : place_(place),
+        path_(place.parent_path() / fmt::format(".{}.import", place.filename().string())) {
     fs::remove_all(path_);
     cluster::create_directories_durably(path_);
   }

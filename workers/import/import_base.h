@@ -19,8 +19,8 @@ struct ImportRequest {
   std::string kind;  // maskgit or taming
   // Of a taming model the transformer's file may hold the tokenizer too; then `tokenizer` is empty.
   std::filesystem::path transformer, tokenizer;
-  std::int64_t heads = 0;    // taming: visible in no weight
-  std::int64_t classes = 0;  // taming: likewise
+  std::int64_t heads = 0;                    // taming: visible in no weight
+  std::int64_t classes = 0;                  // taming: likewise
   torch::ScalarType type = torch::kFloat32;  // of the transformer that is written, or bfloat16
 };
 
@@ -32,8 +32,8 @@ struct CheckedImport {
   SourceNetwork tokenizer, transformer;
 };
 
-// Reads names and shapes only. Throws usage for options that do not fit, environment naming file and
-// tensor for what is damaged, missing or of another shape.
+// Reads names and shapes only. Throws usage for options that do not fit, environment naming file
+// and tensor for what is damaged, missing or of another shape.
 CheckedImport check_import(const ImportRequest& request);
 
 // Writes assets/<name>, whole or not at all, and reads it back. Throws usage when it is there

@@ -24,7 +24,8 @@ class Shapes {
     }
     return shape[axis];
   }
-  // How many modules "<prefix>0<separator>...", "<prefix>1<separator>..." there are, counted from 0.
+  // How many modules "<prefix>0<separator>...", "<prefix>1<separator>..." there are, counted from
+  // 0.
   std::int64_t modules(const std::string& prefix, char separator) const {
     std::int64_t count = 0;
     while (has(prefix + std::to_string(count) + separator)) ++count;
@@ -47,8 +48,7 @@ class Shapes {
 
 // Side of a square of `count` places.
 std::int64_t side_of(std::int64_t count, const Shapes& shapes, const std::string& what) {
-  const auto side =
-      static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(count))));
+  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(count))));
   if (side * side != count) shapes.fail(what + " make no square grid of tokens");
   return side;
 }
@@ -64,8 +64,7 @@ std::int64_t ratio(std::int64_t whole, std::int64_t part, const Shapes& shapes,
 TransformerConfig infer_masked_transformer(const SourceNetwork& network, std::int64_t codebook) {
   const Shapes shapes(network);
   const std::string words = "Embed_0/word_embeddings/embedding",
-                    places = "Embed_0/position_embeddings/embedding",
-                    layer = "TransformerLayer_0/";
+                    places = "Embed_0/position_embeddings/embedding", layer = "TransformerLayer_0/";
   TransformerConfig config;
   config.width = shapes.extent(words, 1, 2);
   config.layers = shapes.modules("TransformerLayer_", '/');
@@ -118,8 +117,8 @@ GptConfig infer_autoregressive_transformer(const SourceNetwork& network, std::in
   config.layers = shapes.modules("blocks.", '.');
   config.mlp = shapes.extent("blocks.0.mlp.0.weight", 0, 2);
   config.block_size = shapes.extent("pos_emb", 1, 3);
-  config.latent = side_of(config.block_size, shapes,
-                          "the " + std::to_string(config.block_size) + " positions");
+  config.latent =
+      side_of(config.block_size, shapes, "the " + std::to_string(config.block_size) + " positions");
   config.heads = heads;
   config.classes = classes;
   if (config.width % heads != 0) {

@@ -26,15 +26,16 @@ KnownBase maskgit(const std::string& size, std::int64_t image_size) {
 }
 
 KnownBase taming() {
-  return {"taming256",
-          "taming-transformers, class-conditional, 256 x 256 pixels (autoregressive, 48 layers)",
-          kImageNet,
-          {"https://k00.fr/s511rwcv (CompVis/taming-transformers, 2021-04-03T19-39-50_cin_transformer;",
-           "tokenizer included; a PyTorch checkpoint, to be converted first: docs/models.md)"},
-          {"marquee import taming256 --transformer last.safetensors --heads N",
-           "(N: n_head in the yaml beside the checkpoint)"},
-          VqganConfig{},
-          GptConfig{}};
+  return {
+      "taming256",
+      "taming-transformers, class-conditional, 256 x 256 pixels (autoregressive, 48 layers)",
+      kImageNet,
+      {"https://k00.fr/s511rwcv (CompVis/taming-transformers, 2021-04-03T19-39-50_cin_transformer;",
+       "tokenizer included; a PyTorch checkpoint, to be converted first: docs/models.md)"},
+      {"marquee import taming256 --transformer last.safetensors --heads N",
+       "(N: n_head in the yaml beside the checkpoint)"},
+      VqganConfig{},
+      GptConfig{}};
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 namespace marquee::workers {
 
 struct KnownBase {
-  std::string name;          // of the base that is written
-  std::string what;          // one line
+  std::string name;  // of the base that is written
+  std::string what;  // one line
   std::string pretrained_on;
   std::vector<std::string> published;  // where, a line each
   std::vector<std::string> steps;      // what to run, a line each

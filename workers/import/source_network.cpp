@@ -69,9 +69,10 @@ void SourceNetwork::check(const ShapeMap& expected) const {
 
 Tensor SourceNetwork::load(const std::string& name, torch::ScalarType type) const {
   const SourceTensor& tensor = tensors.at(name);
-  Tensor values = mapped_tensor(tensor.stored, file).to(type);
-  if (tensor.hwio) values = values.permute({3, 2, 0, 1});
-  values = values.contiguous();
+  const Tensor stored = mapped_tensor(tensor.stored, file);
+  Tensor values = torch::empty(tensor.shape(), type);
+  values.copy_(tensor.hwio ? stored.permute({3, 2, 0, 1}) : stored);
+  for (const std::string_view part : tensor.stored.parts) file->release(part);
   if (!values.isfinite().all().item<bool>()) {
     cluster::throw_environment(source + ": tensor '" + tensor.name +
                                "' has values that are not finite in the type wanted");
@@ -88,8 +89,8 @@ SourceNetwork maskgit_network(const WeightFile& file) {
     network.tensors[name.substr(kParams.size())] = {stored, name, kernel};
   }
   if (network.tensors.empty()) {
-    cluster::throw_environment(file.source +
-                               ": has no tensors below 'params' (it has " + top_level_names(file) +
+    cluster::throw_environment(file.source + ": has no tensors below 'params' (it has " +
+                               top_level_names(file) +
                                "): not a checkpoint of a MaskGIT tokenizer or transformer");
   }
   return network;

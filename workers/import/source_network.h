@@ -25,8 +25,8 @@ struct SourceNetwork {
   std::shared_ptr<const cluster::MappedFile> file;  // what the tensors' views point into
   std::map<std::string, SourceTensor> tensors;      // by our names
 
-  // Throws environment naming file and tensor unless there are exactly the tensors of `expected`, of
-  // its shapes.
+  // Throws environment naming file and tensor unless there are exactly the tensors of `expected`,
+  // of its shapes.
   void check(const ShapeMap& expected) const;
   // Of the type wanted, contiguous, in memory of its own. Throws environment naming file and tensor
   // where a number is not finite.
