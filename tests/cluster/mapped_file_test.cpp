@@ -133,5 +133,21 @@ TEST(MappedFile, SharesItsPagesWithAnotherProcess) {
   RecordProperty("pss_kib", static_cast<int>(pss));
 }
 
+TEST(MappedFile, WhatWasReleasedIsReadAgain) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "file";
+  constexpr long kKib = 1024;
+  const std::string content(kKib * 1024, 'x');
+  write_file_durably(path, content);
+  const auto file = MappedFile::open(path);
+  const unsigned sum = sum_of(file->bytes());
+  EXPECT_EQ(smaps_kib(path, "Rss"), kKib);
+  file->release(file->bytes().substr(1, 512 * 1024));  // whole pages of it alone
+  EXPECT_GE(smaps_kib(path, "Rss"), 512);
+  EXPECT_LT(smaps_kib(path, "Rss"), 530);
+  file->release(file->bytes().substr(100, 10));
+  EXPECT_EQ(sum_of(file->bytes()), sum);
+}
+
 }  // namespace
 }  // namespace marquee::cluster

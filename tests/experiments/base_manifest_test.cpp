@@ -89,6 +89,42 @@ TEST_F(Manifests, HashWeightsAndSizes) {
   EXPECT_EQ(network_hash(before), network_hash(other));
 }
 
+TEST_F(Manifests, TakeFilesThatAnotherBaseHolds) {
+  content_["files"]["features"]["from"] = "other";
+  content_["files"]["features"]["version"] = "other-v3";
+  const BaseManifest manifest = load();
+  EXPECT_EQ(weight_path(manifest, manifest.files.at("features")),
+            folder_.path() / "other" / "features.safetensors");
+  EXPECT_EQ(features_version(manifest), "other-v3");
+  EXPECT_NE(refusal([&] { verify_base(manifest); }).find("other/features.safetensors"),
+            std::string::npos);
+  std::filesystem::create_directories(folder_.path() / "other");
+  std::filesystem::rename(base() / "features.safetensors",
+                          folder_.path() / "other" / "features.safetensors");
+  EXPECT_NO_THROW(verify_base(manifest));
+  EXPECT_EQ(to_json(manifest).at("files"), content_.at("files"));
+  for (const char* name : {"../other", "..", "", "a/b"}) {
+    content_["files"]["features"]["from"] = name;
+    EXPECT_NE(refusal([&] { load(); }).find("'from'"), std::string::npos) << name;
+  }
+}
+
+TEST_F(Manifests, NeedNoFeatureNetworkUntilSomethingIsScored) {
+  content_["files"].erase("features");
+  const BaseManifest manifest = load();
+  EXPECT_NO_THROW(verify_base(manifest));
+  EXPECT_NE(refusal([&] { network_hash(manifest); }).find("'tiny' has no feature network"),
+            std::string::npos);
+}
+
+TEST_F(Manifests, TellTheFamilyOfTheTransformer) {
+  EXPECT_EQ(transformer_family(load()), "masked");
+  content_["files"]["transformer"]["config"]["family"] = "autoregressive";
+  EXPECT_EQ(transformer_family(load()), "autoregressive");
+  content_["files"]["transformer"]["config"]["family"] = "diffusion";
+  EXPECT_NE(refusal([&] { transformer_family(load()); }).find("diffusion"), std::string::npos);
+}
+
 TEST(FindAssetsDir, TakesTheNamedFolder) {
   EXPECT_EQ(find_assets_dir("/some/where"), "/some/where");
 }

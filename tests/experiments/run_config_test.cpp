@@ -1,6 +1,7 @@
 #include "experiments/run_config.h"
 
 #include <cmath>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -105,8 +106,37 @@ TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   run.base = "another folder";
   run.checkpoint_interval = 1;
   EXPECT_EQ(run_id(run).text(), "87c4016ba4b89e7b316b58f875cad487f08a5ee0e3af446fd16a618bcb0b2c27");
-  // A key that is added must be added here too: it counts only off its default.
-  EXPECT_EQ(every.size() + 6, to_json(run).size());
+  // A key that is added must be added here, or below, too: it counts only off its default.
+  EXPECT_EQ(every.size() + 10, to_json(run).size());
+  // The same on an autoregressive base, whose keys stand in the place of the masked ones.
+  run.family = "autoregressive";
+  run.temperature = 0.5;
+  run.top_k = 100;
+  run.top_p = 0.75;
+  EXPECT_EQ(run_id(run).text(), "cd26ec82ba256e7a17b5e972e084b6ae569732ef8dd617e3d81ec992871454d6");
+}
+
+TEST(RunId, DoesNotSeeKeysThatTheFamilyDoesNotRead) {
+  const auto ids_differ = [](const char* family, const char* key, const nlohmann::json& value) {
+    RunConfig run = eurosat_prompt();
+    run.family = family;
+    RunConfig other = run;
+    set_value(other, key, value);
+    return run_id(run) != run_id(other);
+  };
+  for (const auto& [key, value] :
+       std::map<std::string, nlohmann::json>{{"decode_steps", 3},
+                                             {"choice_temperature", 1.0},
+                                             {"mask_schedule", "log"},
+                                             {"masking", "per_sample"}}) {
+    EXPECT_TRUE(ids_differ("masked", key.c_str(), value)) << key;
+    EXPECT_FALSE(ids_differ("autoregressive", key.c_str(), value)) << key;
+  }
+  for (const auto& [key, value] :
+       std::map<std::string, nlohmann::json>{{"temperature", 0.5}, {"top_k", 3}, {"top_p", 0.5}}) {
+    EXPECT_FALSE(ids_differ("masked", key.c_str(), value)) << key;
+    EXPECT_TRUE(ids_differ("autoregressive", key.c_str(), value)) << key;
+  }
 }
 
 TEST(RunId, OfAConfigurationFromBeforeAKeyIsTheOneWithTheKeyAtItsDefault) {
@@ -149,8 +179,10 @@ TEST(RunId, DoesNotSeeKeysThatTheMethodDoesNotRead) {
 TEST(RunId, SeesEveryKeyThatTheMethodReads) {
   const nlohmann::json content = to_json(eurosat_prompt());
   for (const auto& [key, value] : content.items()) {
-    // base and num_classes count by hashes.
-    if (key == "checkpoint_interval" || key == "base" || key == "num_classes") continue;
+    // base, family and num_classes count by hashes; the keys of the other family do not.
+    const std::set<std::string> others{"checkpoint_interval", "base",  "num_classes", "family",
+                                       "temperature",         "top_k", "top_p"};
+    if (others.contains(key)) continue;
     nlohmann::json changed = content;
     if (value.is_string()) {
       changed[key] = value.get<std::string>() + "x";
