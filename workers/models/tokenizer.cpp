@@ -212,14 +212,15 @@ Tensor decode_ids(const TokenizerConfig& config, const ParameterMap& parameters,
       static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(ids.size(1)))));
   MARQUEE_CHECK(ids.dim() == 2 && side * side == ids.size(1),
                 "decode_ids: ids must be [B, h*w] of a square");
-  if (ids.numel() == 0) return torch::empty({0, 3, config.image_size, config.image_size});
+  const Tensor& codebook = parameters.at("quantizer/codebook");
+  if (ids.numel() == 0) return codebook.new_empty({0, 3, config.image_size, config.image_size});
   const auto low = ids.min().item<std::int64_t>(), high = ids.max().item<std::int64_t>();
   if (low < 0 || high >= config.codebook) {
     cluster::throw_usage("token id " + std::to_string(low < 0 ? low : high) +
                          " lies outside the codebook of " + std::to_string(config.codebook) +
                          " codes");
   }
-  const Tensor vectors = parameters.at("quantizer/codebook").index_select(0, ids.reshape({-1}));
+  const Tensor vectors = codebook.index_select(0, ids.reshape({-1}));
   return decode_vectors(config, parameters,
                         vectors.reshape({ids.size(0), side, side, -1}).permute({0, 3, 1, 2}));
 }
