@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "cluster/error.h"
+
 namespace marquee::workers {
 namespace {
 
@@ -24,10 +26,18 @@ Tensor normal_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shap
 }
 
 Tensor gumbel_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape) {
+  Tensor tensor = torch::empty(shape, torch::kFloat32);
+  fill_gumbel(stream, tensor);
+  return tensor;
+}
+
+void fill_gumbel(PhiloxStream& stream, Tensor tensor) {
+  MARQUEE_CHECK(tensor.is_contiguous(), "fill_gumbel: the tensor must be contiguous");
   // Uniform values are multiples of 2^-24 below one; half a step in place of zero keeps both
   // logarithms finite.
   constexpr float kHalfStep = 0x1p-25F;
-  return uniform_tensor(stream, shape).clamp_min_(kHalfStep).log_().neg_().log_().neg_();
+  stream.fill_uniform(values_of(tensor));
+  tensor.clamp_min_(kHalfStep).log_().neg_().log_().neg_();
 }
 
 Tensor truncated_normal_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape,

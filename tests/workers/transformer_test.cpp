@@ -120,5 +120,18 @@ TEST_F(PromptedLogits, InBfloat16StayNearFloat32) {
   EXPECT_LT(error.max().item<double>(), 0.05 * exact.abs().max().item<double>());
 }
 
+// More images than attention takes at once in bfloat16 on the CPU.
+TEST(BaseLogits, InBfloat16StayNearFloat32ForEveryImageOfALargeBatch) {
+  const torch::InferenceMode inference;
+  TransformerConfig config = kSmall;
+  config.latent = 16;
+  const ParameterMap base = init_transformer(config, 1);
+  const Tensor ids = torch::arange(24 * config.positions()).reshape({24, -1}) * 7 % 11;
+  const Tensor exact = base_logits(config, base, ids);
+  const Tensor rough = base_logits(config, converted(base, torch::kBFloat16), ids);
+  const Tensor error = (rough.to(torch::kFloat32) - exact).abs();
+  EXPECT_LT(error.max().item<double>(), 0.05 * exact.abs().max().item<double>());
+}
+
 }  // namespace
 }  // namespace marquee::workers

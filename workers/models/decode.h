@@ -3,7 +3,10 @@
 //
 // The network and the noise come in as callbacks: golden tests replay stored noise, production
 // draws it from Philox streams keyed by (seed, image, step), so an image does not depend on its
-// batch. Proven by tests/workers/decode_golden_test.cpp (decode.h5).
+// batch. Proven by tests/workers/decode_golden_test.cpp (decode.h5) and decode_test.cpp.
+//
+// Everything stays on the device of the ids; the host reads from it once, before the first step, so
+// that on a GPU the loop runs ahead and draws noise while the network works.
 #pragma once
 
 #include <cstdint>
@@ -42,14 +45,17 @@ struct DecodeStep {
 };
 using DecodeObserver = std::function<void(const DecodeStep&)>;
 
-// `initial_ids` int64 [B, P], -1 where unknown. Returns the sampled ids of the last step, int64 [B,
-// P].
+// `initial_ids` int64 [B, P], -1 where unknown; logits and noise must come on their device. Returns
+// the sampled ids of the last step, int64 [B, P].
 Tensor decode_tokens(const DecodeOptions& options, const Tensor& initial_ids,
                      const LogitsFunction& logits, const NoiseFunction& noise,
                      const DecodeObserver& observe = {});
 
-// Noise for images first..first+B-1 of a seed: stream (seed, purpose, step, image) each.
+// Noise for images first..first+B-1 of a seed: stream (seed, purpose, step, image) each. Made on
+// the CPU, by several threads where at::get_num_threads says so, and copied to `device` without
+// waiting.
 DecodeNoise philox_noise(std::uint64_t seed, std::uint64_t first_image, std::int64_t batch,
-                         std::int64_t step, std::int64_t positions, std::int64_t codes);
+                         std::int64_t step, std::int64_t positions, std::int64_t codes,
+                         torch::Device device = torch::kCPU);
 
 }  // namespace marquee::workers

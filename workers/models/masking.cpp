@@ -74,13 +74,17 @@ std::int64_t mask_count(float rate, std::int64_t tokens) {
   return static_cast<std::int64_t>(std::ceil(static_cast<float>(tokens) * rate));
 }
 
-std::int64_t decode_count(const MaskSchedule& schedule, std::int64_t step, std::int64_t steps,
-                          std::int64_t initial_unknown, std::int64_t unknown) {
+std::int64_t scheduled_count(const MaskSchedule& schedule, std::int64_t step, std::int64_t steps,
+                             std::int64_t initial_unknown) {
   const float ratio = static_cast<float>(step + 1) / static_cast<float>(steps);
   const float rate = mask_rate(schedule, ratio, initial_unknown);
-  const auto count =
-      static_cast<std::int64_t>(std::floor(static_cast<float>(initial_unknown) * rate));
-  return std::max<std::int64_t>(1, std::min(unknown - 1, count));
+  return static_cast<std::int64_t>(std::floor(static_cast<float>(initial_unknown) * rate));
+}
+
+std::int64_t decode_count(const MaskSchedule& schedule, std::int64_t step, std::int64_t steps,
+                          std::int64_t initial_unknown, std::int64_t unknown) {
+  return std::max<std::int64_t>(
+      1, std::min(unknown - 1, scheduled_count(schedule, step, steps, initial_unknown)));
 }
 
 MaskedTokens apply_mask(const Tensor& tokens, const Tensor& scores,
@@ -88,12 +92,13 @@ MaskedTokens apply_mask(const Tensor& tokens, const Tensor& scores,
   MARQUEE_CHECK(tokens.dim() == 2 && tokens.sizes() == scores.sizes() &&
                     static_cast<std::int64_t>(counts.size()) == tokens.size(0),
                 "apply_mask: tokens, scores and counts do not fit");
-  const Tensor limits =
-      torch::tensor(at::ArrayRef<std::int64_t>(counts), torch::kInt64).unsqueeze(1);
+  const Tensor limits = torch::tensor(at::ArrayRef<std::int64_t>(counts), torch::kInt64)
+                            .to(tokens.device())
+                            .unsqueeze(1);
   // Rank of each score within its row; stable, so equal scores go by position.
   const Tensor order = std::get<1>(scores.sort(/*stable=*/true, /*dim=*/1, /*descending=*/false));
   const Tensor rank = torch::empty_like(order).scatter_(
-      1, order, torch::arange(tokens.size(1), torch::kInt64).expand_as(order).contiguous());
+      1, order, torch::arange(tokens.size(1), order.options()).expand_as(order).contiguous());
   const Tensor masked = rank < limits;
   return {tokens.masked_fill(masked, -1), masked.to(torch::kFloat32)};
 }

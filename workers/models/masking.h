@@ -31,8 +31,13 @@ float mask_rate(const MaskSchedule& schedule, float ratio, std::int64_t tokens);
 // Training: ceil(float32(tokens * rate)).
 std::int64_t mask_count(float rate, std::int64_t tokens);
 
-// Decoding step `step` of `steps`: how many of the `initial_unknown` tokens go back to the mask,
-// given that `unknown` are still masked: max(1, min(unknown - 1, floor(float32(initial * rate)))).
+// Decoding step `step` of `steps`: how many of the `initial_unknown` tokens the schedule leaves
+// masked, floor(float32(initial * rate)).
+std::int64_t scheduled_count(const MaskSchedule& schedule, std::int64_t step, std::int64_t steps,
+                             std::int64_t initial_unknown);
+
+// How many go back to the mask, given that `unknown` are masked now: max(1, min(unknown - 1,
+// scheduled_count)).
 std::int64_t decode_count(const MaskSchedule& schedule, std::int64_t step, std::int64_t steps,
                           std::int64_t initial_unknown, std::int64_t unknown);
 
@@ -41,7 +46,7 @@ struct MaskedTokens {
   Tensor weights;  // float32 [B, N], 1 where masked
 };
 // Masks the counts[b] tokens of row b with the smallest scores. tokens int64 [B, N], scores float32
-// [B, N].
+// [B, N], on one device.
 MaskedTokens apply_mask(const Tensor& tokens, const Tensor& scores,
                         const std::vector<std::int64_t>& counts);
 

@@ -198,8 +198,9 @@ Tensor decode_vectors(const TokenizerConfig& config, const ParameterMap& paramet
 
 Tensor decode_ids(const TokenizerConfig& config, const ParameterMap& parameters,
                   const Tensor& ids) {
-  if (ids.size(0) == 0) return torch::empty({0, 3, config.image_size, config.image_size});
-  return decode_vectors(config, parameters, code_vectors(parameters.at(kCodebook), ids));
+  const Tensor& codebook = parameters.at(kCodebook);
+  if (ids.size(0) == 0) return codebook.new_empty({0, 3, config.image_size, config.image_size});
+  return decode_vectors(config, parameters, code_vectors(codebook, ids));
 }
 
 }  // namespace marquee::workers

@@ -1,5 +1,8 @@
 #include "workers/models/transformer.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "cluster/error.h"
 #include "workers/random.h"
 
@@ -24,6 +27,29 @@ Tensor layer_norm(const Tensor& x, const ParameterMap& parameters, const std::st
                         parameters.at(name + "/bias"), kLayerNormEpsilon);
 }
 
+// softmax(q k^T / sqrt(head width)) v on [B, H, P, head width], through the fused kernels, which
+// keep the scores out of memory. In bfloat16 on the CPU, though, they multiply no faster than in
+// float32; there the products are made one by one, for as many images at once as leave their scores
+// in the cache.
+Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value) {
+  if (!query.is_cpu() || query.scalar_type() != torch::kBFloat16)
+    return at::scaled_dot_product_attention(query, key, value);
+  constexpr std::int64_t kScoresAtOnce = std::int64_t{1} << 22;
+  const std::int64_t batch = query.size(0), scores = query.size(1) * query.size(2) * key.size(2);
+  const std::int64_t block = std::clamp<std::int64_t>(kScoresAtOnce / scores, 1, batch);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(3)));
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < batch; first += block) {
+    const auto part = [&](const Tensor& all) {
+      return all.narrow(0, first, std::min(block, batch - first));
+    };
+    const Tensor weights =
+        at::softmax(at::matmul(part(query) * scale, part(key).transpose(-1, -2)), -1);
+    parts.push_back(at::matmul(weights, part(value)));
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
 Tensor self_attention(const TransformerConfig& config, const ParameterMap& parameters,
                       const Tensor& x, const std::string& name) {
   const std::int64_t batch = x.size(0), length = x.size(1);
@@ -32,8 +58,7 @@ Tensor self_attention(const TransformerConfig& config, const ParameterMap& param
         .reshape({batch, length, config.heads, config.width / config.heads})
         .transpose(1, 2);
   };
-  const Tensor mixed =
-      at::scaled_dot_product_attention(heads("/query"), heads("/key"), heads("/value"));
+  const Tensor mixed = attend(heads("/query"), heads("/key"), heads("/value"));
   // The output kernel is [heads, head_dim, D].
   return dense(mixed.transpose(1, 2).reshape({batch, length, config.width}), parameters,
                name + "/out");

@@ -2,7 +2,8 @@
 //
 // Post-LN encoder over [class slot, N image tokens]; the output matrix is the word table. Source:
 // the official code as recorded in tiny_transformer.h5 (tests/workers/transformer_golden_test.cpp).
-// Works in the type of its parameters (float32, bfloat16). Thread safe: nothing is stored.
+// Works in the type of its parameters (float32, bfloat16, float64) and on their device. Thread
+// safe: nothing is stored.
 #pragma once
 
 #include <cstdint>
