@@ -1,8 +1,7 @@
 // Checkpoints of flax.serialization.
-#include "workers/weight_files/flax_file.h"
-
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/weights.h"
+#include "workers/weight_files/flax_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace marquee;
