@@ -1,6 +1,6 @@
-// Decoding with the key/value cache beside the growing prefix computed anew for every token: 12 layers,
-// width 768, block size 256, batch 8. The prefix is timed at every 16th length and its cost taken
-// as even between them.
+// Decoding with the key/value cache beside the growing prefix computed anew for every token: 12
+// layers, width 768, block size 256, batch 8. The prefix is timed at every 16th length and its cost
+// taken as even between them.
 #include "tests/benchmarks/interleaved.h"
 #include "workers/models/autoregressive_decode.h"
 
@@ -15,8 +15,7 @@ void cached_decode(benchmark::State& state) {
   const torch::InferenceMode inference;
   const ParameterMap weights =
       converted(init_gpt(kSizes, 1), state.range(0) == 0 ? torch::kFloat32 : torch::kBFloat16);
-  const Tensor prefix =
-      gpt_embed(kSizes, weights, torch::zeros({kBatch, 1}, torch::kInt64), 0);
+  const Tensor prefix = gpt_embed(kSizes, weights, torch::zeros({kBatch, 1}, torch::kInt64), 0);
   const auto cached = [&] {
     decode_sequence({}, torch::empty({kBatch, 0}, torch::kInt64),
                     philox_uniform(1, 0, kBatch, kSizes.tokens()),

@@ -69,7 +69,8 @@ void tokenizer_encode(benchmark::State& state) {
   const ParameterMap weights = weights_of(state);
   const Tensor images = torch::rand({state.range(1), 3, config.image_size, config.image_size})
                             .to(weights.begin()->second.scalar_type());
-  beside_convolutions(state, [&] { quantise(weights, encode(config, weights, images)); });
+  beside_convolutions(
+      state, [&] { quantise(weights.at("quantizer/codebook"), encode(config, weights, images)); });
 }
 
 void tokenizer_decode(benchmark::State& state) {

@@ -122,8 +122,9 @@ TEST_F(ModelsOnGpu, TokenizerMatchesTheCpu) {
   const Tensor encoded = encode(config, weights, images),
                gpu_encoded = encode(config, gpu_weights, images.to(torch::kCUDA));
   EXPECT_LT(deviation(gpu_encoded, encoded), kFloat32Tolerance);
-  const Tensor ids = quantise(weights, encoded).ids;
-  const Tensor gpu_ids = quantise(gpu_weights, gpu_encoded).ids.to(torch::kCPU);
+  const Tensor ids = quantise(weights.at("quantizer/codebook"), encoded).ids;
+  const Tensor gpu_ids =
+      quantise(gpu_weights.at("quantizer/codebook"), gpu_encoded).ids.to(torch::kCPU);
   // Two codes at nearly the same distance may change places: one token of a thousand.
   EXPECT_LE((gpu_ids != ids).sum().item<std::int64_t>(), ids.numel() / 1000);
   EXPECT_LT(deviation(decode_ids(config, gpu_weights, ids.to(torch::kCUDA)),
