@@ -301,8 +301,34 @@ WHERE a.status IN ('failed', 'interrupted')
 ORDER BY a.ended;
 )sql";
 
+// Version 3: a folder may hold runs on several bases, which are never averaged together.
+inline constexpr const char* kSchemaStep3 = R"sql(
+DROP VIEW leaderboard;
+DROP VIEW few_shot;
+
+CREATE VIEW leaderboard AS
+SELECT v.task AS task, v.shots AS shots, v.method AS method, v.protocol AS protocol, count(*) AS seeds,
+       avg(v.fid_mini) AS fid_mini, min(v.fid_mini) AS fid_mini_best, max(v.fid_mini) AS fid_mini_worst,
+       avg(v.kid_mini) AS kid_mini, avg(v.precision) AS precision, avg(v.recall) AS recall,
+       avg(v.density) AS density, avg(v.coverage) AS coverage,
+       avg(v.memorisation) AS memorisation,
+       avg(v.label_accuracy) AS label_accuracy, v.base AS base
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+GROUP BY v.task, v.shots, v.method, v.base, v.protocol
+ORDER BY task, shots, fid_mini;
+
+CREATE VIEW few_shot AS
+SELECT v.task AS task, v.method AS method, v.seed AS seed, v.protocol AS protocol, v.shots AS shots,
+       v.fid_mini AS fid_mini, v.kid_mini AS kid_mini, v.precision AS precision, v.recall AS recall,
+       v.density AS density, v.coverage AS coverage,
+       v.memorisation AS memorisation, v.label_accuracy AS label_accuracy, v.base AS base
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+WHERE v.shots GLOB '[0-9]*'
+ORDER BY v.task, v.method, v.base, v.seed, CAST(v.shots AS INTEGER);
+)sql";
+
 // Step i leads from version i to i + 1.
-inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2};
+inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3};
 inline constexpr int kSchemaVersion = static_cast<int>(kSchemaSteps.size());
 
 }  // namespace marquee::experiments

@@ -142,7 +142,9 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
   for (const RunConfig& config : configs) contents.push_back(experiments::to_json(config));
   std::vector<std::string> texts(configs.size());
   for (const auto& [key, value] : contents.front().items()) {
-    if (key == "seed" || key == "checkpoint_interval") continue;
+    // The base says what its hash and its family would.
+    if (key == "seed" || key == "checkpoint_interval" || key == "family") continue;
+    if (key == "base_hash" && texts.front().find("base=") != std::string::npos) continue;
     const bool differs = std::any_of(contents.begin(), contents.end(), [&, k = key](const json& c) {
       return c.at(k) != contents[0].at(k);
     });

@@ -1,5 +1,5 @@
-// The autoregressive family on a GPU: parity with the CPU, bfloat16, fused attention, and no waiting
-// for the GPU inside a step.
+// The autoregressive family on a GPU: parity with the CPU, bfloat16, fused attention, and no
+// waiting for the GPU inside a step.
 #ifdef MARQUEE_CUDA
 #include <c10/cuda/CUDAFunctions.h>
 #endif
@@ -21,7 +21,8 @@ constexpr double kParity = 1e-4, kBfloat16 = 0.05;
 
 class AutoregressiveOnGpu : public OnGpu {
  protected:
-  Tensor tokens_ = torch::arange(kBatch * kConfig.tokens()).reshape({kBatch, -1}) % kConfig.codebook;
+  Tensor tokens_ =
+      torch::arange(kBatch * kConfig.tokens()).reshape({kBatch, -1}) % kConfig.codebook;
   ParameterMap weights_ = init_gpt(kConfig, 1);
   Tensor prefix_ = [] {
     PhiloxStream stream(2, cluster::Purpose::init);
@@ -49,9 +50,9 @@ TEST_F(AutoregressiveOnGpu, LogitsAndLossGradients) {
 
 TEST_F(AutoregressiveOnGpu, Bfloat16StaysNear) {
   const torch::InferenceMode inference;
-  const Tensor rough = gpt_token_logits(kConfig, on_gpu(converted(weights_, torch::kBFloat16)),
-                                        prefix_.to(torch::kCUDA, torch::kBFloat16),
-                                        tokens_.to(torch::kCUDA));
+  const Tensor rough =
+      gpt_token_logits(kConfig, on_gpu(converted(weights_, torch::kBFloat16)),
+                       prefix_.to(torch::kCUDA, torch::kBFloat16), tokens_.to(torch::kCUDA));
   EXPECT_LT(deviation(rough, gpt_token_logits(kConfig, weights_, prefix_, tokens_)), kBfloat16);
 }
 
@@ -70,18 +71,17 @@ TEST_F(AutoregressiveOnGpu, DecodesTheIdsOfTheCpuWithoutWaiting) {
   const auto decode = [&](const ParameterMap& weights, torch::Device device) {
     const Tensor prefix = prefix_.to(device);
     const NextLogits next = cached_logits(kConfig, weights, prefix, kConfig.tokens());
-    return decode_sequence({1.0, 20, 0.95},
-                           torch::empty({kBatch, 0}, torch::dtype(torch::kInt64).device(device)),
-                           uniform, [&](const Tensor& now) {
+    return decode_sequence(
+        {1.0, 20, 0.95}, torch::empty({kBatch, 0}, torch::dtype(torch::kInt64).device(device)),
+        uniform, [&](const Tensor& now) {
 #ifdef MARQUEE_CUDA
-                             // From the first step on; what comes before it is copied here.
-                             if (device.is_cuda()) {
-                               c10::cuda::warning_state().set_sync_debug_mode(
-                                   c10::cuda::SyncDebugMode::L_ERROR);
-                             }
+          // From the first step on; what comes before it is copied here.
+          if (device.is_cuda()) {
+            c10::cuda::warning_state().set_sync_debug_mode(c10::cuda::SyncDebugMode::L_ERROR);
+          }
 #endif
-                             return next(now);
-                           });
+          return next(now);
+        });
   };
   const Tensor expected = decode(weights_, torch::kCPU);
   const Tensor actual = decode(on_gpu(weights_), torch::kCUDA);

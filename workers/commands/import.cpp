@@ -30,14 +30,8 @@ void print_known() {
 
 std::string sizes_text(const char* name, const SourceNetwork& network,
                        const nlohmann::json& config) {
-  std::int64_t numbers = 0;
-  for (const auto& [key, tensor] : network.tensors) {
-    std::int64_t count = 1;
-    for (const std::int64_t extent : tensor.shape()) count *= extent;
-    numbers += count;
-  }
   return fmt::format("{:<12} {} tensors, {} numbers, {} of {}\n             {}", name,
-                     network.tensors.size(), numbers, network.format, network.source,
+                     network.tensors.size(), network.numbers(), network.format, network.source,
                      config.dump());
 }
 
@@ -56,14 +50,12 @@ ImportRequest request_of(const po::variables_map& values) {
   request.classes = values["classes"].as<std::int64_t>();
   request.kind = values["kind"].as<std::string>();
   if (const KnownBase* known = find_known_base(request.name)) {
-    const bool taming = std::holds_alternative<GptConfig>(known->transformer);
-    const std::string kind = taming ? experiments::kTaming : experiments::kMaskGit;
+    const auto* gpt = std::get_if<GptConfig>(&known->transformer);
+    const std::string kind = gpt != nullptr ? experiments::kTaming : experiments::kMaskGit;
     if (!request.kind.empty() && request.kind != kind)
       cluster::throw_usage(request.name + " is of kind " + kind + ", not " + request.kind);
     request.kind = kind;
-    const std::int64_t classes = std::get_if<GptConfig>(&known->transformer) != nullptr
-                                     ? std::get<GptConfig>(known->transformer).classes
-                                     : 0;
+    const std::int64_t classes = gpt != nullptr ? gpt->classes : 0;
     if (request.classes != 0 && request.classes != classes)
       cluster::throw_usage("--classes: those of " + request.name + " are known");
     request.classes = classes;

@@ -38,10 +38,8 @@ experiments::WeightFile write_network(const std::string& name, const SourceNetwo
   for (const auto& [key, tensor] : network.tensors) {
     layouts[key] = {type == torch::kBFloat16 ? ElementType::bf16 : ElementType::f32,
                     tensor.shape()};
-    std::int64_t numbers = 1;
-    for (const std::int64_t extent : tensor.shape()) numbers *= extent;
-    entry.numbers += numbers;
   }
+  entry.numbers = network.numbers();
   entry.file = name + ".safetensors";
   const fs::path path = folder / entry.file;
   SafetensorsWriter writer(path, layouts,

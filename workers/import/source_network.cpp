@@ -1,5 +1,6 @@
 #include "workers/import/source_network.h"
 
+#include <numeric>
 #include <set>
 
 #include "cluster/error.h"
@@ -43,6 +44,17 @@ bool is_ignored(std::string_view name) {
 std::vector<std::int64_t> SourceTensor::shape() const {
   const std::vector<std::int64_t>& s = stored.shape;
   return hwio ? std::vector<std::int64_t>{s[3], s[2], s[0], s[1]} : s;
+}
+
+std::int64_t SourceTensor::numbers() const {
+  return std::accumulate(stored.shape.begin(), stored.shape.end(), std::int64_t{1},
+                         std::multiplies<>());
+}
+
+std::int64_t SourceNetwork::numbers() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, tensor] : tensors) sum += tensor.numbers();
+  return sum;
 }
 
 void SourceNetwork::check(const ShapeMap& expected) const {

@@ -16,6 +16,7 @@ struct SourceTensor {
   bool hwio = false;  // a convolution kernel of flax, [H, W, in, out]
 
   std::vector<std::int64_t> shape() const;  // as ours: convolutions [out, in, H, W]
+  std::int64_t numbers() const;
 };
 
 struct SourceNetwork {
@@ -24,6 +25,8 @@ struct SourceNetwork {
   std::string prefix;                               // of the names in the file: "params/"
   std::shared_ptr<const cluster::MappedFile> file;  // what the tensors' views point into
   std::map<std::string, SourceTensor> tensors;      // by our names
+
+  std::int64_t numbers() const;  // in all tensors
 
   // Throws environment naming file and tensor unless there are exactly the tensors of `expected`,
   // of its shapes.
