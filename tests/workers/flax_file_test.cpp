@@ -242,6 +242,8 @@ TEST(FlaxFile, RefusesKeysGivenTwice) {
   // Another way to the same name.
   EXPECT_THAT(refusal(flax::map({{"p", flax::map({{"w", w}})}, {"p/w", w}})),
               HasSubstr("'p/w' is there twice"));
+  EXPECT_THAT(refusal(flax::map({{"p", flax::map({{"w", "\x01"}})}, {"p/w", w}})),
+              HasSubstr("'p/w' is there twice"));
 }
 
 TEST(FlaxFile, RefusesDeepNestingAndLongNames) {
