@@ -99,6 +99,10 @@ TEST(DecodeGolden, NetworkGivesTheStoredLogitsForTheStoredIds) {
                                    config.width};
       prompts = prompt_tokens(generator, prompt, reference.read_ids("prompt/labels"));
     }
+    if (!prompts.defined()) {
+      const Tensor slot = config.codebook + reference.read_ids("base/classes");
+      expect_equal(ids[0].select(1, 0), slot.narrow(0, 0, ids.size(1)), run + " class slot");
+    }
     for (std::int64_t step = 0; step < ids.size(0); ++step) {
       const Tensor actual =
           prompts.defined() ? prompted_logits(config, base, ids[step], prompts)

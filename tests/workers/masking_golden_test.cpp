@@ -79,6 +79,11 @@ TEST(MaskingGolden, MasksTheTokensThatTheReferenceMasks) {
     expect_equal(masked.ids, reference.read_ids(at + "masked_inputs"), name + " masked_inputs");
     expect_equal(masked.weights, reference.read(at + "weights"), name + " weights");
     expect_equal(inputs, reference.read_ids(at + "targets"), name + " targets");
+    // The batch's own tokens are the seed; the stream behind it is jax's, so its scores are read.
+    const Tensor seed = inputs.sum();
+    expect_equal(seed, reference.read_ids(at + "key_seed"), name + " key_seed");
+    expect_equal(torch::stack({seed.bitwise_right_shift(32), seed.bitwise_and(0xFFFFFFFF)}),
+                 reference.read_ids(at + "key"), name + " key");
   }
 }
 
