@@ -284,7 +284,7 @@ class SweepReader {
   }
 
   void insert(const RunConfig& run, const YAML::Node& place) {
-    if (!seen_.insert(run_id(run).text()).second) return;
+    if (!seen_.insert(identity_of(run)).second) return;
     if (runs_.size() == kMaxRuns) fail_too_many(place);
     runs_.push_back(run);
   }
@@ -326,6 +326,17 @@ class SweepReader {
 
   // The two rows of every task that say what real images and the tokenizer alone score; they have
   // neither shots nor seed.
+  // What tells runs apart before their base has been looked at (drop_twins).
+  static std::string identity_of(const RunConfig& run) {
+    static const RunConfig kDefaults;
+    std::string identity = run_id(run).text() + run.base;
+    if (run.temperature != kDefaults.temperature || run.top_k != kDefaults.top_k ||
+        run.top_p != kDefaults.top_p) {
+      identity += " " + nlohmann::json({run.temperature, run.top_k, run.top_p}).dump();
+    }
+    return identity;
+  }
+
   void add_oracles() {
     const std::vector<RunConfig> runs = runs_;
     for (const RunConfig& run : runs) {
@@ -366,7 +377,7 @@ class SweepReader {
   std::map<std::string, Settings> methods_, tasks_;
   std::map<std::pair<std::string, std::string>, RunConfig> starts_;  // by method and task
   PatternSet excludes_{source_};
-  std::unordered_set<std::string> seen_;  // ids without the content hashes
+  std::unordered_set<std::string> seen_;  // identities of runs_
   std::vector<RunConfig> runs_;
 };
 
@@ -381,6 +392,23 @@ SweepFile load_sweep(const std::filesystem::path& path, const std::string& subse
 void mark_simulated(SweepFile& sweep) {
   for (RunConfig& run : sweep.runs)
     run.base_hash = run.network_hash = run.data_hash = kSimulatedHash;
+  drop_twins(sweep);
+}
+
+void drop_twins(SweepFile& sweep) {
+  // Ids of a large sweep take a while; runs on one masked base without keys of the other family
+  // have been told apart by theirs already.
+  const auto apart = [&](const RunConfig& run) {
+    static const RunConfig kDefaults;
+    return run.base == sweep.runs.front().base && run.family == kDefaults.family &&
+           run.temperature == kDefaults.temperature && run.top_k == kDefaults.top_k &&
+           run.top_p == kDefaults.top_p;
+  };
+  if (std::all_of(sweep.runs.begin(), sweep.runs.end(), apart)) return;
+  std::unordered_set<std::string> seen;
+  std::erase_if(sweep.runs, [&](const RunConfig& run) {
+    return !run.base_hash.empty() && !seen.insert(run_id(run).text()).second;
+  });
 }
 
 RunConfig load_run(const std::filesystem::path& path) {

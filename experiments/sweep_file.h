@@ -49,4 +49,8 @@ RunConfig load_run(const std::filesystem::path& path);
 // Gives every run the hashes of a simulation: no base and no data are needed.
 void mark_simulated(SweepFile& sweep);
 
+// Once the hashes are known: of runs with one id all but the first go. Until then runs count as
+// different that differ in the base's name, or in keys which only some family of bases reads.
+void drop_twins(SweepFile& sweep);
+
 }  // namespace marquee::experiments

@@ -142,6 +142,7 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
                                                 const std::filesystem::path& data_dir) {
   Inputs inputs(assets_dir, data_dir);
   for (RunConfig& run : sweep.runs) inputs.resolve(run);
+  drop_twins(sweep);
   return std::move(inputs.missing);
 }
 
@@ -162,6 +163,7 @@ void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
     check_layout(run, entry->second.data);
     set_inputs(run, entry->second.base, entry->second.data);
   }
+  drop_twins(sweep);
 }
 
 }  // namespace marquee::experiments

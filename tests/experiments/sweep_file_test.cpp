@@ -452,6 +452,8 @@ TEST(ShippedSweeps, AreReadAndHaveTheRunsTheyPromise) {
   const std::size_t of_a_task = 3 * (3 + 3) + 1 + 2;
   EXPECT_EQ(load_sweep(folder / "comparison_mini.yaml").runs.size(), 4 * of_a_task);
   EXPECT_EQ(load_sweep(folder / "comparison_mini.yaml", "eurosat").runs.size(), of_a_task);
+  // Both bases: three methods and none, and two oracle rows, for two tasks.
+  EXPECT_EQ(load_sweep(folder / "families_mini.yaml").runs.size(), 2u * 2 * (3 + 1 + 2));
   for (const RunConfig& run : load_sweep(folder / "selection_mini.yaml").runs) {
     EXPECT_EQ(run.reference, "val200") << "settings are never chosen on test images";
     EXPECT_GE(run.seed, 10u) << "no seed of the comparison";

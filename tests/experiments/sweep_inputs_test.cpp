@@ -33,6 +33,35 @@ TEST(SweepInputs, FillTheHashesOfWhatIsThere) {
   EXPECT_EQ(sweep.runs, other.runs);
 }
 
+TEST(SweepInputs, TellTheFamilyAndDropWhatItDoesNotRead) {
+  SweepFile sweep;
+  for (const char* base : {"mini", "mini_ar"}) {
+    for (const int top_k : {0, 100}) {
+      for (const int decode_steps : {8, 12}) {
+        RunConfig run;
+        run.task = "drawn/shapes_count";
+        run.shots = "5";
+        run.method = "none";
+        run.base = base;
+        run.top_k = top_k;
+        run.decode_steps = decode_steps;
+        sweep.runs.push_back(run);
+      }
+    }
+  }
+  SweepFile planned = sweep;
+  EXPECT_TRUE(resolve_what_is_there(planned, kAssets, "").empty());
+  resolve_hashes(sweep, kAssets, "");
+  EXPECT_EQ(sweep.runs, planned.runs);
+  ASSERT_EQ(sweep.runs.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const RunConfig& run = sweep.runs[i];
+    EXPECT_EQ(run.family, i < 2 ? "masked" : "autoregressive");
+    EXPECT_EQ(run.protocol, "mini-v1") << "of the base whose feature network it is";
+    EXPECT_EQ(i < 2 ? run.decode_steps : run.top_k, i < 2 ? (i == 0 ? 8 : 12) : (i == 2 ? 0 : 100));
+  }
+}
+
 TEST(SweepInputs, NameTheProtocolAfterTheBaseThatMakesTheNumbers) {
   const cluster::TemporaryFolder assets;
   std::filesystem::copy(kAssets / "mini", assets.path() / "mini");
