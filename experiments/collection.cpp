@@ -62,8 +62,13 @@ class Planner {
     // The records are read only where something hangs on them.
     const bool matters = !all.empty() || !policy.samples || !policy.failed_attempts;
     if (done && matters) counts_ = attempt_that_counts(run_folder);
-    for (const CheckpointFile& file : all)
-      (finished(file.attempt) ? closed_ : open_).push_back(file);
+    std::set<fs::path> resumable;
+    for (const CheckpointFile& file : resumable_checkpoints(run_folder))
+      resumable.insert(file.path);
+    for (const CheckpointFile& file : all) {
+      const bool open = resumable.count(file.path) != 0;
+      (finished(file.attempt) ? closed_ : open ? open_ : passed_).push_back(file);
+    }
   }
 
   std::vector<Removal> plan() {
@@ -74,6 +79,7 @@ class Planner {
     }
     judge_checkpoints(closed_, policy_.checkpoints);
     judge_checkpoints(open_, kKeptWhileUnfinished);
+    judge_checkpoints(passed_, kKeptWhileUnfinished);
     if (!policy_.failed_attempts) judge_attempts();
     judge_files();
     return std::move(plan_);
@@ -141,8 +147,10 @@ class Planner {
   fs::path run_folder_;
   KeepPolicy policy_;
   std::vector<int> attempts_;
-  std::optional<int> counts_;                  // of a finished run: the attempt that counts
-  std::vector<CheckpointFile> closed_, open_;  // of finished attempts, and of others
+  std::optional<int> counts_;  // of a finished run: the attempt that counts
+  // Of finished attempts; those that the run would go on from; those of attempts that it would not,
+  // since a later one says that it is done, although the run is not done yet.
+  std::vector<CheckpointFile> closed_, open_, passed_;
   std::set<fs::path> kept_, gone_;
   std::vector<Removal> plan_;
 };

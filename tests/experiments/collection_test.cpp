@@ -187,6 +187,20 @@ TEST_F(Collection, ChangesNothingWhilePlanning) {
   EXPECT_EQ(files(), before);
 }
 
+// Attempt 1 is done, but the run is wanted again; attempt 2 was killed on its way.
+TEST_F(Collection, KeepsWhatARunGoesOnFromAlthoughAnOlderAttemptIsFarther) {
+  for (const int step : {150, 200}) write_checkpoint_file(run_, 1, step);
+  seal_attempt(run_, 1, "done");
+  write_checkpoint_file(run_, 2, 100);
+  const auto before = newest_valid_checkpoint(run_);
+  ASSERT_TRUE(before.has_value());
+  EXPECT_EQ(before->attempt, 2);
+  collect_run(run_, {}, RunStanding::unfinished);
+  const auto after = newest_valid_checkpoint(run_);
+  ASSERT_TRUE(after.has_value());
+  EXPECT_EQ(after->path, before->path);
+}
+
 struct Killed : std::runtime_error {
   Killed() : std::runtime_error("killed") {}
 };
