@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/staged_folder.h"
 #include "datasets/encode_jpeg.h"
 #include "datasets/encode_png.h"
 #include "datasets/image_folder.h"
@@ -25,36 +25,6 @@ void write(const fs::path& file, std::string_view bytes) {
   out.close();
   if (!out) cluster::throw_environment(file.string() + ": cannot be written (disk full?)");
 }
-
-// A folder that takes its name only when all of it is there.
-class StagedFolder {
- public:
-  explicit StagedFolder(fs::path final_path)
-      : final_(std::move(final_path)), staging_(final_.string() + ".part") {
-    if (fs::exists(final_))
-      cluster::throw_usage(final_.string() +
-                           ": is there already; remove it or name another folder");
-    fs::remove_all(staging_);
-    cluster::create_directories_durably(staging_);
-  }
-  ~StagedFolder() {
-    std::error_code ignored;
-    if (!committed_) fs::remove_all(staging_, ignored);
-  }
-  StagedFolder(const StagedFolder&) = delete;
-  StagedFolder& operator=(const StagedFolder&) = delete;
-
-  const fs::path& path() const { return staging_; }
-  void commit() {
-    fs::rename(staging_, final_);
-    cluster::sync_directory(final_.parent_path());
-    committed_ = true;
-  }
-
- private:
-  fs::path final_, staging_;
-  bool committed_ = false;
-};
 
 // The splits that are written; the shards are read once, not for every one.
 class OpenSplits {
@@ -118,7 +88,7 @@ std::size_t export_vtab1k(const TaskInfo& task, const DataFolder& data, const fs
   }
   const std::vector<std::string> splits{"train800", "val200", "train800val200", "test"};
   std::size_t done = 0, left_out = 0;
-  StagedFolder folder(to / name);
+  cluster::StagedFolder folder(to / name);
   const OpenSplits open(task, splits, data, progress);
   for (std::size_t s = 0; s < splits.size(); ++s) {
     const Dataset& dataset = open.split(s);
@@ -146,7 +116,7 @@ std::size_t export_image_folder(const TaskInfo& task, const std::vector<std::str
                                 const DataFolder& data, const fs::path& to,
                                 const DataProgress& progress) {
   std::size_t done = 0, left_out = 0;
-  StagedFolder folder(to);
+  cluster::StagedFolder folder(to);
   const OpenSplits open(task, splits, data, progress);
   const std::vector<std::string> classes = class_folders(task, data, open.split(0).num_classes());
   for (std::size_t s = 0; s < splits.size(); ++s) {

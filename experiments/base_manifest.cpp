@@ -24,8 +24,9 @@ bool is_hash(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-bool is_plain_name(const std::string& name) {
-  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with(".");
+void check_plain_name(const std::string& name, const std::string& where) {
+  if (!name.empty() && name.find('/') == std::string::npos && !name.starts_with(".")) return;
+  cluster::throw_environment(where + " is '" + name + "'; expected a name without a folder");
 }
 
 template <typename Value>
@@ -81,16 +82,11 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
         required<std::string>(entry, "file", where), required<std::string>(entry, "sha256", where),
         required<std::int64_t>(entry, "bytes", where),
         required<std::int64_t>(entry, "numbers", where), required<json>(entry, "config", where)};
+    check_plain_name(file.file, where + ": 'file'");
     if (entry.contains("from")) {
       file.from = required<std::string>(entry, "from", where);
       file.version = required<std::string>(entry, "version", where);
-    }
-    for (const auto& [key, name] : {std::pair{"file", file.file}, std::pair{"from", file.from}}) {
-      const bool absent =
-          name.empty() && std::string_view(key) == "from" && !entry.contains("from");
-      if (absent || is_plain_name(name)) continue;
-      cluster::throw_environment(where + ": '" + key + "' is '" + name +
-                                 "'; expected a name without a folder");
+      check_plain_name(file.from, where + ": 'from'");
     }
     if (!is_hash(file.sha256))
       cluster::throw_environment(where + ": sha256 is no hash of 64 hex digits");
@@ -102,12 +98,13 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
 std::string network_family(const json& config, const std::string& where,
                            std::initializer_list<const char*> known) {
   const std::vector<std::string> names(known.begin(), known.end());
-  const auto found = config.is_object() ? config.find("family") : config.end();
-  if (!config.is_object() || found == config.end()) return names.front();
-  if (found->is_string() &&
-      std::find(names.begin(), names.end(), found->get<std::string>()) != names.end())
-    return found->get<std::string>();
-  cluster::throw_environment(where + ": 'family' is " + found->dump() + "; expected " +
+  if (!config.is_object() || !config.contains("family")) return names.front();
+  const json& family = config.at("family");
+  const auto named = family.is_string()
+                         ? std::find(names.begin(), names.end(), family.get<std::string>())
+                         : names.end();
+  if (named != names.end()) return *named;
+  cluster::throw_environment(where + ": 'family' is " + family.dump() + "; expected " +
                              cluster::join(names));
 }
 

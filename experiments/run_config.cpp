@@ -189,6 +189,10 @@ bool trains(const RunConfig& run) {
   return !is_oracle(run) && run.method != "none";
 }
 
+int passes_per_image(const RunConfig& run) {
+  return run.family == kAutoregressive ? 1 : run.decode_steps;
+}
+
 int num_classes(const RunConfig& run) {
   const int declared = datasets::find_task(run.task).num_classes;
   return declared > 0 ? declared : run.num_classes;
@@ -328,6 +332,14 @@ std::string canonical_form(const RunConfig& run) {
     if (reads(reader, run)) content[key] = value;
   });
   return content.dump();
+}
+
+json autoregressive_settings(const RunConfig& run) {
+  json content = json::object();
+  visit_changed(run, [&](const char* key, const auto& value, Reader reader) {
+    if (reader == Reader::autoregressive) content[key] = value;
+  });
+  return content;
 }
 
 RunId run_id(const RunConfig& run) {

@@ -99,6 +99,9 @@ class RunId {
 const std::vector<std::string>& method_names();
 bool is_oracle(const RunConfig& run);
 bool trains(const RunConfig& run);  // takes tuning steps
+// Forward passes that generating an image takes: with its cache an autoregressive base feeds each
+// token once.
+int passes_per_image(const RunConfig& run);
 // Of the run's task, or of its own images once resolve_hashes has looked at them.
 int num_classes(const RunConfig& run);
 // `path` and `cache` with the run's rules for reading.
@@ -119,6 +122,8 @@ void set_value(RunConfig& run, const std::string& key, const nlohmann::json& val
 void check_run(const RunConfig& run);
 
 std::string canonical_form(const RunConfig& run);
+// Keys off their default that only autoregressive bases read, whatever the run's family.
+nlohmann::json autoregressive_settings(const RunConfig& run);
 RunId run_id(const RunConfig& run);
 std::string to_yaml(const RunConfig& run);
 

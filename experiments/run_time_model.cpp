@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "experiments/base_manifest.h"
-
 namespace marquee::experiments {
 namespace {
 
@@ -31,10 +29,9 @@ std::string name_of(std::size_t level, const std::string& machine, const std::st
   return std::to_string(level) + "\n" + machine + "\n" + key;
 }
 
-// An oracle row decodes nothing, and an autoregressive base feeds each token once: their images
-// count once.
+// An oracle row decodes nothing: its images count once.
 double decode_steps_of(const RunConfig& run) {
-  return is_oracle(run) || run.family == kAutoregressive ? 1.0 : run.decode_steps;
+  return is_oracle(run) ? 1.0 : passes_per_image(run);
 }
 
 }  // namespace

@@ -328,13 +328,8 @@ class SweepReader {
   // neither shots nor seed.
   // What tells runs apart before their base has been looked at (drop_twins).
   static std::string identity_of(const RunConfig& run) {
-    static const RunConfig kDefaults;
-    std::string identity = run_id(run).text() + run.base;
-    if (run.temperature != kDefaults.temperature || run.top_k != kDefaults.top_k ||
-        run.top_p != kDefaults.top_p) {
-      identity += " " + nlohmann::json({run.temperature, run.top_k, run.top_p}).dump();
-    }
-    return identity;
+    const json settings = autoregressive_settings(run);
+    return run_id(run).text() + run.base + (settings.empty() ? "" : settings.dump());
   }
 
   void add_oracles() {
@@ -399,10 +394,8 @@ void drop_twins(SweepFile& sweep) {
   // Ids of a large sweep take a while; runs on one masked base without keys of the other family
   // have been told apart by theirs already.
   const auto apart = [&](const RunConfig& run) {
-    static const RunConfig kDefaults;
-    return run.base == sweep.runs.front().base && run.family == kDefaults.family &&
-           run.temperature == kDefaults.temperature && run.top_k == kDefaults.top_k &&
-           run.top_p == kDefaults.top_p;
+    return run.base == sweep.runs.front().base && run.family == RunConfig{}.family &&
+           autoregressive_settings(run).empty();
   };
   if (std::all_of(sweep.runs.begin(), sweep.runs.end(), apart)) return;
   std::unordered_set<std::string> seen;

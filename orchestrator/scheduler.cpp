@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "experiments/base_manifest.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -164,9 +163,8 @@ bool Scheduler::complete() const {
 double expected_cost(const experiments::RunConfig& run) {
   // A tuning step runs forward and backward: about three forward passes an image.
   const double tuning = experiments::trains(run) ? 3.0 * run.steps * run.batch : 0.0;
-  // With its cache an autoregressive base feeds each token of an image once.
-  const int passes = run.family == experiments::kAutoregressive ? 1 : run.decode_steps;
-  const double sampling = experiments::is_oracle(run) ? 0.0 : 1.0 * run.samples * passes;
+  const double sampling =
+      experiments::is_oracle(run) ? 0.0 : 1.0 * run.samples * experiments::passes_per_image(run);
   return tuning + sampling;
 }
 

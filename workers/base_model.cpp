@@ -23,6 +23,18 @@ ParameterMap weights_of(const BaseManifest& manifest, const std::string& network
   return weights;
 }
 
+// Network `name` in the type of `weights`, durably.
+experiments::WeightFile save_network(const std::string& name, const ParameterMap& weights,
+                                     const json& config, const std::filesystem::path& folder) {
+  experiments::WeightFile entry;
+  entry.file = name + ".safetensors";
+  entry.sha256 = write_safetensors(folder / entry.file, weights);
+  entry.bytes = static_cast<std::int64_t>(std::filesystem::file_size(folder / entry.file));
+  entry.numbers = count_parameters(weights);
+  entry.config = config;
+  return entry;
+}
+
 }  // namespace
 
 std::int64_t BaseTransformer::latent() const {
@@ -51,9 +63,8 @@ BaseModel load_base(const BaseManifest& manifest) {
   BaseTransformer& transformer = base.transformer;
   transformer.config = transformer_config_from(manifest.files.at("transformer").config,
                                                where(manifest, "transformer"));
-  const std::int64_t codes =
-      std::visit([](const auto& sizes) { return sizes.codebook; }, transformer.config);
-  if (base.tokenizer.codebook() != codes || base.tokenizer.latent() != transformer.latent()) {
+  if (base.tokenizer.codebook() != codebook_of(transformer.config) ||
+      base.tokenizer.latent() != transformer.latent()) {
     cluster::throw_environment((manifest.folder / "manifest.json").string() +
                                ": tokenizer and transformer differ in codebook or latent side");
   }
@@ -73,17 +84,6 @@ BaseModel load_base(const BaseManifest& manifest) {
   return base;
 }
 
-experiments::WeightFile save_network(const std::string& name, const ParameterMap& weights,
-                                     const json& config, const std::filesystem::path& folder) {
-  experiments::WeightFile entry;
-  entry.file = name + ".safetensors";
-  entry.sha256 = write_safetensors(folder / entry.file, weights);
-  entry.bytes = static_cast<std::int64_t>(std::filesystem::file_size(folder / entry.file));
-  entry.numbers = count_parameters(weights);
-  entry.config = config;
-  return entry;
-}
-
 BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folder,
                        const json& provenance,
                        const std::map<std::string, experiments::WeightFile>& borrowed) {
@@ -100,9 +100,8 @@ BaseManifest save_base(const BaseModel& base, const std::filesystem::path& folde
     manifest.files[network] =
         save_network(network, converted(weights, torch::kFloat16), config, folder);
   };
-  const auto as_json = [](const auto& config) { return to_json(config); };
-  save("tokenizer", base.tokenizer.weights(), std::visit(as_json, base.tokenizer.config()));
-  save("transformer", base.transformer.weights, std::visit(as_json, base.transformer.config));
+  save("tokenizer", base.tokenizer.weights(), to_json(base.tokenizer.config()));
+  save("transformer", base.transformer.weights, to_json(base.transformer.config));
   save("features", base.features, to_json(base.feature_config));
   cluster::write_file_durably(folder / "manifest.json",
                               experiments::to_json(manifest).dump(2) + "\n");

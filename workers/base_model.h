@@ -38,11 +38,6 @@ struct BaseModel {
 // in the mapped file, whose pages all trainers of a host share; others are converted.
 BaseModel load_base(const experiments::BaseManifest& manifest);
 
-// Network `name` with `weights`, written into `folder` in their type, durably.
-experiments::WeightFile save_network(const std::string& name, const ParameterMap& weights,
-                                     const nlohmann::json& config,
-                                     const std::filesystem::path& folder);
-
 // Writes the networks as fp16 safetensors and manifest.json into `folder`, durably. Those that
 // `borrowed` names are another base's files and are not written. Returns what was written.
 experiments::BaseManifest save_base(

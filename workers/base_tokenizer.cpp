@@ -1,12 +1,6 @@
 #include "workers/base_tokenizer.h"
 
 namespace marquee::workers {
-namespace {
-
-constexpr const char* kTamingCodebook = "quantize.embedding.weight";
-constexpr const char* kMaskGitCodebook = "quantizer/codebook";
-
-}  // namespace
 
 std::int64_t BaseTokenizer::image_size() const {
   return std::visit([](const auto& config) { return config.image_size; }, config_);
@@ -20,7 +14,7 @@ std::int64_t BaseTokenizer::codebook() const {
 
 Tensor BaseTokenizer::encode(const Tensor& images) const {
   if (const auto* taming = std::get_if<VqganConfig>(&config_)) {
-    return quantise(weights_.at(kTamingCodebook), vqgan_encode(*taming, weights_, images * 2 - 1))
+    return quantise(weights_.at(kVqganCodebook), vqgan_encode(*taming, weights_, images * 2 - 1))
         .ids;
   }
   return quantise(weights_.at(kMaskGitCodebook),
@@ -31,7 +25,7 @@ Tensor BaseTokenizer::encode(const Tensor& images) const {
 Tensor BaseTokenizer::decode(const Tensor& ids) const {
   if (ids.size(0) == 0) return torch::empty({0, 3, image_size(), image_size()});
   if (const auto* taming = std::get_if<VqganConfig>(&config_)) {
-    const Tensor vectors = code_vectors(weights_.at(kTamingCodebook), ids);
+    const Tensor vectors = code_vectors(weights_.at(kVqganCodebook), ids);
     return (vqgan_decode(*taming, weights_, vectors) + 1) / 2;
   }
   return decode_ids(std::get<TokenizerConfig>(config_), weights_, ids);

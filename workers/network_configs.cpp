@@ -1,6 +1,6 @@
 #include "workers/network_configs.h"
 
-#include <limits>
+#include <type_traits>
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
@@ -44,123 +44,136 @@ void check_grid(std::int64_t image_size, std::size_t levels, const std::string& 
     cluster::throw_environment(where + ": image_size cannot be halved once for each multiplier");
 }
 
-TokenizerConfig maskgit_config(const json& config, const std::string& where) {
-  TokenizerConfig result{size_of(config, "filters", where),  sizes_of(config, "multipliers", where),
-                         size_of(config, "blocks", where),   size_of(config, "embedding", where),
-                         size_of(config, "codebook", where), size_of(config, "image_size", where),
-                         size_of(config, "groups", where)};
-  if (result.filters % result.groups != 0)
+void check_heads(std::int64_t width, std::int64_t heads, const std::string& where) {
+  if (width % heads != 0) cluster::throw_environment(where + ": width must be a multiple of heads");
+}
+
+// Calls `visit(key, member, least)` for every size of a network, in one place for reading and
+// writing. `least`: of a number, or of the length of a list.
+template <typename Config, typename Visit>
+void visit_sizes(Config& config, Visit visit) {
+  using Network = std::remove_const_t<Config>;
+  constexpr std::int64_t kNone = 0, kOne = 1;
+  if constexpr (std::is_same_v<Network, TokenizerConfig>) {
+    visit("filters", config.filters, kOne);
+    visit("multipliers", config.multipliers, kOne);
+    visit("blocks", config.blocks, kOne);
+    visit("embedding", config.embedding, kOne);
+    visit("codebook", config.codebook, kOne);
+    visit("image_size", config.image_size, kOne);
+    visit("groups", config.groups, kOne);
+  } else if constexpr (std::is_same_v<Network, VqganConfig>) {
+    visit("filters", config.filters, kOne);
+    visit("multipliers", config.multipliers, kOne);
+    visit("blocks", config.blocks, kOne);
+    visit("attention_resolutions", config.attention_resolutions, kNone);
+    visit("z_channels", config.z_channels, kOne);
+    visit("embedding", config.embedding, kOne);
+    visit("codebook", config.codebook, kOne);
+    visit("image_size", config.image_size, kOne);
+  } else if constexpr (std::is_same_v<Network, FeatureConfig>) {
+    visit("channels", config.channels, kOne);
+    visit("classes", config.classes, kOne);
+    visit("image_size", config.image_size, kOne);
+  } else {
+    visit("width", config.width, kOne);
+    visit("layers", config.layers, kOne);
+    visit("heads", config.heads, kOne);
+    visit("mlp", config.mlp, kOne);
+    visit("codebook", config.codebook, kOne);
+    visit("classes", config.classes, kOne);
+    visit("latent", config.latent, kOne);
+    if constexpr (std::is_same_v<Network, GptConfig>) {
+      visit("block_size", config.block_size, kOne);
+      visit("unmasked", config.unmasked, kNone);
+    }
+  }
+}
+
+template <typename Config>
+Config read_sizes(const json& config, const std::string& where) {
+  Config result;
+  visit_sizes(result, [&](const char* key, auto& member, std::int64_t least) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(member)>, std::int64_t>) {
+      member = size_of(config, key, where, least);
+    } else {
+      member = sizes_of(config, key, where, static_cast<std::size_t>(least));
+    }
+  });
+  return result;
+}
+
+template <typename Config>
+json write_sizes(const Config& config) {
+  json result;
+  visit_sizes(config,
+              [&](const char* key, const auto& member, std::int64_t) { result[key] = member; });
+  if constexpr (std::is_same_v<Config, VqganConfig>) result["family"] = experiments::kTaming;
+  if constexpr (std::is_same_v<Config, GptConfig>) result["family"] = experiments::kAutoregressive;
+  return result;
+}
+
+void check(const TokenizerConfig& config, const std::string& where) {
+  if (config.filters % config.groups != 0)
     cluster::throw_environment(where + ": filters must be a multiple of groups");
-  check_grid(result.image_size, result.multipliers.size(), where);
-  return result;
+  check_grid(config.image_size, config.multipliers.size(), where);
 }
-
-VqganConfig taming_config(const json& config, const std::string& where) {
-  VqganConfig result{size_of(config, "filters", where),
-                     sizes_of(config, "multipliers", where),
-                     size_of(config, "blocks", where),
-                     sizes_of(config, "attention_resolutions", where, /*least=*/0),
-                     size_of(config, "z_channels", where),
-                     size_of(config, "embedding", where),
-                     size_of(config, "codebook", where),
-                     size_of(config, "image_size", where)};
-  check_grid(result.image_size, result.multipliers.size(), where);
-  return result;
+void check(const VqganConfig& config, const std::string& where) {
+  check_grid(config.image_size, config.multipliers.size(), where);
 }
-
-TransformerConfig masked_config(const json& config, const std::string& where) {
-  return {size_of(config, "width", where),    size_of(config, "layers", where),
-          size_of(config, "heads", where),    size_of(config, "mlp", where),
-          size_of(config, "codebook", where), size_of(config, "classes", where),
-          size_of(config, "latent", where)};
+void check(const TransformerConfig& config, const std::string& where) {
+  check_heads(config.width, config.heads, where);
 }
-
-GptConfig autoregressive_config(const json& config, const std::string& where) {
-  GptConfig result{size_of(config, "width", where),
-                   size_of(config, "layers", where),
-                   size_of(config, "heads", where),
-                   size_of(config, "mlp", where),
-                   size_of(config, "codebook", where),
-                   size_of(config, "block_size", where),
-                   size_of(config, "classes", where),
-                   size_of(config, "latent", where),
-                   size_of(config, "unmasked", where, /*least=*/0)};
-  if (result.block_size < result.tokens())
+void check(const GptConfig& config, const std::string& where) {
+  check_heads(config.width, config.heads, where);
+  if (config.block_size < config.tokens())
     cluster::throw_environment(where + ": block_size must be at least latent * latent");
-  if (result.classes > result.codebook)
+  if (config.classes > config.codebook)
     cluster::throw_environment(where + ": classes share the table of the codes and cannot be more");
-  return result;
+}
+
+// The second of two kinds of network where `family` says so, else the first.
+template <typename First, typename Second>
+std::variant<First, Second> read_either(const json& config, const std::string& where,
+                                        const char* first, const char* second) {
+  const auto read = [&](auto result) -> std::variant<First, Second> {
+    result = read_sizes<decltype(result)>(config, where);
+    check(result, where);
+    return result;
+  };
+  const bool is_second = experiments::network_family(config, where, {first, second}) == second;
+  return is_second ? read(Second{}) : read(First{});
 }
 
 }  // namespace
 
-json to_json(const TokenizerConfig& config) {
-  return {{"filters", config.filters},   {"multipliers", config.multipliers},
-          {"blocks", config.blocks},     {"embedding", config.embedding},
-          {"codebook", config.codebook}, {"image_size", config.image_size},
-          {"groups", config.groups}};
+json to_json(const BaseTokenizer::Config& config) {
+  return std::visit([](const auto& sizes) { return write_sizes(sizes); }, config);
 }
-json to_json(const VqganConfig& config) {
-  return {{"family", experiments::kTaming},
-          {"filters", config.filters},
-          {"multipliers", config.multipliers},
-          {"blocks", config.blocks},
-          {"attention_resolutions", config.attention_resolutions},
-          {"z_channels", config.z_channels},
-          {"embedding", config.embedding},
-          {"codebook", config.codebook},
-          {"image_size", config.image_size}};
-}
-json to_json(const TransformerConfig& config) {
-  return {{"width", config.width},  {"layers", config.layers},     {"heads", config.heads},
-          {"mlp", config.mlp},      {"codebook", config.codebook}, {"classes", config.classes},
-          {"latent", config.latent}};
-}
-json to_json(const GptConfig& config) {
-  return {{"family", experiments::kAutoregressive},
-          {"width", config.width},
-          {"layers", config.layers},
-          {"heads", config.heads},
-          {"mlp", config.mlp},
-          {"codebook", config.codebook},
-          {"block_size", config.block_size},
-          {"classes", config.classes},
-          {"latent", config.latent},
-          {"unmasked", config.unmasked}};
+json to_json(const AnyTransformerConfig& config) {
+  return std::visit([](const auto& sizes) { return write_sizes(sizes); }, config);
 }
 json to_json(const FeatureConfig& config) {
-  return {{"channels", config.channels},
-          {"classes", config.classes},
-          {"image_size", config.image_size}};
+  return write_sizes(config);
 }
 
 BaseTokenizer::Config tokenizer_config_from(const json& config, const std::string& where) {
-  if (experiments::network_family(config, where, {experiments::kMaskGit, experiments::kTaming}) ==
-      experiments::kTaming)
-    return taming_config(config, where);
-  return maskgit_config(config, where);
+  return read_either<TokenizerConfig, VqganConfig>(config, where, experiments::kMaskGit,
+                                                   experiments::kTaming);
 }
-
 AnyTransformerConfig transformer_config_from(const json& config, const std::string& where) {
-  const bool autoregressive =
-      experiments::network_family(config, where,
-                                  {experiments::kMasked, experiments::kAutoregressive}) ==
-      experiments::kAutoregressive;
-  AnyTransformerConfig result = autoregressive
-                                    ? AnyTransformerConfig(autoregressive_config(config, where))
-                                    : AnyTransformerConfig(masked_config(config, where));
-  std::visit(
-      [&](const auto& sizes) {
-        if (sizes.width % sizes.heads != 0)
-          cluster::throw_environment(where + ": width must be a multiple of heads");
-      },
-      result);
-  return result;
+  return read_either<TransformerConfig, GptConfig>(config, where, experiments::kMasked,
+                                                   experiments::kAutoregressive);
+}
+FeatureConfig feature_config_from(const json& config, const std::string& where) {
+  return read_sizes<FeatureConfig>(config, where);
 }
 
-FeatureConfig feature_config_from(const json& config, const std::string& where) {
-  return {sizes_of(config, "channels", where), size_of(config, "classes", where),
-          size_of(config, "image_size", where)};
+std::int64_t codebook_of(const BaseTokenizer::Config& config) {
+  return std::visit([](const auto& sizes) { return sizes.codebook; }, config);
+}
+std::int64_t codebook_of(const AnyTransformerConfig& config) {
+  return std::visit([](const auto& sizes) { return sizes.codebook; }, config);
 }
 
 }  // namespace marquee::workers

@@ -17,10 +17,8 @@ namespace marquee::workers {
 
 using AnyTransformerConfig = std::variant<TransformerConfig, GptConfig>;  // masked, autoregressive
 
-nlohmann::json to_json(const TokenizerConfig& config);
-nlohmann::json to_json(const VqganConfig& config);
-nlohmann::json to_json(const TransformerConfig& config);
-nlohmann::json to_json(const GptConfig& config);
+nlohmann::json to_json(const BaseTokenizer::Config& config);
+nlohmann::json to_json(const AnyTransformerConfig& config);
 nlohmann::json to_json(const FeatureConfig& config);
 
 // Throw environment naming `where` and the key; sizes are bounded.
@@ -28,5 +26,9 @@ BaseTokenizer::Config tokenizer_config_from(const nlohmann::json& config, const 
 AnyTransformerConfig transformer_config_from(const nlohmann::json& config,
                                              const std::string& where);
 FeatureConfig feature_config_from(const nlohmann::json& config, const std::string& where);
+
+// Number of codes.
+std::int64_t codebook_of(const BaseTokenizer::Config& config);
+std::int64_t codebook_of(const AnyTransformerConfig& config);
 
 }  // namespace marquee::workers

@@ -51,4 +51,19 @@ Tensor truncated_normal_tensor(PhiloxStream& stream, const std::vector<std::int6
   return tensor;
 }
 
+ParameterMap initial_parameters(const ShapeMap& shapes, std::uint64_t seed,
+                                cluster::Purpose purpose, const DrawTensor& draw) {
+  ParameterMap parameters;
+  std::uint64_t index = 0;
+  for (const auto& [name, shape] : shapes) {
+    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
+    const bool norm = name.ends_with("/scale") || (shape.size() == 1 && name.ends_with(".weight"));
+    const bool bias = name.ends_with("/bias") || name.ends_with(".bias");
+    parameters[name] = norm   ? torch::ones(shape)
+                       : bias ? torch::zeros(shape)
+                              : draw(name, shape, stream);
+  }
+  return parameters;
+}
+
 }  // namespace marquee::workers

@@ -2,9 +2,12 @@
 // call order elsewhere, on threads or on ranks. All are float32 on the CPU.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "cluster/philox.h"
+#include "workers/models/parameters.h"
 #include "workers/torch.h"
 
 namespace marquee::workers {
@@ -22,5 +25,12 @@ void fill_gumbel(PhiloxStream& stream, Tensor tensor);
 // `scale`.
 Tensor truncated_normal_tensor(PhiloxStream& stream, const std::vector<std::int64_t>& shape,
                                float scale);
+
+// Initial weights: norms one, biases zero, every other tensor as `draw` makes it. Each tensor has
+// its own stream (seed, purpose, step 0, place of its name in their order).
+using DrawTensor = std::function<Tensor(
+    const std::string& name, const std::vector<std::int64_t>& shape, PhiloxStream& stream)>;
+ParameterMap initial_parameters(const ShapeMap& shapes, std::uint64_t seed,
+                                cluster::Purpose purpose, const DrawTensor& draw);
 
 }  // namespace marquee::workers

@@ -141,14 +141,14 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
   std::vector<json> contents;
   for (const RunConfig& config : configs) contents.push_back(experiments::to_json(config));
   std::vector<std::string> texts(configs.size());
+  const auto differs = [&](const std::string& key) {
+    return std::any_of(contents.begin(), contents.end(),
+                       [&](const json& c) { return c.at(key) != contents[0].at(key); });
+  };
   for (const auto& [key, value] : contents.front().items()) {
     // The base says what its hash and its family would.
     if (key == "seed" || key == "checkpoint_interval" || key == "family") continue;
-    if (key == "base_hash" && texts.front().find("base=") != std::string::npos) continue;
-    const bool differs = std::any_of(contents.begin(), contents.end(), [&, k = key](const json& c) {
-      return c.at(k) != contents[0].at(k);
-    });
-    if (!differs) continue;
+    if (!differs(key) || (key == "base_hash" && differs("base"))) continue;
     for (std::size_t i = 0; i < contents.size(); ++i) {
       const json& entry = contents[i].at(key);
       std::string text = entry.is_string() ? entry.get<std::string>() : entry.dump();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
+#include "tests/workers/finite_differences.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/models/autoregressive_decode.h"
 #include "workers/models/loss.h"
@@ -112,42 +113,21 @@ TEST(Gpt, TokensKeepTheirPositionsHoweverManyPromptsStandInFront) {
   EXPECT_NO_THROW(gpt_token_logits(model.config, model.weights, model.prompts(1, 100), tokens));
 }
 
-// Central differences in float64 along random directions.
-void expect_gradients(const std::function<Tensor(const ParameterMap&)>& loss,
-                      const ParameterMap& at) {
-  constexpr double kStep = 1e-5, kRelative = 1e-6;
-  ParameterMap leaves = trainable_copy(converted(at, torch::kFloat64));
-  loss(leaves).backward();
-  std::uint64_t index = 0;
-  const torch::NoGradGuard no_grad;
-  for (const auto& [name, leaf] : leaves) {
-    PhiloxStream stream(9, cluster::Purpose::oracle, 0, index++);
-    const Tensor direction = normal_tensor(stream, leaf.sizes().vec()).to(torch::kFloat64);
-    const auto moved = [&](double by) {
-      ParameterMap other = leaves;
-      other[name] = leaf + by * direction;
-      return loss(other).item<double>();
-    };
-    const double measured = (moved(kStep) - moved(-kStep)) / (2 * kStep);
-    const double computed = (leaf.grad() * direction).sum().item<double>();
-    EXPECT_NEAR(computed, measured, kRelative * std::max(0.01, std::abs(measured))) << name;
-  }
-}
-
 TEST(Gpt, LossGradientsEqualFiniteDifferences) {
   const Model model({24, 2, 3, 48, 20, 16, 5, 4});
   const Tensor tokens = random_ids({3, 16}, 20, 4);
-  const Tensor prompts = model.prompts(3, 5).to(torch::kFloat64);
   for (const double smoothing : {0.0, 0.1}) {
-    const auto loss = [&](const ParameterMap& weights, const Tensor& prefix) {
-      return masked_cross_entropy(gpt_token_logits(model.config, weights, prefix, tokens), tokens,
-                                  torch::ones(tokens.sizes(), torch::kFloat64), smoothing)
+    ParameterMap weights = trainable_copy(converted(model.weights, torch::kFloat64));
+    ParameterMap prompts = trainable_copy({{"prompts", model.prompts(3, 5).to(torch::kFloat64)}});
+    const auto loss = [&] {
+      const Tensor logits = gpt_token_logits(model.config, weights, prompts.at("prompts"), tokens);
+      return masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes(), torch::kFloat64),
+                                  smoothing)
           .mean();
     };
-    const ParameterMap wide = converted(model.weights, torch::kFloat64);
-    expect_gradients([&](const ParameterMap& at) { return loss(wide, at.at("prompts")); },
-                     {{"prompts", prompts}});
-    expect_gradients([&](const ParameterMap& weights) { return loss(weights, prompts); }, wide);
+    ParameterMap all = weights;
+    all.insert(prompts.begin(), prompts.end());
+    expect_finite_differences(loss, all);
   }
 }
 

@@ -1,6 +1,7 @@
 // Gradients of the masked loss against finite differences, in float64.
 #include <gtest/gtest.h>
 
+#include "tests/workers/finite_differences.h"
 #include "workers/models/loss.h"
 #include "workers/models/prompt_generator.h"
 #include "workers/models/transformer.h"
@@ -12,7 +13,6 @@ namespace {
 const TransformerConfig kSmall{/*width=*/24,    /*layers=*/2,  /*heads=*/3, /*mlp=*/40,
                                /*codebook=*/11, /*classes=*/5, /*latent=*/3};
 const PromptConfig kPrompts{/*classes=*/4, /*length=*/6, /*width=*/24, /*hidden=*/24};
-constexpr double kStep = 1e-5, kTolerance = 1e-6;
 
 // Wider than the initialiser draws, so that attention and norms are far from linear.
 ParameterMap rough(const ParameterMap& parameters, std::uint64_t seed) {
@@ -42,39 +42,8 @@ class GradientCheck : public testing::Test {
     return losses.mean();
   }
 
-  // The derivative along a random direction of each tensor alone, and of all together.
   void expect_gradients(ParameterMap& trained) {
-    loss().backward();
-    const torch::NoGradGuard no_grad;
-    double together = 0;
-    ParameterMap directions;
-    std::uint64_t index = 0;
-    for (auto& [name, leaf] : trained) {
-      PhiloxStream stream(4, cluster::Purpose::init, 1, index++);
-      const Tensor direction = normal_tensor(stream, leaf.sizes().vec()).to(torch::kFloat64);
-      directions[name] = direction / direction.norm();
-      ASSERT_TRUE(leaf.grad().defined()) << name;
-      const double expected = (leaf.grad() * directions[name]).sum().item<double>();
-      together += expected;
-      const auto move = [&, &moved = leaf](double by) { moved.add_(directions[name], by); };
-      expect_derivative(move, expected, name);
-    }
-    const auto move_all = [&](double by) {
-      for (auto& [name, leaf] : trained) leaf.add_(directions[name], by);
-    };
-    expect_derivative(move_all, together, "all tensors");
-  }
-
-  void expect_derivative(const std::function<void(double)>& move, double expected,
-                         const std::string& what) {
-    move(kStep);
-    const double above = loss().item<double>();
-    move(-2 * kStep);
-    const double below = loss().item<double>();
-    move(kStep);
-    // The loss is about 3; its rounding leaves 1e-11 in the difference.
-    EXPECT_NEAR((above - below) / (2 * kStep), expected, kTolerance * std::abs(expected) + 1e-10)
-        << what;
+    expect_finite_differences([this] { return loss(); }, trained);
   }
 
   ParameterMap base_ = rough(init_transformer(kSmall, 1), 5);

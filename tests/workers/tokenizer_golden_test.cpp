@@ -9,6 +9,7 @@ namespace {
 
 using fixtures::expect_close;
 using fixtures::expect_equal;
+using fixtures::mean_std_absmax;
 using fixtures::ReferenceFile;
 
 constexpr const char* kTiny = "models/tiny_vqgan.h5";
@@ -111,29 +112,15 @@ TEST(TokenizerGolden, RefusesIdsOutsideTheCodebook) {
   EXPECT_ANY_THROW(decode_ids(config, reference.weights(), ids));
 }
 
-Tensor mean_std_absmax(const Tensor& values) {
-  const Tensor wide = values.to(torch::kFloat64);
-  return torch::stack({wide.mean(), wide.std(/*unbiased=*/false), wide.abs().max()});
-}
-
-Tensor strided(const Tensor& values, const std::vector<std::int64_t>& strides) {
-  Tensor result = values;
-  for (std::size_t axis = 0; axis < strides.size(); ++axis) {
-    result = result.slice(static_cast<std::int64_t>(axis), 0, std::nullopt, strides[axis]);
-  }
-  return result;
-}
-
 void expect_summary(const ReferenceFile& reference, const std::string& name, const Tensor& values) {
   expect_close(mean_std_absmax(values), reference.read(name + "_stats"), 2e-4, 0, name + "_stats");
   const std::string sub = name + "_sub";
   if (reference.has(sub)) {
-    expect_close(strided(values, reference.file().ints_attribute(sub, "stride")),
-                 reference.read(sub), 2e-4, 0, sub);
+    expect_close(reference.strided(sub, values), reference.read(sub), 2e-4, 0, sub);
   }
   const std::string border = name + "_border";
   if (reference.has(border)) {
-    const Tensor part = strided(values, reference.file().ints_attribute(border, "stride"));
+    const Tensor part = reference.strided(border, values);
     const Tensor expected = reference.read(border);
     expect_close(part.narrow(1, 0, expected.size(1)), expected, 2e-4, 0, border);
   }
@@ -156,8 +143,8 @@ TEST(TokenizerGolden, FullSizeMatchesTheReference) {
       fixtures::formula_uniform(reference.seed(), "full/image", {1, size, size, 3});
   const Tensor image = (0.5 * noise + 0.5 * gradient.unsqueeze(0)).to(torch::kFloat32);
   expect_close(mean_std_absmax(image), reference.read("image_stats"), 1e-6, 0, "image_stats");
-  expect_close(strided(image, reference.file().ints_attribute("image_sub", "stride")),
-               reference.read("image_sub"), 1e-7, 0, "image_sub");
+  expect_close(reference.strided("image_sub", image), reference.read("image_sub"), 1e-7, 0,
+               "image_sub");
 
   const Tensor encoded = encode(config, weights, nchw(image));
   expect_summary(reference, "encoded", nhwc(encoded));

@@ -11,6 +11,7 @@ namespace {
 
 using fixtures::expect_close;
 using fixtures::expect_equal;
+using fixtures::mean_std_absmax;
 using fixtures::ReferenceFile;
 
 constexpr const char* kTiny = "models/tiny_transformer.h5";
@@ -206,19 +207,6 @@ TEST_F(TransformerGolden, TrainingStepsMatchParametersAndMoments) {
   }
 }
 
-Tensor mean_std_absmax(const Tensor& values) {
-  const Tensor wide = values.to(torch::kFloat64);
-  return torch::stack({wide.mean(), wide.std(/*unbiased=*/false), wide.abs().max()});
-}
-
-Tensor strided(const ReferenceFile& reference, const std::string& name, Tensor values) {
-  const std::vector<std::int64_t> strides = reference.file().ints_attribute(name, "stride");
-  for (std::size_t axis = 0; axis < strides.size(); ++axis) {
-    values = values.slice(static_cast<std::int64_t>(axis), 0, std::nullopt, strides[axis]);
-  }
-  return values;
-}
-
 TEST(TransformerFullSizeGolden, BaseMatchesTheReference) {
   MARQUEE_REQUIRE_REFERENCE(kFull);
   const torch::InferenceMode inference;
@@ -227,20 +215,20 @@ TEST(TransformerFullSizeGolden, BaseMatchesTheReference) {
   const ParameterMap base = reference.weights();
   const Tensor ids = reference.read_ids("base/input_ids");
   const Tensor embedding = embed_tokens(config, base, ids);
-  expect_close(strided(reference, "base/embedding_sub", embedding),
+  expect_close(reference.strided("base/embedding_sub", embedding),
                reference.read("base/embedding_sub"), 5e-5, 0, "embedding");
   std::vector<Tensor> layers;
   const Tensor hidden =
       transform(config, base, embedding, [&](const std::string& name, const Tensor& output) {
         if (name.find('/') == std::string::npos) layers.push_back(output);
       });
-  expect_close(strided(reference, "base/layers_sub", torch::stack(layers)),
+  expect_close(reference.strided("base/layers_sub", torch::stack(layers)),
                reference.read("base/layers_sub"), 5e-5, 0, "layers_sub");
   std::vector<Tensor> stats;
   for (const Tensor& layer : layers) stats.push_back(mean_std_absmax(layer));
   expect_close(torch::stack(stats), reference.read("base/layers_stats"), 5e-5, 0, "layers_stats");
   const Tensor logits = token_logits(config, base, hidden, config.vocabulary());
-  expect_close(strided(reference, "base/logits_sub", logits), reference.read("base/logits_sub"),
+  expect_close(reference.strided("base/logits_sub", logits), reference.read("base/logits_sub"),
                1e-4, 0, "logits");
   expect_close(mean_std_absmax(logits), reference.read("base/logits_stats"), 1e-4, 0,
                "logits_stats");
@@ -265,7 +253,7 @@ TEST(TransformerFullSizeGolden, PromptLossAndGradientsMatchTheReference) {
       const torch::NoGradGuard no_grad;
       const Tensor prompts = prompt_tokens(prompt_config_of(trained), trained, labels);
       const Tensor logits = prompted_logits(config, base, ids, prompts);
-      expect_close(strided(reference, at + "logits_cut_sub", logits),
+      expect_close(reference.strided(at + "logits_cut_sub", logits),
                    reference.read(at + "logits_cut_sub"), 1e-4, 0, at + "logits_cut_sub");
       expect_close(mean_std_absmax(logits), reference.read(at + "logits_cut_stats"), 1e-4, 0,
                    at + "logits_cut_stats");
@@ -280,7 +268,7 @@ TEST(TransformerFullSizeGolden, PromptLossAndGradientsMatchTheReference) {
       const std::string stored = at + "grad/" + name;
       Tensor part = gradient;
       if (name == "prompt_embeddings/embedding") part = gradient.index_select(0, labels);
-      if (reference.file().has_attribute(stored, "stride")) part = strided(reference, stored, part);
+      if (reference.file().has_attribute(stored, "stride")) part = reference.strided(stored, part);
       expect_close(part, reference.read(stored), 2e-6, 0, stored);
     }
   }

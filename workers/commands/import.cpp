@@ -114,12 +114,8 @@ int import_command(const cluster::Arguments& arguments) {
   const ImportRequest request = request_of(values);
   const fs::path assets = experiments::find_assets_dir(values["out"].as<std::string>());
   const CheckedImport import = check_import(request);
-  const auto as_json = [](const auto& config) { return to_json(config); };
-  std::cout << sizes_text("tokenizer", import.tokenizer,
-                          std::visit(as_json, import.tokenizer_config))
-            << "\n"
-            << sizes_text("transformer", import.transformer,
-                          std::visit(as_json, import.transformer_config))
+  std::cout << sizes_text("tokenizer", import.tokenizer, to_json(import.tokenizer_config)) << "\n"
+            << sizes_text("transformer", import.transformer, to_json(import.transformer_config))
             << std::endl;
   if (values.count("dry-run") != 0) {
     std::cout << "every name and shape fits; would write " << (assets / request.name).string()

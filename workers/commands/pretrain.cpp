@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -64,13 +65,12 @@ json measure(const BaseModel& base, const std::vector<std::string>& tasks, const
   return measured;
 }
 
-// The network of another base in the assets folder, for a manifest.
-experiments::WeightFile borrowed_file(const fs::path& assets, const std::string& base,
+// The entry of another base's network, for the manifest of a base that takes it.
+experiments::WeightFile borrowed_file(const experiments::BaseManifest& manifest,
                                       const char* network) {
-  const experiments::BaseManifest manifest = experiments::load_base_manifest(assets, base);
   const auto found = manifest.files.find(network);
   if (found == manifest.files.end()) {
-    cluster::throw_environment("base '" + base + "' has no " + network + " to take");
+    cluster::throw_environment("base '" + manifest.name + "' has no " + network + " to take");
   }
   experiments::WeightFile file = found->second;
   if (file.from.empty()) {
@@ -89,19 +89,21 @@ struct Borrowed {
 // Fills in the tokenizer and the features that the recipe does not train.
 Borrowed borrow(PretrainRecipe& recipe, const fs::path& assets, BaseModel& base) {
   Borrowed borrowed;
-  const auto take = [&](const std::string& from, const char* network) {
-    borrowed.files[network] = borrowed_file(assets, from, network);
-    return load_base(experiments::load_base_manifest(assets, from));
-  };
-  if (!recipe.tokenizer_base.empty()) {
-    base.tokenizer = take(recipe.tokenizer_base, "tokenizer").tokenizer;
-    borrowed.identity = borrowed.files.at("tokenizer").sha256;
-    set_grid(recipe, base.tokenizer.codebook(), base.tokenizer.latent());
-  }
-  if (!recipe.features_base.empty()) {
-    const BaseModel other = take(recipe.features_base, "features");
-    base.features = other.features;
-    base.feature_config = other.feature_config;
+  for (const std::string& from : std::set{recipe.tokenizer_base, recipe.features_base}) {
+    if (from.empty()) continue;
+    const experiments::BaseManifest manifest = experiments::load_base_manifest(assets, from);
+    const BaseModel other = load_base(manifest);
+    if (from == recipe.tokenizer_base) {
+      borrowed.files["tokenizer"] = borrowed_file(manifest, "tokenizer");
+      borrowed.identity = borrowed.files.at("tokenizer").sha256;
+      base.tokenizer = other.tokenizer;
+      set_grid(recipe, base.tokenizer.codebook(), base.tokenizer.latent());
+    }
+    if (from == recipe.features_base) {
+      borrowed.files["features"] = borrowed_file(manifest, "features");
+      base.features = other.features;
+      base.feature_config = other.feature_config;
+    }
   }
   return borrowed;
 }

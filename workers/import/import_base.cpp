@@ -1,12 +1,11 @@
 #include "workers/import/import_base.h"
 
-#include <fmt/format.h>
-
 #include "cluster/build_info.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/sha256.h"
+#include "cluster/staged_folder.h"
 #include "workers/base_model.h"
 #include "workers/import/infer_sizes.h"
 #include "workers/mapped_tensor.h"
@@ -67,33 +66,6 @@ void compare(const SourceNetwork& network, torch::ScalarType type, const fs::pat
     for (const std::string_view part : stored.parts) written.file->release(part);
   }
 }
-
-// Removes the folder unless it has been put in its place.
-class StagedFolder {
- public:
-  explicit StagedFolder(const fs::path& place)
-      : place_(place),
-        path_(place.parent_path() / fmt::format(".{}.import", place.filename().string())) {
-    fs::remove_all(path_);
-    cluster::create_directories_durably(path_);
-  }
-  ~StagedFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  StagedFolder(const StagedFolder&) = delete;
-  StagedFolder& operator=(const StagedFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void commit() const {
-    cluster::sync_directory(path_);
-    fs::rename(path_, place_);
-    cluster::sync_directory(place_.parent_path());
-  }
-
- private:
-  fs::path place_, path_;
-};
 
 void check_options(const ImportRequest& request) {
   const bool taming = request.kind == experiments::kTaming;
@@ -172,10 +144,8 @@ CheckedImport check_import(const ImportRequest& request) {
   }
   import.tokenizer.check(tokenizer_shapes(import.tokenizer_config));
   import.transformer.check(transformer_shapes(import.transformer_config));
-  const std::int64_t codes =
-      std::visit([](const auto& sizes) { return sizes.codebook; }, import.tokenizer_config);
-  const std::int64_t fed =
-      std::visit([](const auto& sizes) { return sizes.codebook; }, import.transformer_config);
+  const std::int64_t codes = codebook_of(import.tokenizer_config),
+                     fed = codebook_of(import.transformer_config);
   if (codes != fed) {
     cluster::throw_environment(import.transformer.source + ": is for " + std::to_string(fed) +
                                " codes, " + import.tokenizer.source + " has " +
@@ -187,11 +157,7 @@ CheckedImport check_import(const ImportRequest& request) {
 experiments::BaseManifest write_import(const CheckedImport& import, const fs::path& assets) {
   const ImportRequest& request = import.request;
   const fs::path place = assets / request.name;
-  if (fs::exists(place)) {
-    cluster::throw_usage(place.string() +
-                         ": is there already; remove it, or import under another name");
-  }
-  const StagedFolder staged(place);
+  cluster::StagedFolder staged(place);
   const KnownBase* known = find_known_base(request.name);
   const json transformer = provenance_of(import.transformer),
              tokenizer = import.tokenizer.source == import.transformer.source
@@ -206,13 +172,12 @@ experiments::BaseManifest write_import(const CheckedImport& import, const fs::pa
                          {"converter", kConverterVersion},
                          {"commit", std::string(cluster::build_commit())},
                          {"made", cluster::utc_now()}};
-  const auto as_json = [](const auto& config) { return to_json(config); };
   manifest.files["tokenizer"] =
       write_network("tokenizer", import.tokenizer, torch::kFloat32,
-                    std::visit(as_json, import.tokenizer_config), tokenizer, staged.path());
+                    to_json(import.tokenizer_config), tokenizer, staged.path());
   manifest.files["transformer"] =
       write_network("transformer", import.transformer, request.type,
-                    std::visit(as_json, import.transformer_config), transformer, staged.path());
+                    to_json(import.transformer_config), transformer, staged.path());
   compare(import.tokenizer, torch::kFloat32, staged.path() / "tokenizer.safetensors");
   compare(import.transformer, request.type, staged.path() / "transformer.safetensors");
   cluster::write_file_durably(staged.path() / "manifest.json",

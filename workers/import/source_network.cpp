@@ -11,6 +11,7 @@ namespace marquee::workers {
 namespace {
 
 constexpr std::string_view kParams = "params/";
+constexpr const char* kMaskGitLayout = "maskgit";
 constexpr std::string_view kTransformer = "transformer.", kTokenizer = "first_stage_model.";
 
 bool is_floating(ElementType type) {
@@ -58,24 +59,20 @@ std::int64_t SourceNetwork::numbers() const {
 }
 
 void SourceNetwork::check(const ShapeMap& expected) const {
-  const auto fail = [&](const std::string& name, const std::string& what) {
-    cluster::throw_environment(source + ": tensor '" + name + "' " + what);
-  };
+  // In the words of the file: its names, its layout.
+  ShapeMap stored, wanted;
+  for (const auto& [name, tensor] : tensors) stored[tensor.name] = tensor.stored.shape;
   for (const auto& [name, shape] : expected) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) fail(prefix + name, "is missing");
-    if (found->second.shape() == shape) continue;
-    std::vector<std::int64_t> stored = shape;
-    if (found->second.hwio) stored = {shape[2], shape[3], shape[1], shape[0]};
-    fail(found->second.name, "has shape " + shape_text(found->second.stored.shape) + ", expected " +
-                                 shape_text(stored));
+    const bool kernel = layout == kMaskGitLayout && shape.size() == 4;
+    wanted[prefix + name] =
+        kernel ? std::vector<std::int64_t>{shape[2], shape[3], shape[1], shape[0]} : shape;
   }
+  check_shapes(stored, wanted, source);
   for (const auto& [name, tensor] : tensors) {
-    if (!expected.contains(name)) fail(tensor.name, "is not one of this network's");
-    if (!is_floating(tensor.stored.type)) {
-      fail(tensor.name, "is of type " + std::string(safetensors_name(tensor.stored.type)) +
-                            "; weights are floating numbers");
-    }
+    if (is_floating(tensor.stored.type)) continue;
+    cluster::throw_environment(source + ": tensor '" + tensor.name + "' is of type " +
+                               std::string(safetensors_name(tensor.stored.type)) +
+                               "; weights are floating numbers");
   }
 }
 
@@ -93,7 +90,7 @@ Tensor SourceNetwork::load(const std::string& name, torch::ScalarType type) cons
 }
 
 SourceNetwork maskgit_network(const WeightFile& file) {
-  SourceNetwork network = network_of(file, "maskgit", kParams);
+  SourceNetwork network = network_of(file, kMaskGitLayout, kParams);
   for (const auto& [name, stored] : file.tensors) {
     if (!name.starts_with(kParams)) continue;
     // Only convolutions have four axes.

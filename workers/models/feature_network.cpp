@@ -41,22 +41,13 @@ ShapeMap feature_shapes(const FeatureConfig& config) {
 
 ParameterMap init_features(const FeatureConfig& config, std::uint64_t seed,
                            cluster::Purpose purpose) {
-  ParameterMap parameters;
-  std::uint64_t index = 0;
-  for (const auto& [name, shape] : feature_shapes(config)) {
-    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
-    if (name.ends_with("/scale")) {
-      parameters[name] = torch::ones(shape);
-    } else if (name.ends_with("/bias")) {
-      parameters[name] = torch::zeros(shape);
-    } else if (name == "Classifier/kernel") {
-      parameters[name] = truncated_normal_tensor(stream, shape, 0.02F);
-    } else {
-      const auto fan_in = static_cast<float>(shape[1] * shape[2] * shape[3]);
-      parameters[name] = truncated_normal_tensor(stream, shape, std::sqrt(2.0F / fan_in));
-    }
-  }
-  return parameters;
+  return initial_parameters(
+      feature_shapes(config), seed, purpose,
+      [](const std::string& name, const auto& shape, PhiloxStream& stream) {
+        if (name == "Classifier/kernel") return truncated_normal_tensor(stream, shape, 0.02F);
+        const auto fan_in = static_cast<float>(shape[1] * shape[2] * shape[3]);
+        return truncated_normal_tensor(stream, shape, std::sqrt(2.0F / fan_in));
+      });
 }
 
 Tensor image_features(const FeatureConfig& config, const ParameterMap& parameters,

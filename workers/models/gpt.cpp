@@ -92,20 +92,11 @@ ShapeMap gpt_shapes(const GptConfig& config) {
 }
 
 ParameterMap init_gpt(const GptConfig& config, std::uint64_t seed, cluster::Purpose purpose) {
-  ParameterMap parameters;
-  std::uint64_t index = 0;
-  for (const auto& [name, shape] : gpt_shapes(config)) {
-    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
-    const bool scale = shape.size() == 1 && name.ends_with(".weight");
-    if (scale) {
-      parameters[name] = torch::ones(shape);
-    } else if (name == "pos_emb" || name.ends_with(".bias")) {
-      parameters[name] = torch::zeros(shape);
-    } else {
-      parameters[name] = normal_tensor(stream, shape).mul_(kInitScale);
-    }
-  }
-  return parameters;
+  return initial_parameters(gpt_shapes(config), seed, purpose,
+                            [](const std::string& name, const auto& shape, PhiloxStream& stream) {
+                              if (name == "pos_emb") return torch::zeros(shape);
+                              return normal_tensor(stream, shape).mul_(kInitScale);
+                            });
 }
 
 Tensor gpt_embed(const GptConfig& config, const ParameterMap& parameters, const Tensor& ids,

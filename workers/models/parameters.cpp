@@ -1,44 +1,35 @@
 #include "workers/models/parameters.h"
 
-#include <sstream>
-
 #include "cluster/error.h"
+#include "workers/weight_files/stored_tensor.h"
 
 namespace marquee::workers {
-namespace {
-
-std::string text_of(at::IntArrayRef shape) {
-  std::ostringstream text;
-  text << shape;
-  return text.str();
-}
-
-}  // namespace
-
 std::int64_t count_parameters(const ParameterMap& parameters) {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : parameters) count += tensor.numel();
   return count;
 }
 
+void check_shapes(const ShapeMap& shapes, const ShapeMap& expected, std::string_view source) {
+  const auto fail = [&](const std::string& name, const std::string& what) {
+    cluster::throw_environment(std::string(source) + ": tensor '" + name + "' " + what);
+  };
+  for (const auto& [name, shape] : expected) {
+    const auto found = shapes.find(name);
+    if (found == shapes.end()) fail(name, "is missing");
+    if (found->second != shape)
+      fail(name, "has shape " + shape_text(found->second) + ", expected " + shape_text(shape));
+  }
+  for (const auto& [name, shape] : shapes) {
+    if (!expected.contains(name)) fail(name, "is not one of this network's");
+  }
+}
+
 void check_parameters(const ParameterMap& parameters, const ShapeMap& expected,
                       std::string_view source) {
-  for (const auto& [name, shape] : expected) {
-    const auto found = parameters.find(name);
-    if (found == parameters.end()) {
-      cluster::throw_environment(std::string(source) + ": tensor '" + name + "' is missing");
-    }
-    if (found->second.sizes() != at::IntArrayRef(shape)) {
-      cluster::throw_environment(std::string(source) + ": tensor '" + name + "' has shape " +
-                                 text_of(found->second.sizes()) + ", expected " + text_of(shape));
-    }
-  }
-  for (const auto& [name, tensor] : parameters) {
-    if (!expected.contains(name)) {
-      cluster::throw_environment(std::string(source) + ": tensor '" + name +
-                                 "' is not one of this network's");
-    }
-  }
+  ShapeMap shapes;
+  for (const auto& [name, tensor] : parameters) shapes[name] = tensor.sizes().vec();
+  check_shapes(shapes, expected, source);
 }
 
 ParameterMap trainable_copy(const ParameterMap& parameters) {

@@ -24,8 +24,9 @@ using StageObserver = std::function<void(const std::string& name, const Tensor& 
 // Numbers in all tensors.
 std::int64_t count_parameters(const ParameterMap& parameters);
 
-// Throws environment, naming `source`, the tensor and both shapes, unless `parameters` has exactly
-// the names and shapes of `expected`.
+// Throws environment, naming `source`, the tensor and both shapes, unless the names and shapes are
+// exactly those of `expected`.
+void check_shapes(const ShapeMap& shapes, const ShapeMap& expected, std::string_view source);
 void check_parameters(const ParameterMap& parameters, const ShapeMap& expected,
                       std::string_view source);
 

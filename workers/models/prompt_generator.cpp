@@ -25,19 +25,10 @@ ShapeMap prompt_shapes(const PromptConfig& config) {
 
 ParameterMap init_prompt_generator(const PromptConfig& config, std::uint64_t seed,
                                    cluster::Purpose purpose) {
-  ParameterMap parameters;
-  std::uint64_t index = 0;
-  for (const auto& [name, shape] : prompt_shapes(config)) {
-    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
-    if (name.ends_with("/scale")) {
-      parameters[name] = torch::ones(shape);
-    } else if (name.ends_with("/bias")) {
-      parameters[name] = torch::zeros(shape);
-    } else {
-      parameters[name] = truncated_normal_tensor(stream, shape, kInitScale);
-    }
-  }
-  return parameters;
+  return initial_parameters(prompt_shapes(config), seed, purpose,
+                            [](const std::string&, const auto& shape, PhiloxStream& stream) {
+                              return truncated_normal_tensor(stream, shape, kInitScale);
+                            });
 }
 
 Tensor prompt_tokens(const PromptConfig& config, const ParameterMap& parameters,

@@ -9,7 +9,6 @@ namespace marquee::workers {
 namespace {
 
 constexpr double kGroupNormEpsilon = 1e-6;
-constexpr const char* kCodebook = "quantizer/codebook";
 
 // Walks the module tree of one half of the tokenizer, numbering blocks, convolutions and norms as
 // the flax modules are numbered. The three verbs decide what a visit does (apply or list shapes).
@@ -154,29 +153,21 @@ ShapeMap tokenizer_shapes(const TokenizerConfig& config) {
   ShapeList list(shapes);
   Walk<ShapeList>(config, list).encoder();
   Walk<ShapeList>(config, list).decoder();
-  shapes[kCodebook] = {config.codebook, config.embedding};
+  shapes[kMaskGitCodebook] = {config.codebook, config.embedding};
   return shapes;
 }
 
 ParameterMap init_tokenizer(const TokenizerConfig& config, std::uint64_t seed,
                             cluster::Purpose purpose) {
-  ParameterMap parameters;
-  std::uint64_t index = 0;
-  for (const auto& [name, shape] : tokenizer_shapes(config)) {
-    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
-    Tensor& value = parameters[name];
-    if (name.ends_with("/scale")) {
-      value = torch::ones(shape);
-    } else if (name.ends_with("/bias")) {
-      value = torch::zeros(shape);
-    } else if (name == kCodebook) {
-      value = normal_tensor(stream, shape).div_(std::sqrt(static_cast<float>(config.embedding)));
-    } else {
-      const auto fan_in = static_cast<float>(shape[1] * shape[2] * shape[3]);
-      value = truncated_normal_tensor(stream, shape, 1.0F / std::sqrt(fan_in));
-    }
-  }
-  return parameters;
+  return initial_parameters(
+      tokenizer_shapes(config), seed, purpose,
+      [&](const std::string& name, const auto& shape, PhiloxStream& stream) {
+        if (name == kMaskGitCodebook) {
+          return normal_tensor(stream, shape).div_(std::sqrt(static_cast<float>(config.embedding)));
+        }
+        const auto fan_in = static_cast<float>(shape[1] * shape[2] * shape[3]);
+        return truncated_normal_tensor(stream, shape, 1.0F / std::sqrt(fan_in));
+      });
 }
 
 Tensor encode(const TokenizerConfig& config, const ParameterMap& parameters, const Tensor& images,
@@ -198,7 +189,7 @@ Tensor decode_vectors(const TokenizerConfig& config, const ParameterMap& paramet
 
 Tensor decode_ids(const TokenizerConfig& config, const ParameterMap& parameters,
                   const Tensor& ids) {
-  const Tensor& codebook = parameters.at(kCodebook);
+  const Tensor& codebook = parameters.at(kMaskGitCodebook);
   if (ids.size(0) == 0) return codebook.new_empty({0, 3, config.image_size, config.image_size});
   return decode_vectors(config, parameters, code_vectors(codebook, ids));
 }

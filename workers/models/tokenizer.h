@@ -16,6 +16,8 @@
 
 namespace marquee::workers {
 
+inline constexpr const char* kMaskGitCodebook = "quantizer/codebook";  // [K, E]
+
 struct TokenizerConfig {
   std::int64_t filters = 128;                            // channels at full resolution
   std::vector<std::int64_t> multipliers{1, 1, 2, 2, 4};  // channels per level, times `filters`

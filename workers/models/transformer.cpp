@@ -105,19 +105,10 @@ ShapeMap transformer_shapes(const TransformerConfig& config) {
 
 ParameterMap init_transformer(const TransformerConfig& config, std::uint64_t seed,
                               cluster::Purpose purpose) {
-  ParameterMap parameters;
-  std::uint64_t index = 0;
-  for (const auto& [name, shape] : transformer_shapes(config)) {
-    PhiloxStream stream(seed, purpose, /*step=*/0, /*sample=*/index++);
-    if (name.ends_with("/scale")) {
-      parameters[name] = torch::ones(shape);
-    } else if (name.ends_with("/bias")) {
-      parameters[name] = torch::zeros(shape);
-    } else {
-      parameters[name] = truncated_normal_tensor(stream, shape, kInitScale);
-    }
-  }
-  return parameters;
+  return initial_parameters(transformer_shapes(config), seed, purpose,
+                            [](const std::string&, const auto& shape, PhiloxStream& stream) {
+                              return truncated_normal_tensor(stream, shape, kInitScale);
+                            });
 }
 
 Tensor embed_tokens(const TransformerConfig& config, const ParameterMap& parameters,

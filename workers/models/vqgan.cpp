@@ -177,7 +177,7 @@ ShapeMap vqgan_shapes(const VqganConfig& config) {
   ShapeList list(shapes);
   Walk<ShapeList>(config, list).encoder();
   Walk<ShapeList>(config, list).decoder();
-  shapes["quantize.embedding.weight"] = {config.codebook, config.embedding};
+  shapes[kVqganCodebook] = {config.codebook, config.embedding};
   return shapes;
 }
 

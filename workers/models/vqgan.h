@@ -14,6 +14,8 @@
 
 namespace marquee::workers {
 
+inline constexpr const char* kVqganCodebook = "quantize.embedding.weight";  // [K, E]
+
 struct VqganConfig {
   std::int64_t filters = 128;                            // channels at full resolution
   std::vector<std::int64_t> multipliers{1, 1, 2, 2, 4};  // channels a level, times `filters`

@@ -5,7 +5,6 @@
 namespace marquee::workers {
 namespace {
 
-constexpr const char* kCodebook = "quantizer/codebook";
 // The codebook settles in the last part of training: nothing is re-seeded there.
 constexpr double kReseedShare = 0.9;
 
@@ -63,7 +62,7 @@ ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& p
         encode(config, initial, images_of(0)).permute({0, 2, 3, 1}).reshape({-1, config.embedding});
     cluster::PhiloxStream stream(recipe.seed, cluster::Purpose::pretrain_tokenizer, 0,
                                  std::uint64_t{1} << 31);
-    Tensor& codebook = initial.at(kCodebook);
+    Tensor& codebook = initial.at(kMaskGitCodebook);
     for (std::int64_t code = 0; code < config.codebook; ++code) {
       codebook[code] = encoded[static_cast<std::int64_t>(
           stream.below(static_cast<std::uint64_t>(encoded.size(0))))];
@@ -72,7 +71,7 @@ ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& p
     state.buffers["count"] = torch::ones({config.codebook});
     state.buffers["sum"] = codebook.clone();
   }
-  initial.erase(kCodebook);
+  initial.erase(kMaskGitCodebook);
   state.parameters = trainable_copy(initial);
 
   const auto type = recipe.bf16 ? torch::kBFloat16 : torch::kFloat32;
@@ -97,7 +96,7 @@ ParameterMap pretrain_tokenizer(const PretrainRecipe& recipe, const ImagePool& p
   losses = state.losses;
   ParameterMap result;
   for (const auto& [name, tensor] : state.parameters) result[name] = tensor.detach();
-  result[kCodebook] = state.buffers.at("codebook");
+  result[kMaskGitCodebook] = state.buffers.at("codebook");
   return result;
 }
 

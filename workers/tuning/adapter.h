@@ -1,6 +1,5 @@
-// How a method adapts the base: what it trains, its loss on tokens, and the tokens it samples. One
-// implementation for each method and family of transformer (masked_adapters.cpp,
-// autoregressive_adapters.cpp).
+// How a method adapts the base: what it trains, its loss on tokens, and the tokens it samples. What
+// depends on the family of the transformer is in family_model.h.
 #pragma once
 
 #include <memory>
