@@ -15,6 +15,7 @@
 #include "datasets/shots.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/waypoints.h"
 
 namespace marquee::experiments {
 namespace {
@@ -27,7 +28,12 @@ constexpr std::array<std::string_view, 2> kProtocols{"mini-v0", "mini-v1"};
 enum class Reader {
   every,
   prompt,
+  factorised,
+  instances,
+  marquee,
+  lora,
   training,
+  stopping,
   generating,
   masking,
   masked,
@@ -41,8 +47,18 @@ bool reads(Reader reader, const RunConfig& run) {
       return true;
     case Reader::prompt:
       return run.method == "prompt";
+    case Reader::factorised:
+      return run.method == "prompt" && run.prompt_kind == "factorised";
+    case Reader::instances:
+      return knows_instances(run);
+    case Reader::marquee:
+      return run.method == "prompt" && run.marquee != "none";
+    case Reader::lora:
+      return run.method == "lora";
     case Reader::training:
       return trains(run);
+    case Reader::stopping:
+      return trains(run) && run.early_stopping > 0;
     case Reader::generating:
       return !is_oracle(run);
     case Reader::masking:
@@ -69,10 +85,17 @@ void visit_keys(Run& run, Visit visit) {
   visit("protocol", run.protocol, Reader::every);
   visit("prompt_kind", run.prompt_kind, Reader::prompt);
   visit("prompt_length", run.prompt_length, Reader::prompt);
-  visit("factors", run.factors, Reader::prompt);
+  visit("factors", run.factors, Reader::factorised);
   visit("conditions", run.conditions, Reader::prompt);
+  visit("instance_dropout", run.instance_dropout, Reader::instances);
+  visit("hidden_mapping", run.hidden_mapping, Reader::prompt);
   visit("marquee", run.marquee, Reader::prompt);
+  visit("marquee_waypoints", run.marquee_waypoints, Reader::marquee);
+  visit("marquee_schedule", run.marquee_schedule, Reader::marquee);
+  visit("marquee_space", run.marquee_space, Reader::marquee);
+  visit("lora_rank", run.lora_rank, Reader::lora);
   visit("steps", run.steps, Reader::training);
+  visit("epochs", run.epochs, Reader::bookkeeping);  // steps counts
   visit("learning_rate", run.learning_rate, Reader::training);
   visit("batch", run.batch, Reader::training);
   visit("micro_batches", run.micro_batches, Reader::training);
@@ -83,11 +106,14 @@ void visit_keys(Run& run, Visit visit) {
   visit("mask_schedule", run.mask_schedule, Reader::masked);
   visit("flip", run.flip, Reader::training);
   visit("crops", run.crops, Reader::training);
+  visit("early_stopping", run.early_stopping, Reader::stopping);
+  visit("patience", run.patience, Reader::stopping);
   visit("decode_steps", run.decode_steps, Reader::masked);
   visit("choice_temperature", run.choice_temperature, Reader::masked);
   visit("temperature", run.temperature, Reader::autoregressive);
   visit("top_k", run.top_k, Reader::autoregressive);
   visit("top_p", run.top_p, Reader::autoregressive);
+  visit("sample_instances", run.sample_instances, Reader::instances);
   visit("decode_batch", run.decode_batch, Reader::generating);
   visit("samples", run.samples, Reader::every);
   visit("reference", run.reference, Reader::every);
@@ -102,6 +128,7 @@ void visit_keys(Run& run, Visit visit) {
   visit("family", run.family, Reader::bookkeeping);            // base_hash counts
   visit("num_classes", run.num_classes, Reader::bookkeeping);  // data_hash counts
   visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
+  visit("recompute_activations", run.recompute_activations, Reader::bookkeeping);
 }
 
 // The same for the keys whose value is not the default.
@@ -177,8 +204,9 @@ RunId::RunId(std::string text) : text_(std::move(text)) {
 }
 
 const std::vector<std::string>& method_names() {
-  static const std::vector<std::string> names{"prompt", "finetune",    "scratch",
-                                              "none",   "oracle_real", "oracle_reconstruction"};
+  static const std::vector<std::string> names{
+      "prompt",       "finetune", "scratch",     "lora",
+      "linear_class", "none",     "oracle_real", "oracle_reconstruction"};
   return names;
 }
 
@@ -187,6 +215,12 @@ bool is_oracle(const RunConfig& run) {
 }
 bool trains(const RunConfig& run) {
   return !is_oracle(run) && run.method != "none";
+}
+bool knows_classes(const RunConfig& run) {
+  return run.method == "prompt" && (run.conditions == "class" || run.conditions == "both");
+}
+bool knows_instances(const RunConfig& run) {
+  return run.method == "prompt" && (run.conditions == "instance" || run.conditions == "both");
 }
 
 int passes_per_image(const RunConfig& run) {
@@ -284,9 +318,11 @@ void check_run(const RunConfig& run) {
   }
   one_of("profile", run.profile, {"mini"});
   one_of("protocol", run.protocol, {kProtocols[0], kProtocols[1]});
-  one_of("prompt_kind", run.prompt_kind, {"additive"});
-  one_of("conditions", run.conditions, {"class"});
-  one_of("marquee", run.marquee, {"none"});
+  one_of("prompt_kind", run.prompt_kind, {"additive", "factorised", "free"});
+  one_of("conditions", run.conditions, {"class", "instance", "both", "none"});
+  one_of("marquee_schedule", run.marquee_schedule, {"linear", "cosine", "step"});
+  one_of("marquee_space", run.marquee_space, {"token", "embedding"});
+  one_of("sample_instances", run.sample_instances, {"drawn", "none"});
   one_of("masking", run.masking, {"released", "per_sample"});
   one_of("mask_schedule", run.mask_schedule,
          {"cosine", "uniform", "pow2", "pow2.5", "pow3", "log", "exp"});
@@ -294,8 +330,21 @@ void check_run(const RunConfig& run) {
   one_of("compute", run.compute, {"fp32", "bf16"});
   one_of("family", run.family, {kMasked, kAutoregressive});
   within("prompt_length", run.prompt_length, 1, 4096);
-  within("factors", run.factors, 0, 0);
-  within("steps", run.steps, 1, 100'000'000);
+  const bool factorised = run.method == "prompt" && run.prompt_kind == "factorised";
+  within("factors", run.factors, factorised ? 1 : 0, 64);
+  within("instance_dropout", run.instance_dropout, 0, 0.99);
+  within("marquee_waypoints", run.marquee_waypoints, 2, kMaxWaypoints);
+  if (run.method == "prompt") check_waypoints(run);
+  within("lora_rank", run.lora_rank, 1, 1024);
+  within("steps", run.steps, 1, kMaxSteps);
+  within("epochs", run.epochs, 0, 1'000'000);
+  within("early_stopping", run.early_stopping, 0, kMaxSteps);
+  within("patience", run.patience, 1, 1'000'000);
+  if (run.early_stopping > 0 && trains(run) &&
+      run.shots.find_first_not_of("0123456789") != std::string::npos) {
+    fail("early_stopping", std::to_string(run.early_stopping),
+         "0 with shots " + run.shots + ", which hold the images of val200");
+  }
   within("learning_rate", run.learning_rate, 0, 10);
   within("batch", run.batch, 1, 65536);
   within("micro_batches", run.micro_batches, 1, 4096);

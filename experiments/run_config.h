@@ -19,8 +19,11 @@
 namespace marquee::experiments {
 
 // What this program computes: raised when the same configuration gives other numbers. 2: images are
-// tokenised one by one, whatever else is asked for, and not rounded to levels before.
-inline constexpr int kNumericsVersion = 2;
+// tokenised one by one, whatever else is asked for, and not rounded to levels before. 3: logits of
+// a training step are computed at masked positions alone.
+inline constexpr int kNumericsVersion = 3;
+
+inline constexpr int kMaxSteps = 100'000'000;
 
 struct RunConfig {
   // What is compared.
@@ -32,15 +35,24 @@ struct RunConfig {
   std::string profile = "mini";
   std::string protocol = "mini-v0";  // how metrics are computed
 
-  // Prompt generator (method prompt).
-  std::string prompt_kind = "additive";
-  int prompt_length = 8;  // S
-  int factors = 0;
-  std::string conditions = "class";
+  // Prompt generator (method prompt; docs/method.md).
+  std::string prompt_kind = "additive";  // factorised, free
+  int prompt_length = 8;                 // S
+  int factors = 0;                       // F of kind factorised
+  std::string conditions = "class";      // instance, both, none: what the generator is told
+  double instance_dropout = 0.1;         // how often the instance is left out while training
+  bool hidden_mapping = false;           // a Dense of width D behind the LayerNorm
+  // Prompts that change from decoding step to decoding step (waypoints.h).
   std::string marquee = "none";
+  int marquee_waypoints = 2;                // where each image draws its own
+  std::string marquee_schedule = "linear";  // cosine, step
+  std::string marquee_space = "token";      // embedding
+
+  int lora_rank = 8;  // method lora
 
   // Tuning.
   int steps = 300;
+  int epochs = 0;               // steps, said in passes over the training images; 0: steps says it
   double learning_rate = 1e-3;  // peak; cosine to zero
   int batch = 32;
   int micro_batches = 2;  // gradients are added by a tree over these; a power of two
@@ -49,8 +61,10 @@ struct RunConfig {
   double dropout = 0.1;              // of prompts
   std::string masking = "released";  // one mask rate a step; per_sample: one a sample
   std::string mask_schedule = "cosine";
-  bool flip = true;  // half of the images mirrored (datasets::flips)
-  int crops = 1;     // views of an image: 1 the centre, more at random places
+  bool flip = true;        // half of the images mirrored (datasets::flips)
+  int crops = 1;           // views of an image: 1 the centre, more at random places
+  int early_stopping = 0;  // steps from one look at val200 to the next; 0: none
+  int patience = 5;        // looks without a smaller loss that end the tuning
 
   // Generation and scoring.
   int decode_steps = 8;
@@ -58,6 +72,7 @@ struct RunConfig {
   double temperature = 1.0;  // of an autoregressive base; 0: the most likely token
   int top_k = 0;             // of its tokens only the k most likely; 0: all
   double top_p = 1.0;        // of those the most likely with this share of the probability
+  std::string sample_instances = "drawn";  // none: images of a class alone
   int decode_batch = 50;
   int samples = 1000;
   std::string reference =
@@ -79,6 +94,7 @@ struct RunConfig {
 
   // Not in the id.
   int checkpoint_interval = 50;
+  bool recompute_activations = false;  // less memory, more time, the same bits
 
   bool operator==(const RunConfig&) const = default;
 };
@@ -95,10 +111,14 @@ class RunId {
   std::string text_;
 };
 
-// prompt, finetune, scratch, none, and the oracle rows oracle_real and oracle_reconstruction.
+// prompt, finetune, scratch, lora, linear_class, none, and the oracle rows oracle_real and
+// oracle_reconstruction.
 const std::vector<std::string>& method_names();
 bool is_oracle(const RunConfig& run);
 bool trains(const RunConfig& run);  // takes tuning steps
+// Whether its prompt generator is told classes, and training instances.
+bool knows_classes(const RunConfig& run);
+bool knows_instances(const RunConfig& run);
 // Forward passes that generating an image takes: with its cache an autoregressive base feeds each
 // token once.
 int passes_per_image(const RunConfig& run);

@@ -27,11 +27,16 @@ std::int64_t number(const BaseManifest& base, const char* network, const char* k
   return value->is_number_integer() ? value->get<std::int64_t>() : 0;
 }
 
-std::int64_t trained_numbers(const RunConfig& run, const BaseManifest& base, std::int64_t classes) {
+std::int64_t trained_numbers(const RunConfig& run, const BaseManifest& base, std::int64_t classes,
+                             std::int64_t instances) {
   const std::int64_t width = number(base, "transformer", "width");
   if (!trains(run)) return 0;
-  // The additive generator: class and position tables, scale and bias of a LayerNorm.
-  if (run.method == "prompt") return (classes + run.prompt_length + 2) * width;
+  if (run.method == "prompt") return prompt_numbers(run, width, classes, instances);
+  if (run.method == "linear_class") return classes * width;
+  // Two factors on each of query, key, value and output.
+  if (run.method == "lora") {
+    return classes * width + number(base, "transformer", "layers") * 4 * 2 * width * run.lora_rank;
+  }
   const auto transformer = base.files.find("transformer");
   const std::int64_t whole = transformer == base.files.end() ? 0 : transformer->second.numbers;
   // Classes of an autoregressive base share the rows of the codes.
@@ -59,14 +64,15 @@ std::int64_t activations(const RunConfig& run, const BaseManifest& base) {
 
 }  // namespace
 
-RunSize size_of_run(const RunConfig& run, const BaseManifest& base, const ImageCounts& images) {
+RunSize size_of_run(const RunConfig& run, const BaseManifest& base,
+                    const datasets::ImageCounts& images) {
   const std::int64_t classes = std::max(1, num_classes(run));
   const std::int64_t latent = number(base, "transformer", "latent");
   const std::int64_t side = number(base, "tokenizer", "image_size");
   const std::int64_t pixels = side * side * kChannels;
   const std::int64_t losses = trains(run) ? std::int64_t{8} * run.steps : 0;
   RunSize size;
-  size.trained_numbers = trained_numbers(run, base, classes);
+  size.trained_numbers = trained_numbers(run, base, classes, images.train);
   if (trains(run))
     size.checkpoint_bytes = 3 * kFloatBytes * size.trained_numbers + losses + kFileOverhead;
   size.samples_bytes = kShownImages * pixels;
@@ -87,6 +93,22 @@ RunSize size_of_run(const RunConfig& run, const BaseManifest& base, const ImageC
                       size.trained_numbers * kFloatBytes * kCopiesWhileTuning +
                       activations(run, base) + 2 * size.feature_cache_bytes;
   return size;
+}
+
+std::int64_t prompt_numbers(const RunConfig& run, std::int64_t width, std::int64_t classes,
+                            std::int64_t instances) {
+  const std::int64_t length = run.prompt_length, told = knows_classes(run) ? classes : 1;
+  const std::int64_t factors = run.prompt_kind == "factorised" ? run.factors : 1;
+  std::int64_t numbers = 2 * width;  // scale and bias of the LayerNorm
+  if (run.prompt_kind == "free") {
+    numbers += told * length * width;
+  } else {
+    numbers += told * factors * width + length * width;
+    if (run.prompt_kind == "factorised") numbers += length * factors;
+  }
+  if (knows_instances(run)) numbers += instances * factors * width;
+  if (run.hidden_mapping) numbers += width * width + width;
+  return numbers;
 }
 
 }  // namespace marquee::experiments

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "datasets/image_counts.h"
 #include "experiments/base_manifest.h"
 #include "experiments/run_config.h"
 
@@ -22,12 +23,14 @@ struct RunSize {
   bool operator==(const RunSize&) const = default;
 };
 
-// Images that a task has for a run.
-struct ImageCounts {
-  std::int64_t train = 0, test = 0;
-};
+// Trainable numbers of the run's prompt generator (the formulas of docs/method.md) on a base of
+// width D, for so many classes and training images.
+std::int64_t prompt_numbers(const RunConfig& run, std::int64_t width, std::int64_t classes,
+                            std::int64_t instances);
 
-// A manifest without the sizes of its networks counts as one with empty ones.
-RunSize size_of_run(const RunConfig& run, const BaseManifest& base, const ImageCounts& images);
+// `images`: those that the run may use. A manifest without the sizes of its networks counts as one
+// with empty ones.
+RunSize size_of_run(const RunConfig& run, const BaseManifest& base,
+                    const datasets::ImageCounts& images);
 
 }  // namespace marquee::experiments

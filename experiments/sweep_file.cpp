@@ -324,14 +324,15 @@ class SweepReader {
     runs_ = std::move(selected);
   }
 
-  // The two rows of every task that say what real images and the tokenizer alone score; they have
-  // neither shots nor seed.
-  // What tells runs apart before their base has been looked at (drop_twins).
+  // What tells runs apart before their base and data have been looked at (drop_twins).
   static std::string identity_of(const RunConfig& run) {
     const json settings = autoregressive_settings(run);
-    return run_id(run).text() + run.base + (settings.empty() ? "" : settings.dump());
+    return run_id(run).text() + run.base + (settings.empty() ? "" : settings.dump()) +
+           (run.epochs > 0 ? " " + std::to_string(run.epochs) : "");
   }
 
+  // The two rows of every task that say what real images and the tokenizer alone score; they have
+  // neither shots nor seed.
   void add_oracles() {
     const std::vector<RunConfig> runs = runs_;
     for (const RunConfig& run : runs) {
@@ -391,11 +392,11 @@ void mark_simulated(SweepFile& sweep) {
 }
 
 void drop_twins(SweepFile& sweep) {
-  // Ids of a large sweep take a while; runs on one masked base without keys of the other family
-  // have been told apart by theirs already.
+  // Ids of a large sweep take a while; runs on one masked base without epochs and keys of the other
+  // family have been told apart by theirs already.
   const auto apart = [&](const RunConfig& run) {
     return run.base == sweep.runs.front().base && run.family == RunConfig{}.family &&
-           autoregressive_settings(run).empty();
+           run.epochs == 0 && autoregressive_settings(run).empty();
   };
   if (std::all_of(sweep.runs.begin(), sweep.runs.end(), apart)) return;
   std::unordered_set<std::string> seen;

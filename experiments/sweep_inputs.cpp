@@ -1,10 +1,12 @@
 #include "experiments/sweep_inputs.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "datasets/dataset_hash.h"
+#include "datasets/image_counts.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
 
@@ -23,8 +25,46 @@ void check_layout(const RunConfig& run, const DataSummary& data) {
     cluster::throw_usage(where + "reference must be test or val200, not val");
 }
 
+// Throws usage for what the family of the base cannot do.
+void check_family(const RunConfig& run, const BaseManifest& base) {
+  if (run.method != "prompt" || run.marquee == "none") return;
+  if (transformer_family(base) != kAutoregressive) return;
+  cluster::throw_usage("'marquee' is '" + run.marquee + "' with base '" + base.name +
+                       "': the marquee header moves prompts from step to step of iterative "
+                       "decoding; an autoregressive base reads them once");
+}
+
+// Images that a run may be tuned on, by task; each is counted once.
+class TrainingImages {
+ public:
+  explicit TrainingImages(std::filesystem::path data) : folder_(std::move(data)) {}
+  std::int64_t count(const RunConfig& run) {
+    const auto [entry, fresh] = all_.try_emplace(run.task);
+    if (fresh) entry->second = datasets::count_images(datasets::find_task(run.task), folder_).train;
+    return datasets::images_of_shots(run.shots, num_classes(run), entry->second);
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::map<std::string, std::int64_t> all_;
+};
+
+// As the official trainer counts: an epoch is as many whole batches as the images fill, at least
+// one.
+void set_steps(RunConfig& run, TrainingImages& images) {
+  if (run.epochs == 0 || !trains(run)) return;
+  const std::int64_t steps = run.epochs * std::max<std::int64_t>(1, images.count(run) / run.batch);
+  if (steps > kMaxSteps) {
+    cluster::throw_usage("'epochs' is " + std::to_string(run.epochs) + ": makes " +
+                         std::to_string(steps) + " steps; expected at most " +
+                         std::to_string(kMaxSteps));
+  }
+  run.steps = static_cast<int>(steps);
+}
+
 // The protocol carries the name of the feature network that makes the numbers.
-void set_inputs(RunConfig& run, const BaseManifest& base, const DataSummary& data) {
+void set_inputs(RunConfig& run, const BaseManifest& base, const DataSummary& data,
+                TrainingImages& images) {
   run.base_hash = base_hash(base);
   run.network_hash = network_hash(base);
   run.family = transformer_family(base);
@@ -34,6 +74,7 @@ void set_inputs(RunConfig& run, const BaseManifest& base, const DataSummary& dat
   // Where the task says it, it stands in no configuration.
   run.num_classes = datasets::find_task(run.task).num_classes > 0 ? 0 : data.num_classes;
   run.numerics_version = kNumericsVersion;
+  set_steps(run, images);
 }
 
 struct RunInputs {
@@ -51,13 +92,13 @@ RunInputs inputs_of(const RunConfig& run, const std::filesystem::path& assets_di
 class Inputs {
  public:
   Inputs(std::filesystem::path assets, std::filesystem::path data)
-      : assets_(std::move(assets)), folder_(std::move(data)) {}
+      : assets_(std::move(assets)), folder_(std::move(data)), images_(folder_) {}
 
   void resolve(RunConfig& run) {
     const std::optional<BaseManifest>& base = base_of(run.base);
     const DataSummary& data = data_of(run.task);
-    if (!base || data.hash.empty() || !may_run(*base, run.task) || !layout_has(run, data)) return;
-    set_inputs(run, *base, data);
+    if (!base || data.hash.empty() || !may_run(*base, run.task) || !fits(run, *base, data)) return;
+    set_inputs(run, *base, data, images_);
   }
 
   std::vector<MissingInput> missing;
@@ -101,15 +142,15 @@ class Inputs {
            std::string(", or leave the task out of the sweep");
   }
 
-  bool layout_has(const RunConfig& run, const DataSummary& data) {
+  bool fits(const RunConfig& run, const BaseManifest& base, const DataSummary& data) {
     try {
       check_layout(run, data);
+      check_family(run, base);
       return true;
     } catch (const cluster::Error& error) {
       if (refused_.insert(error.what()).second) {
         missing.push_back({"data", run.task, error.what(),
-                           "change the sweep, or name a folder of TFDS data sets with --data",
-                           error.kind()});
+                           "change the sweep, or name other data or another base", error.kind()});
       }
       return false;
     }
@@ -129,6 +170,7 @@ class Inputs {
   }
 
   std::filesystem::path assets_, folder_;
+  TrainingImages images_;
   std::map<std::string, std::optional<BaseManifest>> bases_;
   std::map<std::string, DataSummary> data_;  // by task
   std::set<std::string> refused_;
@@ -150,18 +192,22 @@ void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
   check_layout(run, inputs.data);
-  set_inputs(run, inputs.base, inputs.data);
+  check_family(run, inputs.base);
+  TrainingImages images(data_dir);
+  set_inputs(run, inputs.base, inputs.data, images);
 }
 
 void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   // Each base and each task is read once, however many runs name it.
   std::map<std::pair<std::string, std::string>, RunInputs> known;
+  TrainingImages images(data_dir);
   for (RunConfig& run : sweep.runs) {
     const auto [entry, fresh] = known.try_emplace({run.base, run.task});
     if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
     check_layout(run, entry->second.data);
-    set_inputs(run, entry->second.base, entry->second.data);
+    check_family(run, entry->second.base);
+    set_inputs(run, entry->second.base, entry->second.data, images);
   }
   drop_twins(sweep);
 }

@@ -1,7 +1,5 @@
 #include "orchestrator/plan_data.h"
 
-#include <algorithm>
-
 #include "cluster/error.h"
 #include "datasets/dataset.h"
 #include "datasets/image_folder.h"
@@ -13,20 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using experiments::RunConfig;
-
-constexpr std::int64_t kVtab1k = 1000;
-
-std::int64_t rows_of(const std::vector<datasets::Slice>& slices,
-                     const datasets::TfdsFolder& folder) {
-  std::int64_t rows = 0;
-  for (const datasets::Slice& slice : slices) {
-    const auto split = folder.splits.find(slice.split);
-    if (split == folder.splits.end()) continue;
-    const auto [from, to] = slice.rows_of(split->second.size());
-    rows += std::max<std::int64_t>(0, to - from);
-  }
-  return rows;
-}
 
 // Of the task's shards; 0 for other layouts.
 std::uintmax_t stored_bytes(const datasets::TaskInfo& task, const fs::path& data) {
@@ -53,43 +37,18 @@ const datasets::FolderSplits& PlanData::own_images(const datasets::TaskInfo& tas
   return own_.emplace(task.name, datasets::list_image_folder(task, {data_})).first->second;
 }
 
-PlanData::Sizes PlanData::sizes_of(const datasets::TaskInfo& task) {
-  const auto size = [&](const char* split) {
-    return static_cast<std::int64_t>(datasets::open_dataset(task, split, data_)->size());
-  };
-  switch (datasets::layout_of(task, data_)) {
-    case datasets::DataLayout::images: {
-      const datasets::FolderSplits& splits = own_images(task);
-      return {std::ssize(splits.train) + std::ssize(splits.val), std::ssize(splits.test)};
-    }
-    case datasets::DataLayout::drawn:
-      return {size("trainval"), size("test")};
-    case datasets::DataLayout::vtab1k:
-      return {kVtab1k, size("test")};
-    case datasets::DataLayout::tfds:
-      break;
-  }
-  const datasets::TfdsFolder folder = datasets::open_tfds_folder(task, data_);
-  return {rows_of(task.train, folder) + rows_of(task.val, folder), rows_of(task.test, folder)};
-}
-
-experiments::ImageCounts PlanData::counts(const RunConfig& run) {
-  const auto [sizes, fresh] = sizes_.try_emplace(run.task);
+datasets::ImageCounts PlanData::counts(const RunConfig& run) {
+  const auto [all, fresh] = counts_.try_emplace(run.task);
   if (fresh) {
     try {
-      sizes->second = sizes_of(datasets::find_task(run.task));
+      all->second = datasets::count_images(datasets::find_task(run.task), data_);
     } catch (const cluster::Error&) {
       // Among what the plan calls missing.
     }
   }
-  if (!sizes->second) return {};
-  const int per_class = datasets::shots_per_class(run.shots);
-  experiments::ImageCounts counts;
-  counts.test = sizes->second->test;
-  counts.train = per_class > 0         ? std::int64_t{per_class} * experiments::num_classes(run)
-                 : run.shots == "full" ? sizes->second->training
-                                       : std::min(sizes->second->training, kVtab1k);
-  return counts;
+  if (!all->second) return {};
+  return {datasets::images_of_shots(run.shots, experiments::num_classes(run), all->second->train),
+          all->second->test};
 }
 
 const std::vector<int>* PlanData::training_labels(const RunConfig& run) {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "datasets/folder_splits.h"
+#include "datasets/image_counts.h"
 #include "datasets/task.h"
 #include "experiments/run_config.h"
-#include "experiments/run_size.h"
 
 namespace marquee::orchestrator {
 
@@ -22,22 +22,18 @@ class PlanData {
       : data_(std::move(data)), cache_(std::move(cache)) {}
 
   // Zeros where the data are missing.
-  experiments::ImageCounts counts(const experiments::RunConfig& run);
+  datasets::ImageCounts counts(const experiments::RunConfig& run);
 
   // Of the split that few-shot sets are drawn from. nullptr: nothing is indexed, and reading the
   // data would take too long. Throws as datasets::open_dataset does.
   const std::vector<int>* training_labels(const experiments::RunConfig& run);
 
  private:
-  struct Sizes {
-    std::int64_t training = 0, test = 0;  // of trainval; of test
-  };
-  Sizes sizes_of(const datasets::TaskInfo& task);
   const datasets::FolderSplits& own_images(const datasets::TaskInfo& task);
 
   std::filesystem::path data_, cache_;
-  std::map<std::string, std::optional<Sizes>> sizes_;              // absent: missing
-  std::map<std::string, std::optional<std::vector<int>>> labels_;  // absent: too large
+  std::map<std::string, std::optional<datasets::ImageCounts>> counts_;  // absent: missing
+  std::map<std::string, std::optional<std::vector<int>>> labels_;       // absent: too large
   std::map<std::string, datasets::FolderSplits> own_;
 };
 

@@ -18,7 +18,7 @@ constexpr Command kCommands[] = {
     {"serve", marquee::workers::serve_command},   {"run", marquee::workers::run_command},
     {"probe", marquee::workers::probe_command},   {"cache", marquee::workers::cache_command},
     {"sample", marquee::workers::sample_command}, {"pretrain", marquee::workers::pretrain_command},
-    {"import", marquee::workers::import_command}};
+    {"import", marquee::workers::import_command}, {"export", marquee::workers::export_command}};
 
 int dispatch(const marquee::cluster::Arguments& arguments) {
   const std::string name = arguments.empty() ? "" : arguments[0];

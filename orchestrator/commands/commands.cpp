@@ -50,7 +50,8 @@ const std::vector<Command>& all_commands() {
       {"data", "the tasks, and what a data folder holds of them", data_command},
       {"doctor", "check this machine and installation", doctor_command},
       {"run", "one run, here, without MPI", run_command},
-      {"sample", "generate images from a finished run, or from a base", sample_command},
+      {"sample", "generate images from a run, a prompt file or a base", sample_command},
+      {"export", "what a run has trained, as a file for others", export_command},
       {"pretrain", "make a base model from a recipe", pretrain_command},
       {"import", "make a base model from published checkpoints", import_command},
   };

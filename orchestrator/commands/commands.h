@@ -32,12 +32,13 @@ int report_command(const Arguments& arguments);
 int gc_command(const Arguments& arguments);
 int data_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
-// run, sample and pretrain need LibTorch: they become `marquee-trainer` (execv) and do not return.
+// These need LibTorch: they become `marquee-trainer` (execv) and do not return.
 int run_command(const Arguments& arguments);
 int sample_command(const Arguments& arguments);
 int data_cache_command(const Arguments& arguments);  // part of data
 int pretrain_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
 
 const std::vector<Command>& all_commands();
 

@@ -1,5 +1,6 @@
-// marquee run, sample, pretrain, import and data cache: handed over to marquee-trainer, the program
-// with LibTorch. Its options are declared there, so `marquee run --help` is answered by it too.
+// marquee run, sample, export, pretrain, import and data cache: handed over to marquee-trainer, the
+// program with LibTorch. Its options are declared there, so `marquee run --help` is answered by it
+// too.
 #include <cerrno>
 
 #include <unistd.h>
@@ -36,6 +37,9 @@ int pretrain_command(const Arguments& arguments) {
 }
 int import_command(const Arguments& arguments) {
   return hand_over("import", arguments);
+}
+int export_command(const Arguments& arguments) {
+  return hand_over("export", arguments);
 }
 
 }  // namespace marquee::orchestrator

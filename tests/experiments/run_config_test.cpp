@@ -8,6 +8,7 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "experiments/sweep_file.h"
+#include "experiments/waypoints.h"
 #include "tests/cluster/temporary_folder.h"
 
 namespace marquee::experiments {
@@ -58,6 +59,8 @@ TEST(RunId, OfEachMethodIsPinned) {
       {"prompt", "5482bac5ccd88fdeec34bb23b5e2ec8117dda35aa0bd39354374a4b987d0b996"},
       {"finetune", "ae68be921adac0c252c266f6945584c5bd8c0aac60f290952cdcf1514fff951a"},
       {"scratch", "153e4705e02db432108789d6173164af404fb40e84fba7fc9e9ce84f087f7bfb"},
+      {"lora", "796c7c2b8c50cf8adf0fb8e4d8edd11f7ba7436533061df09e46a97d746fb230"},
+      {"linear_class", "c4e75973c2bb9bc80fba7ad2a6c14b57cded164824a7ce74b52e9743ac321464"},
       {"none", "c5b29b745ea160f1a52ecf99e3b52a34a8b9e17927b118517b44d7de7551979a"},
       {"oracle_real", "48769469366eaadd74e3a46427a3fa1a8ca7fd559d977d47bf231100b344a46a"},
       {"oracle_reconstruction",
@@ -92,11 +95,12 @@ TEST(RunId, CountsHowTheDataAreRead) {
 
 TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   const nlohmann::json every = nlohmann::json::parse(
-      R"({"batch":64,"choice_temperature":3.25,"compute":"bf16","conditions":"c2","crops":4,"decode":"tensorflow","decode_batch":10,
-          "decode_steps":12,"dropout":0.25,"factors":4,"flip":false,"label_smoothing":0.2,
-          "learning_rate":0.0003,"marquee":"m2","mask_schedule":"pow2.5","masking":"per_sample",
-          "method":"prompt","micro_batches":4,"on_bad_record":"skip","numerics_version":2,"profile":"p2",
-          "prompt_kind":"k2","prompt_length":16,"protocol":"q2","reference":"val200","samples":50,
+      R"({"batch":64,"choice_temperature":3.25,"compute":"bf16","conditions":"both","crops":4,"decode":"tensorflow","decode_batch":10,
+          "decode_steps":12,"dropout":0.25,"early_stopping":25,"factors":4,"flip":false,"hidden_mapping":true,"instance_dropout":0.25,
+          "label_smoothing":0.2,"learning_rate":0.0003,"marquee":"instances","marquee_schedule":"step","marquee_space":"embedding",
+          "marquee_waypoints":3,"mask_schedule":"pow2.5","masking":"per_sample",
+          "method":"prompt","micro_batches":4,"on_bad_record":"skip","numerics_version":2,"patience":7,"profile":"p2",
+          "prompt_kind":"factorised","prompt_length":16,"protocol":"q2","reference":"val200","sample_instances":"none","samples":50,
           "seed":9007199254740993,"shots":"vtab1k","steps":1000,"task":"svhn","threads":2,
           "weight_decay":0.045})");
   RunConfig run = run_config_from_json(every);
@@ -105,15 +109,15 @@ TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   run.data_hash = std::string(64, 'c');
   run.base = "another folder";
   run.checkpoint_interval = 1;
-  EXPECT_EQ(run_id(run).text(), "87c4016ba4b89e7b316b58f875cad487f08a5ee0e3af446fd16a618bcb0b2c27");
+  EXPECT_EQ(run_id(run).text(), "2d4ecc0c73f0c88c3c13e203720668cb6d19e21d0c1cfe70a8407423e2d9f250");
   // A key that is added must be added here, or below, too: it counts only off its default.
-  EXPECT_EQ(every.size() + 10, to_json(run).size());
+  EXPECT_EQ(every.size() + 13, to_json(run).size());
   // The same on an autoregressive base, whose keys stand in the place of the masked ones.
   run.family = "autoregressive";
   run.temperature = 0.5;
   run.top_k = 100;
   run.top_p = 0.75;
-  EXPECT_EQ(run_id(run).text(), "cd26ec82ba256e7a17b5e972e084b6ae569732ef8dd617e3d81ec992871454d6");
+  EXPECT_EQ(run_id(run).text(), "2e31ac9622a26e4954e139c609afc13c6b370494cc4d981782f12c70c5179f5a");
 }
 
 TEST(RunId, DoesNotSeeKeysThatTheFamilyDoesNotRead) {
@@ -177,11 +181,26 @@ TEST(RunId, DoesNotSeeKeysThatTheMethodDoesNotRead) {
 }
 
 TEST(RunId, SeesEveryKeyThatTheMethodReads) {
-  const nlohmann::json content = to_json(eurosat_prompt());
+  RunConfig run = eurosat_prompt();
+  run.prompt_kind = "factorised";
+  run.factors = 2;
+  run.conditions = "both";
+  run.marquee = "instances";
+  run.early_stopping = 10;
+  const nlohmann::json content = to_json(run);
   for (const auto& [key, value] : content.items()) {
-    // base, family and num_classes count by hashes; the keys of the other family do not.
-    const std::set<std::string> others{"checkpoint_interval", "base",  "num_classes", "family",
-                                       "temperature",         "top_k", "top_p"};
+    // base, family and num_classes count by hashes, epochs by steps; the keys of the other family
+    // and of other methods do not.
+    const std::set<std::string> others{"checkpoint_interval",
+                                       "recompute_activations",
+                                       "base",
+                                       "num_classes",
+                                       "family",
+                                       "epochs",
+                                       "temperature",
+                                       "top_k",
+                                       "top_p",
+                                       "lora_rank"};
     if (others.contains(key)) continue;
     nlohmann::json changed = content;
     if (value.is_string()) {
@@ -193,8 +212,28 @@ TEST(RunId, SeesEveryKeyThatTheMethodReads) {
     } else {
       changed[key] = value.get<int>() + 1;
     }
-    EXPECT_NE(run_id(run_config_from_json(changed)), run_id(eurosat_prompt())) << key;
+    EXPECT_NE(run_id(run_config_from_json(changed)), run_id(run)) << key;
   }
+}
+
+TEST(RunId, DoesNotSeeWhatThePromptDoesNotUse) {
+  for (const auto& [key, value] :
+       std::map<std::string, nlohmann::json>{{"factors", 4},
+                                             {"instance_dropout", 0.5},
+                                             {"sample_instances", "none"},
+                                             {"marquee_waypoints", 5},
+                                             {"marquee_space", "embedding"},
+                                             {"patience", 9},
+                                             {"epochs", 3},
+                                             {"lora_rank", 2}}) {
+    RunConfig run = eurosat_prompt();
+    set_value(run, key, value);
+    EXPECT_EQ(run_id(run), run_id(eurosat_prompt())) << key;
+  }
+  RunConfig lora = eurosat_prompt(), other = lora;
+  lora.method = other.method = "lora";
+  other.lora_rank = 2;
+  EXPECT_NE(run_id(lora), run_id(other));
 }
 
 TEST(RunId, IsSixtyFourHexDigitsAndNothingElse) {
@@ -250,8 +289,43 @@ TEST(CheckRun, NamesWhatCannotBe) {
   EXPECT_NE(refusal([](RunConfig& run) { run.learning_rate = NAN; }).find("learning_rate"),
             std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.shots = "5.5"; }).find("5.5"), std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.prompt_kind = "factorised"; }).find("factors"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.prompt_kind = "factorized"; }).find("'factorised'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.conditions = "instances"; }).find("'instance'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.marquee = "instances"; }).find("knows no instances"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) {
+              run.conditions = "instance";
+              run.marquee = "classes:0,1";
+            }).find("knows no classes"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) {
+              run.shots = "vtab1k";
+              run.early_stopping = 10;
+            }).find("val200"),
+            std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.task = "caltech101"; }).find("caltech101"),
             std::string::npos);
+}
+
+TEST(Waypoints, AreDrawnOrListed) {
+  EXPECT_EQ(parse_waypoints("none").source, WaypointSource::none);
+  EXPECT_EQ(parse_waypoints("instances").source, WaypointSource::instances);
+  EXPECT_TRUE(parse_waypoints("classes").list.empty());
+  const WaypointRule listed = parse_waypoints("classes:3,0,42");
+  EXPECT_EQ(listed.source, WaypointSource::classes);
+  EXPECT_EQ(listed.list, (std::vector<int>{3, 0, 42}));
+  std::string many = "instances:0";
+  for (int i = 0; i < kMaxWaypoints; ++i) many += ",1";
+  for (const std::string& text :
+       {std::string(), std::string("class"), std::string("classes:"), std::string("classes:1"),
+        std::string("classes:1,"), std::string("classes:1,,2"), std::string("classes:1,-2"),
+        std::string("classes:1,2x"), std::string("instances:1,99999999999"), many})
+    EXPECT_NE(usage_error([&] { parse_waypoints(text); }).find("'marquee'"), std::string::npos)
+        << text;
 }
 
 TEST(RunConfig, ShortJsonHoldsWhatIsNotTheDefault) {

@@ -1,5 +1,7 @@
 #include "experiments/run_size.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
@@ -30,8 +32,44 @@ TEST(RunSize, CountsWhatAMethodTrains) {
   EXPECT_EQ(size_of("prompt").trained_numbers, (10 + 8 + 2) * 192);
   EXPECT_EQ(size_of("finetune").trained_numbers, 2936999 + (10 - 102) * 193);
   EXPECT_EQ(size_of("scratch").trained_numbers, size_of("finetune").trained_numbers);
+  EXPECT_EQ(size_of("linear_class").trained_numbers, 10 * 192);
+  // 6 layers, 4 projections, 2 factors of rank 8.
+  EXPECT_EQ(size_of("lora").trained_numbers, 10 * 192 + 6 * 4 * 2 * 192 * 8);
   EXPECT_EQ(size_of("none").trained_numbers, 0);
   EXPECT_EQ(size_of("oracle_real").trained_numbers, 0);
+}
+
+// The published table for the additive generator, and the formulas of the other kinds.
+TEST(PromptNumbers, AreThoseOfTheFormulas) {
+  constexpr std::int64_t kWidth = 768;
+  RunConfig run = config("prompt");
+  const auto numbers = [&](std::int64_t classes, std::int64_t instances = 0) {
+    return prompt_numbers(run, kWidth, classes, instances);
+  };
+  for (const auto& [length, expected] : std::map<int, std::int64_t>{
+           {1, 79104}, {16, 90624}, {32, 102912}, {128, 176640}, {256, 274944}}) {
+    run.prompt_length = length;
+    EXPECT_EQ(numbers(100), expected) << length;
+  }
+  run.prompt_length = 32;
+  run.hidden_mapping = true;
+  EXPECT_EQ(numbers(100), 102912 + 590592);
+  run.hidden_mapping = false;
+  run.prompt_kind = "factorised";
+  run.factors = 4;
+  EXPECT_EQ(numbers(100), 100 * 4 * kWidth + 32 * 4 + 32 * kWidth + 2 * kWidth);
+  run.conditions = "both";
+  EXPECT_EQ(numbers(100, 500),
+            100 * 4 * kWidth + 500 * 4 * kWidth + 32 * 4 + 32 * kWidth + 2 * kWidth);
+  run.conditions = "instance";
+  EXPECT_EQ(numbers(100, 500), 4 * kWidth + 500 * 4 * kWidth + 32 * 4 + 32 * kWidth + 2 * kWidth);
+  run.prompt_kind = "free";
+  run.conditions = "class";
+  EXPECT_EQ(numbers(100, 500), 100 * 32 * kWidth + 2 * kWidth);
+  run.conditions = "both";
+  EXPECT_EQ(numbers(100, 500), 100 * 32 * kWidth + 500 * kWidth + 2 * kWidth);
+  run.conditions = "none";
+  EXPECT_EQ(numbers(100, 500), 32 * kWidth + 2 * kWidth);
 }
 
 TEST(RunSize, GivesACheckpointThreeTensorsANumber) {

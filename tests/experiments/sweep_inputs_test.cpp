@@ -1,5 +1,8 @@
 #include "experiments/sweep_inputs.h"
 
+#include <algorithm>
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "cluster/durable_file.h"
@@ -60,6 +63,43 @@ TEST(SweepInputs, TellTheFamilyAndDropWhatItDoesNotRead) {
     EXPECT_EQ(run.protocol, "mini-v1") << "of the base whose feature network it is";
     EXPECT_EQ(i < 2 ? run.decode_steps : run.top_k, i < 2 ? (i == 0 ? 8 : 12) : (i == 2 ? 0 : 100));
   }
+}
+
+TEST(SweepInputs, EpochsBecomeStepsByTheImages) {
+  // Drawn tasks: 4,000 images for training and 500 to choose settings by; 8 classes here.
+  for (const auto& [shots, images] :
+       std::map<std::string, int>{{"5", 40}, {"1", 8}, {"vtab1k", 1000}, {"full", 4500}}) {
+    RunConfig run = sweep_of({"drawn/shapes_count"}).runs[0];
+    run.method = "prompt";
+    run.shots = shots;
+    run.epochs = 3;
+    resolve_hashes(run, kAssets, "");
+    EXPECT_EQ(run.steps, 3 * std::max(1, images / run.batch)) << shots;
+    RunConfig said = run;
+    said.epochs = 0;
+    EXPECT_EQ(run_id(said), run_id(run)) << "said in steps it is the same run";
+    SweepFile sweep;
+    sweep.runs = {run, said};
+    EXPECT_TRUE(resolve_what_is_there(sweep, kAssets, "").empty());
+    EXPECT_EQ(sweep.runs.size(), 1u);
+  }
+  RunConfig none = sweep_of({"drawn/shapes_count"}).runs[0];
+  none.epochs = 3;
+  resolve_hashes(none, kAssets, "");
+  EXPECT_EQ(none.steps, RunConfig{}.steps) << "nothing is trained";
+}
+
+TEST(SweepInputs, RefuseAMarqueeHeaderOnAnAutoregressiveBase) {
+  SweepFile sweep = sweep_of({"drawn/shapes_count"}, "mini_ar");
+  for (RunConfig& run : sweep.runs) {
+    run.method = "prompt";
+    run.marquee = "classes";
+  }
+  const auto missing = resolve_what_is_there(sweep, kAssets, "");
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_EQ(missing[0].kind, cluster::ErrorKind::usage);
+  EXPECT_NE(missing[0].text.find("autoregressive"), std::string::npos);
+  EXPECT_THROW(resolve_hashes(sweep, kAssets, ""), cluster::Error);
 }
 
 TEST(SweepInputs, NameTheProtocolAfterTheBaseThatMakesTheNumbers) {

@@ -1,18 +1,19 @@
-// Gradients of the masked loss against finite differences, in float64.
+// Gradients of the losses that are tuned by against finite differences, in float64, for everything
+// that is trained.
 #include <gtest/gtest.h>
 
 #include "tests/workers/finite_differences.h"
-#include "workers/models/loss.h"
+#include "tests/workers/tiny_base.h"
+#include "workers/models/marquee_header.h"
 #include "workers/models/prompt_generator.h"
-#include "workers/models/transformer.h"
 #include "workers/random.h"
+#include "workers/tuning/family_model.h"
 
 namespace marquee::workers {
 namespace {
 
 const TransformerConfig kSmall{/*width=*/24,    /*layers=*/2,  /*heads=*/3, /*mlp=*/40,
                                /*codebook=*/11, /*classes=*/5, /*latent=*/3};
-const PromptConfig kPrompts{/*classes=*/4, /*length=*/6, /*width=*/24, /*hidden=*/24};
 
 // Wider than the initialiser draws, so that attention and norms are far from linear.
 ParameterMap rough(const ParameterMap& parameters, std::uint64_t seed) {
@@ -27,39 +28,111 @@ ParameterMap rough(const ParameterMap& parameters, std::uint64_t seed) {
 
 class GradientCheck : public testing::Test {
  protected:
+  // Rows of tiny images, the masked tokens of which differ in number.
   GradientCheck() {
-    for (std::int64_t place : {0, 2, 3, 7, 9}) {
-      ids_.select(1, place).fill_(-1);
-      weights_.select(1, place).fill_(1);
-    }
+    batch_.targets = torch::arange(2 * kSmall.tokens()).reshape({2, -1}) % kSmall.codebook;
+    PhiloxStream stream(7, cluster::Purpose::mask_scores);
+    mask_batch(batch_, uniform_tensor(stream, {2, kSmall.tokens()}), {5, 3});
   }
 
-  Tensor loss() const {
-    const Tensor prompts = prompt_tokens(kPrompts, generator_, torch::tensor({3, 0}));
-    const Tensor losses = masked_cross_entropy(prompted_logits(kSmall, base_, ids_, prompts),
-                                               targets_, weights_, 0.1);
+  // Of the path that tuning takes, on a masked base.
+  Tensor loss(const Condition& condition) const { return loss(condition, base_); }
+  Tensor loss(const Condition& condition, const ParameterMap& weights) const {
+    const Tensor losses = make_masked_model(kSmall, /*recompute=*/false)
+                              ->sample_losses(weights, condition, batch_, 0.1);
     EXPECT_EQ(losses.scalar_type(), torch::kFloat64);
     return losses.mean();
   }
 
-  void expect_gradients(ParameterMap& trained) {
-    expect_finite_differences([this] { return loss(); }, trained);
-  }
-
+  TuningBatch batch_;
   ParameterMap base_ = rough(init_transformer(kSmall, 1), 5);
-  ParameterMap generator_ = rough(init_prompt_generator(kPrompts, 2), 6);
-  Tensor targets_ = torch::arange(2 * kSmall.positions()).reshape({2, -1}) % kSmall.codebook;
-  Tensor ids_ = targets_.clone();
-  Tensor weights_ = torch::zeros({2, kSmall.positions()});
 };
 
-TEST_F(GradientCheck, PromptsFollowFiniteDifferences) {
-  expect_gradients(generator_);
+std::vector<PromptConfig> every_generator() {
+  std::vector<PromptConfig> all;
+  for (const auto& [kind, factors] :
+       {std::pair{PromptKind::additive, 0}, {PromptKind::factorised, 3}, {PromptKind::free, 0}}) {
+    for (const std::int64_t instances : {0, 5}) {
+      for (const std::int64_t hidden : {0, 24})
+        all.push_back(
+            {/*classes=*/4, /*length=*/6, /*width=*/24, hidden, kind, factors, instances});
+    }
+  }
+  return all;
+}
+
+const Identifiers kAsked{torch::tensor({3, 0}), torch::tensor({4, 1})};
+
+TEST_F(GradientCheck, GeneratorsOfEveryKindFollowFiniteDifferences) {
+  for (const PromptConfig& config : every_generator()) {
+    ParameterMap generator = rough(init_prompt_generator(config, 2), 6);
+    expect_finite_differences(
+        [&] { return loss({.prompts = prompt_tokens(config, generator, kAsked)}); }, generator);
+  }
+}
+
+TEST_F(GradientCheck, MarqueeHeadersFollowFiniteDifferencesInBothSpaces) {
+  const Identifiers other{torch::tensor({1, 2}), torch::tensor({0, 3})};
+  for (const PromptConfig& config : every_generator()) {
+    for (const bool token_space : {true, false}) {
+      ParameterMap generator = rough(init_prompt_generator(config, 2), 6);
+      const auto prompts = [&] {
+        std::vector<Tensor> waypoints;
+        for (const Identifiers& identifiers : {kAsked, other}) {
+          const Tensor embeddings = prompt_embeddings(config, generator, identifiers);
+          waypoints.push_back(token_space ? finish_prompts(config, generator, embeddings)
+                                          : embeddings);
+        }
+        const Tensor mixed = marquee_mix(waypoints, 0.3);
+        return token_space ? mixed : finish_prompts(config, generator, mixed);
+      };
+      expect_finite_differences([&] { return loss({.prompts = prompts()}); }, generator);
+    }
+  }
+}
+
+TEST_F(GradientCheck, LowRankAdditionsFollowFiniteDifferences) {
+  ParameterMap trained = rough(random_weights(lora_shapes(kSmall, /*rank=*/2), 3, 0.2F), 8);
+  trained["rows"] = rough({{"rows", torch::zeros({2, kSmall.width})}}, 9).at("rows");
+  const auto with_additions = [&] {
+    ParameterMap weights = base_;
+    for (const auto& [name, tensor] : trained)
+      if (name != "rows") weights[name] = tensor;
+    return loss({.class_rows = trained.at("rows")}, weights);
+  };
+  expect_finite_differences(with_additions, trained);
 }
 
 TEST_F(GradientCheck, BaseWeightsFollowFiniteDifferences) {
   // A class row that nothing looks at has no gradient, and neither has the finite difference.
-  expect_gradients(base_);
+  expect_finite_differences([&] { return loss({.classes = torch::tensor({3, 0})}); }, base_);
+}
+
+TEST(AutoregressiveGradientCheck, PromptsClassesAndAdditionsFollowFiniteDifferences) {
+  const GptConfig config{24, 2, 3, 48, 20, 16, 5, 4};
+  const ParameterMap base = converted(random_weights(gpt_shapes(config), 3, 0.1F), torch::kFloat64);
+  TuningBatch batch;
+  batch.targets = torch::arange(2 * config.tokens()).reshape({2, -1}) % config.codebook;
+  const auto model = make_autoregressive_model(config, /*recompute=*/false);
+  const auto loss = [&](const ParameterMap& weights, const Condition& condition) {
+    return model->sample_losses(weights, condition, batch, 0.1).mean();
+  };
+  for (const PromptConfig& generator : every_generator()) {
+    ParameterMap trained = rough(init_prompt_generator(generator, 2), 6);
+    expect_finite_differences(
+        [&] { return loss(base, {.prompts = prompt_tokens(generator, trained, kAsked)}); },
+        trained);
+  }
+  ParameterMap trained = rough(random_weights(gpt_lora_shapes(config, 2), 3, 0.2F), 8);
+  trained["rows"] = rough({{"rows", torch::zeros({2, config.width})}}, 9).at("rows");
+  expect_finite_differences(
+      [&] {
+        ParameterMap weights = base;
+        for (const auto& [name, tensor] : trained)
+          if (name != "rows") weights[name] = tensor;
+        return loss(weights, {.class_rows = trained.at("rows")});
+      },
+      trained);
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ void expect_samples(const BaseModel& base) {
   experiments::RunConfig run;
   run.method = "none";
   const auto adapter = make_adapter(run, base, 1);
-  const Tensor tokens = adapter->sample_tokens(run, torch::zeros({2}, torch::kInt64), 0);
+  const Tensor tokens = adapter->sample_tokens(run, {torch::zeros({2}, torch::kInt64)}, 0);
   const Tensor images = base.tokenizer.decode(tokens);
   EXPECT_EQ(images.size(2), base.tokenizer.image_size());
   EXPECT_TRUE(images.isfinite().all().item<bool>());

@@ -79,7 +79,8 @@ TEST_F(PromptedLogits, IgnoreTheClassSlotOfTheIds) {
 TEST_F(PromptedLogits, AtPositionsEqualThoseRowsOfAll) {
   const Tensor positions = torch::tensor({{9, 0, 4}, {1, 8, 1}});
   const Tensor all = prompted_logits(kSmall, base_, some_ids(), prompts());
-  const Tensor some = prompted_logits_at(kSmall, base_, some_ids(), prompts(), positions);
+  const Tensor some = token_logits_at(
+      kSmall, base_, prompted_hidden(kSmall, base_, some_ids(), prompts()), positions);
   ASSERT_EQ(some.sizes(), at::IntArrayRef({2, 3, kSmall.codebook}));
   for (std::int64_t b = 0; b < 2; ++b) {
     EXPECT_TRUE(torch::allclose(some[b], all[b].index_select(0, positions[b]), 1e-5, 1e-6));
@@ -95,8 +96,10 @@ TEST_F(PromptedLogits, LossAtMaskedPositionsHasTheGradientOfTheWholeLoss) {
     for (auto& [name, leaf] : generator_) leaf.mutable_grad() = Tensor();
     const Tensor loss =
         masked_only
-            ? masked_cross_entropy(prompted_logits_at(kSmall, base_, ids, prompts(), positions),
-                                   targets.gather(1, positions), weights.gather(1, positions), 0.1)
+            ? masked_cross_entropy(
+                  token_logits_at(kSmall, base_, prompted_hidden(kSmall, base_, ids, prompts()),
+                                  positions),
+                  targets.gather(1, positions), weights.gather(1, positions), 0.1)
             : masked_cross_entropy(prompted_logits(kSmall, base_, ids, prompts()), targets, weights,
                                    0.1);
     loss.mean().backward();

@@ -1,5 +1,6 @@
 // Tuning: the same bits however many ranks share a step, and after any resume.
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -83,7 +84,9 @@ class Tuning : public testing::Test {
     return {"", folder_.path() / cache};
   }
   std::unique_ptr<Adapter> adapter() const {
-    return make_adapter(run_, base_, datasets::find_task(run_.task).num_classes);
+    const TaskClasses told =
+        task_classes(run_, datasets::find_task(run_.task).num_classes, tokens_.labels);
+    return make_adapter(run_, base_, told.classes, told.instances());
   }
   void steps(Adapter& adapter, Communicator& gang, TuningState& state, std::int64_t until) const {
     while (state.step < until) tuning_step(run_, tokens_, adapter, gang, state);
@@ -96,7 +99,7 @@ class Tuning : public testing::Test {
       ranks.emplace_back([&, rank] {
         ThreadGang::Member member(gang, rank);
         const auto own = adapter();
-        TuningState state{0, init_adamw(own->trained()), {}};
+        TuningState state{0, init_adamw(own->trained())};
         steps(*own, member, state, run_.steps);
         results[static_cast<std::size_t>(rank)] = {own->trained(), state.losses};
       });
@@ -127,14 +130,81 @@ TEST(GradientTree, RefusesANumberThatIsNoPowerOfTwo) {
 }
 
 TEST_F(Tuning, HasTheSameBitsForOneTwoAndFourRanks) {
+  const std::vector<std::function<void(experiments::RunConfig&)>> ways{
+      [](auto&) {},
+      [](auto& run) {
+        run.conditions = "both";
+        run.prompt_kind = "factorised";
+        run.factors = 2;
+        run.masking = "per_sample";
+      },
+      [](auto& run) { run.method = "lora"; }, [](auto& run) { run.method = "linear_class"; }};
   for (const BaseModel& base : {tiny_base(), tiny_autoregressive_base()}) {
     start_with(base);
-    const Tuned alone = tune_with_gang(1);
-    for (const int size : {2, 4}) {
-      const Tuned shared = tune_with_gang(size);
-      EXPECT_TRUE(same_bits(alone.trained, shared.trained)) << size << " ranks";
-      EXPECT_EQ(alone.losses, shared.losses) << size << " ranks";
+    for (const auto& set : ways) {
+      run_ = tiny_run(base_);
+      set(run_);
+      const Tuned alone = tune_with_gang(1);
+      for (const int size : {2, 4}) {
+        const Tuned shared = tune_with_gang(size);
+        EXPECT_TRUE(same_bits(alone.trained, shared.trained)) << size << " ranks";
+        EXPECT_EQ(alone.losses, shared.losses) << size << " ranks";
+      }
     }
+  }
+}
+
+TEST_F(Tuning, LeavesOutInstancesAsOftenAsToldAndNamesTheRightOnesOtherwise) {
+  run_.conditions = "both";
+  run_.instance_dropout = 0.25;
+  const auto own = adapter();
+  std::int64_t left_out = 0, all = 0;
+  for (std::int64_t step = 0; step < 100; ++step) {
+    const TuningBatch batch = make_batch(run_, tokens_, *own, step, 0, run_.batch);
+    for (std::int64_t row = 0; row < run_.batch; ++row, ++all) {
+      const auto instance = batch.identifiers.instances[row].item<std::int64_t>();
+      if (instance < 0) {
+        ++left_out;
+        continue;
+      }
+      EXPECT_EQ(tokens_.labels[instance].item<std::int64_t>(),
+                batch.identifiers.classes[row].item<std::int64_t>());
+      const Tensor views = tokens_.ids[instance][0];
+      EXPECT_TRUE((views == batch.targets[row]).all(1).any().item<bool>());
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(left_out) / static_cast<double>(all), 0.25, 0.05);
+}
+
+TEST_F(Tuning, NamesTheMaskedTokensOfEachRow) {
+  run_.masking = "per_sample";
+  const auto own = adapter();
+  const TuningBatch batch = make_batch(run_, tokens_, *own, 3, 0, run_.batch);
+  const Tensor masked = batch.ids == -1;
+  EXPECT_EQ(batch.positions.size(1), masked.sum(1).max().item<std::int64_t>());
+  for (std::int64_t row = 0; row < run_.batch; ++row) {
+    const Tensor named = batch.positions[row].masked_select(batch.weights[row] == 1);
+    EXPECT_TRUE(torch::equal(named, masked[row].nonzero().flatten()));
+    EXPECT_TRUE(torch::equal(batch.ids[row].masked_select(masked[row].logical_not()),
+                             batch.targets[row].masked_select(masked[row].logical_not())));
+  }
+}
+
+TEST_F(Tuning, TrainsNothingOfAFrozenBase) {
+  for (const char* method : {"prompt", "linear_class", "lora"}) {
+    run_.method = method;
+    const ParameterMap before = trainable_copy(base_.transformer.weights);
+    LocalCommunicator alone;
+    const auto own = adapter();
+    TuningState state{0, init_adamw(own->trained())};
+    steps(*own, alone, state, 2);
+    EXPECT_TRUE(same_bits(before, base_.transformer.weights)) << method;
+    for (const auto& [name, tensor] : base_.transformer.weights) {
+      EXPECT_FALSE(tensor.requires_grad()) << name;
+      EXPECT_FALSE(tensor.grad().defined()) << name;
+    }
+    for (const auto& [name, tensor] : own->trained())
+      EXPECT_GT((tensor - adapter()->trained().at(name)).abs().max().item<double>(), 0) << name;
   }
 }
 
@@ -157,7 +227,7 @@ TEST_F(Tuning, ResumesWithTheSameBits) {
   LocalCommunicator alone;
   {
     const auto first = adapter();
-    TuningState state{0, init_adamw(first->trained()), {}};
+    TuningState state{0, init_adamw(first->trained())};
     steps(*first, alone, state, 3);
     std::filesystem::create_directories(folder / "attempt-1");
     write_checkpoint(folder / "attempt-1", id, first->trained(), state);
@@ -177,7 +247,7 @@ TEST_F(Tuning, FallsBackToTheCheckpointBeforeADamagedOne) {
   std::filesystem::create_directories(folder / "attempt-1");
   LocalCommunicator alone;
   const auto first = adapter();
-  TuningState state{0, init_adamw(first->trained()), {}};
+  TuningState state{0, init_adamw(first->trained())};
   for (const std::int64_t step : {2, 4}) {
     steps(*first, alone, state, step);
     write_checkpoint(folder / "attempt-1", id, first->trained(), state);
@@ -196,7 +266,7 @@ TEST_F(Tuning, GoesOnFromNoCheckpointOfAFinishedAttempt) {
   const auto folder = folder_.path() / "runs" / id.text();
   LocalCommunicator alone;
   const auto first = adapter();
-  TuningState state{0, init_adamw(first->trained()), {}};
+  TuningState state{0, init_adamw(first->trained())};
   steps(*first, alone, state, 2);
   for (const int attempt : {1, 2}) {
     const auto own = experiments::attempt_dir(folder_.path(), id, attempt);
@@ -223,7 +293,7 @@ TEST_F(Tuning, KeepsTheLastTwoCheckpoints) {
   const experiments::RunId id = experiments::run_id(run_);
   LocalCommunicator alone;
   const auto own = adapter();
-  TuningState state{0, init_adamw(own->trained()), {}};
+  TuningState state{0, init_adamw(own->trained())};
   for (const std::int64_t step : {1, 2, 3}) {
     steps(*own, alone, state, step);
     write_checkpoint(folder_.path(), id, own->trained(), state);
@@ -236,7 +306,7 @@ TEST_F(Tuning, KeepsTheLastTwoCheckpoints) {
 TEST_F(Tuning, RefusesTheCheckpointOfAnotherRun) {
   LocalCommunicator alone;
   const auto own = adapter();
-  TuningState state{0, init_adamw(own->trained()), {}};
+  TuningState state{0, init_adamw(own->trained())};
   steps(*own, alone, state, 1);
   write_checkpoint(folder_.path(), experiments::run_id(run_), own->trained(), state);
   experiments::RunConfig other = run_;

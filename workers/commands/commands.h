@@ -20,5 +20,6 @@ int cache_command(const cluster::Arguments& arguments);
 int sample_command(const cluster::Arguments& arguments);
 // A base from published checkpoints.
 int import_command(const cluster::Arguments& arguments);
+int export_command(const cluster::Arguments& arguments);
 
 }  // namespace marquee::workers

@@ -62,9 +62,10 @@ experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& ba
 experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, int steps) {
   const int classes = experiments::num_classes(run);
   experiments::PhaseTimes times;
-  const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes);
+  const TokenSet tokens = random_tokens(run, base, classes);
+  const TaskClasses told = task_classes(run, classes, tokens.labels);
+  const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes, told.instances());
   if (experiments::trains(run)) {
-    const TokenSet tokens = random_tokens(run, base, classes);
     LocalCommunicator alone;
     TuningState state;
     state.adam = init_adamw(adapter->trained());
@@ -79,7 +80,7 @@ experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, int steps)
   run.samples = std::min(run.samples, run.decode_batch);
   const auto ignore = [](std::int64_t, std::int64_t) {};
   const double started = cluster::monotonic_seconds();
-  generate(run, base, *adapter, classes, /*keep=*/0, ignore);
+  generate(run, base, *adapter, told, /*keep=*/0, ignore);
   times.sample = cluster::monotonic_seconds() - started;
   times.images = run.samples;
   return times;

@@ -61,6 +61,8 @@ RunConfig configuration(const po::variables_map& values) {
     }
     value = std::move(parsed);
   }
+  // Said here, steps come over the epochs of the file.
+  if (values.count("steps") != 0 && values.count("epochs") == 0) content["epochs"] = 0;
   const RunConfig run = experiments::run_config_from_json(content);
   if (run.task.empty() || run.shots.empty() || run.method.empty())
     cluster::throw_usage("name a --task, --shots and --method, or a --config file with them");
@@ -101,7 +103,7 @@ void print(const experiments::RunId& id, const experiments::ResultRecord& result
               << "\n";
     return;
   }
-  std::cout << "run " << id.text() << "\n";
+  std::cout << "run " << id.text() << ", " << result.trainable_parameters << " trained numbers\n";
   for (const experiments::MetricValue& metric : result.metrics) {
     char text[160];
     std::snprintf(text, sizeof text, "  %-10s %12.6f", metric.metric.c_str(), metric.value);

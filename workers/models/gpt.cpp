@@ -1,6 +1,7 @@
 #include "workers/models/gpt.h"
 
 #include "cluster/error.h"
+#include "workers/models/recompute.h"
 #include "workers/random.h"
 
 namespace marquee::workers {
@@ -8,13 +9,18 @@ namespace {
 
 constexpr double kLayerNormEpsilon = 1e-5;
 constexpr float kInitScale = 0.02F;
+constexpr const char *kLoraA = ".lora_a", *kLoraB = ".lora_b";
+constexpr const char* kProjections[] = {".attn.query", ".attn.key", ".attn.value", ".attn.proj"};
 
 std::string block_name(std::int64_t index) {
   return "blocks." + std::to_string(index);
 }
 
 Tensor linear(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
-  return at::linear(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
+  const Tensor y = at::linear(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
+  const auto low = parameters.find(name + kLoraA);
+  if (low == parameters.end()) return y;
+  return y + at::linear(at::linear(x, low->second), parameters.at(name + kLoraB));
 }
 
 Tensor layer_norm(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
@@ -31,36 +37,37 @@ Tensor attention_mask(std::int64_t past, std::int64_t fresh, std::int64_t unmask
   return (columns <= rows).logical_or((rows < unmasked).logical_and(columns < unmasked));
 }
 
-// `mix` gets query, key and value [B, H, P, D/H] of a layer and gives the attended values.
+// Block `index` on [B, P, D]. `mix` gets its query, key and value [B, H, P, D/H] and gives the
+// attended values.
 template <typename Mix>
-Tensor run_blocks(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
-                  const StageObserver& observe, Mix mix) {
-  MARQUEE_CHECK(embeddings.dim() == 3 && embeddings.size(2) == config.width,
-                "gpt_hidden: embeddings must be [B, P, D]");
-  const std::int64_t batch = embeddings.size(0), length = embeddings.size(1);
+Tensor run_block(const GptConfig& config, const ParameterMap& parameters, std::int64_t index,
+                 const Tensor& x, const StageObserver& observe, const Mix& mix) {
+  const std::int64_t batch = x.size(0), length = x.size(1);
   const auto report = [&](const std::string& name, const Tensor& output) {
     if (observe) observe(name, output);
     return output;
   };
-  Tensor x = embeddings;
-  for (std::int64_t i = 0; i < config.layers; ++i) {
-    const std::string block = block_name(i), attention = block + ".attn";
-    const Tensor y = report(block + ".ln1", layer_norm(x, parameters, block + ".ln1"));
-    const auto heads = [&](const char* part) {
-      return report(attention + part, linear(y, parameters, attention + part))
-          .reshape({batch, length, config.heads, config.width / config.heads})
-          .transpose(1, 2);
-    };
-    const Tensor mixed = mix(i, heads(".query"), heads(".key"), heads(".value"));
-    x = x + report(attention, linear(mixed.transpose(1, 2).reshape({batch, length, config.width}),
-                                     parameters, attention + ".proj"));
-    const Tensor z = report(block + ".ln2", layer_norm(x, parameters, block + ".ln2"));
-    const Tensor inner =
-        report(block + ".mlp.1", at::gelu(linear(z, parameters, block + ".mlp.0"), "none"));
-    x = x + report(block + ".mlp", linear(inner, parameters, block + ".mlp.2"));
-    report(block, x);
-  }
-  return report("ln_f", layer_norm(x, parameters, "ln_f"));
+  const std::string block = block_name(index), attention = block + ".attn";
+  const Tensor y = report(block + ".ln1", layer_norm(x, parameters, block + ".ln1"));
+  const auto heads = [&](const char* part) {
+    return report(attention + part, linear(y, parameters, attention + part))
+        .reshape({batch, length, config.heads, config.width / config.heads})
+        .transpose(1, 2);
+  };
+  const Tensor mixed = mix(index, heads(".query"), heads(".key"), heads(".value"));
+  const Tensor middle =
+      x + report(attention, linear(mixed.transpose(1, 2).reshape({batch, length, config.width}),
+                                   parameters, attention + ".proj"));
+  const Tensor z = report(block + ".ln2", layer_norm(middle, parameters, block + ".ln2"));
+  const Tensor inner =
+      report(block + ".mlp.1", at::gelu(linear(z, parameters, block + ".mlp.0"), "none"));
+  return report(block,
+                middle + report(block + ".mlp", linear(inner, parameters, block + ".mlp.2")));
+}
+
+void check_embeddings(const GptConfig& config, const Tensor& embeddings) {
+  MARQUEE_CHECK(embeddings.dim() == 3 && embeddings.size(2) == config.width,
+                "gpt_hidden: embeddings must be [B, P, D]");
 }
 
 }  // namespace
@@ -83,10 +90,20 @@ ShapeMap gpt_shapes(const GptConfig& config) {
     const std::string block = block_name(i);
     norm(block + ".ln1");
     norm(block + ".ln2");
-    for (const char* part : {".attn.query", ".attn.key", ".attn.value", ".attn.proj"})
-      dense(block + part, width, width);
+    for (const char* part : kProjections) dense(block + part, width, width);
     dense(block + ".mlp.0", width, config.mlp);
     dense(block + ".mlp.2", config.mlp, width);
+  }
+  return shapes;
+}
+
+ShapeMap gpt_lora_shapes(const GptConfig& config, std::int64_t rank) {
+  ShapeMap shapes;
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    for (const char* part : kProjections) {
+      shapes[block_name(i) + part + kLoraA] = {rank, config.width};
+      shapes[block_name(i) + part + kLoraB] = {config.width, rank};
+    }
   }
   return shapes;
 }
@@ -108,16 +125,31 @@ Tensor gpt_embed(const GptConfig& config, const ParameterMap& parameters, const 
 }
 
 Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
-                  const StageObserver& observe) {
-  const std::int64_t length = embeddings.size(1);
+                  const StageObserver& observe, bool recompute) {
+  check_embeddings(config, embeddings);
   std::optional<Tensor> mask;
-  if (config.unmasked > 1) mask = attention_mask(0, length, config.unmasked, embeddings.device());
-  return run_blocks(config, parameters, embeddings, observe,
-                    [&](std::int64_t, const Tensor& query, const Tensor& key, const Tensor& value) {
-                      return at::scaled_dot_product_attention(query, key, value, mask,
-                                                              /*dropout_p=*/0.0,
-                                                              /*is_causal=*/!mask.has_value());
-                    });
+  if (config.unmasked > 1)
+    mask = attention_mask(0, embeddings.size(1), config.unmasked, embeddings.device());
+  const auto mix = [mask](std::int64_t, const Tensor& query, const Tensor& key,
+                          const Tensor& value) {
+    return at::scaled_dot_product_attention(query, key, value, mask, /*dropout_p=*/0.0,
+                                            /*is_causal=*/!mask.has_value());
+  };
+  Tensor x = embeddings;
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    if (recompute) {
+      x = recomputed(
+          [config, i, mix](const Tensor& input, const ParameterMap& block) {
+            return run_block(config, block, i, input, {}, mix);
+          },
+          x, part_of(parameters, block_name(i) + "."));
+    } else {
+      x = run_block(config, parameters, i, x, observe, mix);
+    }
+  }
+  x = layer_norm(x, parameters, "ln_f");
+  if (observe) observe("ln_f", x);
+  return x;
 }
 
 KeyValueCache::KeyValueCache(const GptConfig& config, const ParameterMap& parameters,
@@ -133,6 +165,7 @@ KeyValueCache::KeyValueCache(const GptConfig& config, const ParameterMap& parame
 
 Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
                   KeyValueCache& cache) {
+  check_embeddings(config, embeddings);
   const std::int64_t past = cache.length_, fresh = embeddings.size(1);
   MARQUEE_CHECK(
       past + fresh <= cache.keys_.at(0).size(2) && embeddings.size(0) == cache.keys_[0].size(0),
@@ -142,16 +175,18 @@ Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const
   if (fresh > 1 && !causal)
     mask = attention_mask(past, fresh, config.unmasked, embeddings.device());
   cache.length_ = past + fresh;
-  return run_blocks(
-      config, parameters, embeddings, {},
-      [&](std::int64_t layer, const Tensor& query, const Tensor& key, const Tensor& value) {
-        const auto at = static_cast<std::size_t>(layer);
-        cache.keys_[at].narrow(2, past, fresh).copy_(key);
-        cache.values_[at].narrow(2, past, fresh).copy_(value);
-        return at::scaled_dot_product_attention(query, cache.keys(layer), cache.values(layer), mask,
-                                                /*dropout_p=*/0.0,
-                                                /*is_causal=*/fresh > 1 && causal);
-      });
+  const auto mix = [&](std::int64_t layer, const Tensor& query, const Tensor& key,
+                       const Tensor& value) {
+    const auto at = static_cast<std::size_t>(layer);
+    cache.keys_[at].narrow(2, past, fresh).copy_(key);
+    cache.values_[at].narrow(2, past, fresh).copy_(value);
+    return at::scaled_dot_product_attention(query, cache.keys(layer), cache.values(layer), mask,
+                                            /*dropout_p=*/0.0,
+                                            /*is_causal=*/fresh > 1 && causal);
+  };
+  Tensor x = embeddings;
+  for (std::int64_t i = 0; i < config.layers; ++i) x = run_block(config, parameters, i, x, {}, mix);
+  return layer_norm(x, parameters, "ln_f");
 }
 
 Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden) {
@@ -159,10 +194,10 @@ Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden) {
 }
 
 Tensor gpt_token_logits(const GptConfig& config, const ParameterMap& parameters,
-                        const Tensor& prefix, const Tensor& tokens) {
+                        const Tensor& prefix, const Tensor& tokens, bool recompute) {
   const std::int64_t count = tokens.size(1);
   const Tensor fed = gpt_embed(config, parameters, tokens.narrow(1, 0, count - 1), 1);
-  const Tensor hidden = gpt_hidden(config, parameters, at::cat({prefix, fed}, 1));
+  const Tensor hidden = gpt_hidden(config, parameters, at::cat({prefix, fed}, 1), {}, recompute);
   return gpt_logits(parameters, hidden.narrow(1, prefix.size(1) - 1, count));
 }
 

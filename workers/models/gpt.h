@@ -44,12 +44,17 @@ ParameterMap init_gpt(const GptConfig& config, std::uint64_t seed,
 Tensor gpt_embed(const GptConfig& config, const ParameterMap& parameters, const Tensor& ids,
                  std::int64_t first);
 
+// What stands in `parameters` beside gpt_shapes where low-rank additions are tuned: "<projection of
+// attention>.lora_a" [r, D] and ".lora_b" [D, r].
+ShapeMap gpt_lora_shapes(const GptConfig& config, std::int64_t rank);
+
 // All blocks and the last norm on a whole sequence, [B, P, D]. Every position sees itself and those
 // before it; P may exceed the block size, since positions are the embeddings' matter. Stages are
 // named as the modules: "blocks.0.ln1", "blocks.0.attn.query", "blocks.0.attn", "blocks.0.ln2",
-// "blocks.0.mlp.1" (behind the GELU), "blocks.0.mlp", "blocks.0", "ln_f".
+// "blocks.0.mlp.1" (behind the GELU), "blocks.0.mlp", "blocks.0", "ln_f". `recompute`: blocks keep
+// their input alone for the way back (recompute.h).
 Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const Tensor& embeddings,
-                  const StageObserver& observe = {});
+                  const StageObserver& observe = {}, bool recompute = false);
 
 // Keys and values of what has been fed so far, so that a sequence grows by one token a step.
 class KeyValueCache {
@@ -86,6 +91,6 @@ Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden);
 // class) stands in front of `tokens` int64 [B, N]. Token j keeps position 1+j whatever S is
 // (`keep_positions`); the last token is not fed.
 Tensor gpt_token_logits(const GptConfig& config, const ParameterMap& parameters,
-                        const Tensor& prefix, const Tensor& tokens);
+                        const Tensor& prefix, const Tensor& tokens, bool recompute = false);
 
 }  // namespace marquee::workers

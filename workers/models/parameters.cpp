@@ -39,6 +39,14 @@ ParameterMap trainable_copy(const ParameterMap& parameters) {
   return copy;
 }
 
+ParameterMap part_of(const ParameterMap& parameters, const std::string& prefix) {
+  ParameterMap part;
+  for (auto it = parameters.lower_bound(prefix);
+       it != parameters.end() && it->first.starts_with(prefix); ++it)
+    part.insert(*it);
+  return part;
+}
+
 ParameterMap converted(const ParameterMap& parameters, torch::ScalarType type) {
   ParameterMap result;
   for (const auto& [name, tensor] : parameters) {

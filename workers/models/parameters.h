@@ -33,6 +33,9 @@ void check_parameters(const ParameterMap& parameters, const ShapeMap& expected,
 // Leaves of autograd: detached copies that require a gradient.
 ParameterMap trainable_copy(const ParameterMap& parameters);
 
+// Those whose names start with `prefix`.
+ParameterMap part_of(const ParameterMap& parameters, const std::string& prefix);
+
 // The same tensors converted to `type` (floating tensors only).
 ParameterMap converted(const ParameterMap& parameters, torch::ScalarType type);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cluster/error.h"
+#include "workers/models/recompute.h"
 #include "workers/random.h"
 
 namespace marquee::workers {
@@ -11,6 +12,7 @@ namespace {
 
 constexpr double kLayerNormEpsilon = 1e-12;
 constexpr float kInitScale = 0.02F;
+constexpr const char *kLoraA = "/lora_a", *kLoraB = "/lora_b";
 
 // Dense layer with a kernel whose leading dimensions make up the input width (kernels of attention
 // are stored with heads apart).
@@ -19,7 +21,10 @@ Tensor dense(const Tensor& x, const ParameterMap& parameters, const std::string&
   const Tensor rows = x.reshape({-1, x.size(-1)});
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = kernel.size(1);
-  return at::addmm(parameters.at(name + "/bias").reshape({-1}), rows, kernel).reshape(shape);
+  Tensor y = at::addmm(parameters.at(name + "/bias").reshape({-1}), rows, kernel);
+  if (const auto low = parameters.find(name + kLoraA); low != parameters.end())
+    y = at::addmm(y, at::mm(rows, low->second), parameters.at(name + kLoraB));
+  return y.reshape(shape);
 }
 
 Tensor layer_norm(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
@@ -68,6 +73,37 @@ std::string layer_name(std::int64_t index) {
   return "TransformerLayer_" + std::to_string(index);
 }
 
+// Layer `index` on [B, P, D].
+Tensor run_layer(const TransformerConfig& config, const ParameterMap& parameters,
+                 std::int64_t index, const Tensor& x, const StageObserver& observe) {
+  const std::string layer = layer_name(index), attention = layer + "/Attention_0",
+                    mlp = layer + "/Mlp_0";
+  const Tensor attended = self_attention(config, parameters, x, attention + "/self_attention");
+  const Tensor middle = layer_norm(x + attended, parameters, attention + "/attention_output_ln");
+  if (observe) {
+    observe(attention + "/self_attention", attended);
+    observe(attention, middle);
+  }
+  const Tensor inner = at::gelu(dense(middle, parameters, mlp + "/intermediate_output"), "tanh");
+  const Tensor output = layer_norm(middle + dense(inner, parameters, mlp + "/layer_output"),
+                                   parameters, mlp + "/layer_output_ln");
+  if (observe) observe(layer, output);
+  return output;
+}
+
+// [B, 1+N] of the word table; the mask id -1 is its last row.
+Tensor word_rows(const TransformerConfig& config, const ParameterMap& parameters,
+                 const Tensor& ids) {
+  const Tensor rows = torch::where(ids < 0, ids + config.vocabulary(), ids);
+  return at::embedding(parameters.at("Embed_0/word_embeddings/embedding"), rows);
+}
+
+Tensor with_positions(const ParameterMap& parameters, const Tensor& words) {
+  const Tensor places =
+      parameters.at("Embed_0/position_embeddings/embedding").narrow(0, 0, words.size(1));
+  return layer_norm(words + places, parameters, "Embed_0/embeddings_ln");
+}
+
 }  // namespace
 
 ShapeMap transformer_shapes(const TransformerConfig& config) {
@@ -111,33 +147,46 @@ ParameterMap init_transformer(const TransformerConfig& config, std::uint64_t see
                             });
 }
 
+ShapeMap lora_shapes(const TransformerConfig& config, std::int64_t rank) {
+  ShapeMap shapes;
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    for (const char* part : {"query", "key", "value", "out"}) {
+      const std::string name = layer_name(i) + "/Attention_0/self_attention/" + part;
+      shapes[name + kLoraA] = {config.width, rank};
+      shapes[name + kLoraB] = {rank, config.width};
+    }
+  }
+  return shapes;
+}
+
 Tensor embed_tokens(const TransformerConfig& config, const ParameterMap& parameters,
                     const Tensor& ids) {
   MARQUEE_CHECK(ids.dim() == 2 && ids.size(1) <= config.positions(),
                 "embed_tokens: ids must be [B, 1+N]");
-  // The mask id -1 is the last row of the word table.
-  const Tensor rows = torch::where(ids < 0, ids + config.vocabulary(), ids);
-  const Tensor words = at::embedding(parameters.at("Embed_0/word_embeddings/embedding"), rows);
-  const Tensor places =
-      parameters.at("Embed_0/position_embeddings/embedding").narrow(0, 0, ids.size(1));
-  return layer_norm(words + places, parameters, "Embed_0/embeddings_ln");
+  return with_positions(parameters, word_rows(config, parameters, ids));
+}
+
+Tensor embed_tokens(const TransformerConfig& config, const ParameterMap& parameters,
+                    const Tensor& ids, const Tensor& class_rows) {
+  MARQUEE_CHECK(ids.dim() == 2 && ids.size(1) == config.positions() && class_rows.dim() == 2,
+                "embed_tokens: ids must be [B, 1+N], the class rows [B, D]");
+  const Tensor image = word_rows(config, parameters, ids.narrow(1, 1, config.tokens()));
+  return with_positions(parameters, at::cat({class_rows.unsqueeze(1), image}, 1));
 }
 
 Tensor transform(const TransformerConfig& config, const ParameterMap& parameters,
-                 const Tensor& embeddings, const StageObserver& observe) {
+                 const Tensor& embeddings, const StageObserver& observe, bool recompute) {
   Tensor x = embeddings;
   for (std::int64_t i = 0; i < config.layers; ++i) {
-    const std::string attention = layer_name(i) + "/Attention_0", mlp = layer_name(i) + "/Mlp_0";
-    const Tensor attended = self_attention(config, parameters, x, attention + "/self_attention");
-    x = layer_norm(x + attended, parameters, attention + "/attention_output_ln");
-    if (observe) {
-      observe(attention + "/self_attention", attended);
-      observe(attention, x);
+    if (recompute) {
+      x = recomputed(
+          [config, i](const Tensor& input, const ParameterMap& layer) {
+            return run_layer(config, layer, i, input, {});
+          },
+          x, part_of(parameters, layer_name(i) + "/"));
+    } else {
+      x = run_layer(config, parameters, i, x, observe);
     }
-    const Tensor inner = at::gelu(dense(x, parameters, mlp + "/intermediate_output"), "tanh");
-    x = layer_norm(x + dense(inner, parameters, mlp + "/layer_output"), parameters,
-                   mlp + "/layer_output_ln");
-    if (observe) observe(layer_name(i), x);
   }
   return x;
 }
@@ -158,10 +207,15 @@ Tensor base_logits(const TransformerConfig& config, const ParameterMap& paramete
                       config.vocabulary());
 }
 
+Tensor prompted_embeddings(const TransformerConfig& config, const ParameterMap& parameters,
+                           const Tensor& ids, const Tensor& prompts) {
+  const Tensor image = embed_tokens(config, parameters, ids).narrow(1, 1, config.tokens());
+  return at::cat({prompts, image}, 1);
+}
+
 Tensor prompted_hidden(const TransformerConfig& config, const ParameterMap& parameters,
                        const Tensor& ids, const Tensor& prompts) {
-  const Tensor image = embed_tokens(config, parameters, ids).narrow(1, 1, config.tokens());
-  return transform(config, parameters, at::cat({prompts, image}, 1));
+  return transform(config, parameters, prompted_embeddings(config, parameters, ids, prompts));
 }
 
 Tensor prompted_logits(const TransformerConfig& config, const ParameterMap& parameters,
@@ -171,12 +225,11 @@ Tensor prompted_logits(const TransformerConfig& config, const ParameterMap& para
   return token_logits(config, parameters, cut, config.codebook);
 }
 
-Tensor prompted_logits_at(const TransformerConfig& config, const ParameterMap& parameters,
-                          const Tensor& ids, const Tensor& prompts, const Tensor& positions) {
-  MARQUEE_CHECK(positions.dim() == 2 && positions.size(0) == ids.size(0),
-                "prompted_logits_at: positions must be [B, M]");
-  const Tensor hidden = prompted_hidden(config, parameters, ids, prompts);
-  const Tensor rows = (positions + (prompts.size(1) - 1)).unsqueeze(-1);
+Tensor token_logits_at(const TransformerConfig& config, const ParameterMap& parameters,
+                       const Tensor& hidden, const Tensor& positions) {
+  MARQUEE_CHECK(positions.dim() == 2 && positions.size(0) == hidden.size(0),
+                "token_logits_at: positions must be [B, M]");
+  const Tensor rows = (positions + (hidden.size(1) - config.positions())).unsqueeze(-1);
   const Tensor chosen = hidden.gather(1, rows.expand({-1, -1, config.width}));
   return token_logits(config, parameters, chosen, config.codebook);
 }

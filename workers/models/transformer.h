@@ -41,9 +41,20 @@ ParameterMap init_transformer(const TransformerConfig& config, std::uint64_t see
 Tensor embed_tokens(const TransformerConfig& config, const ParameterMap& parameters,
                     const Tensor& ids);
 
-// All layers on [B, P, D].
+// The same with rows [B, D] in the place of the class slot's word; slot 0 of `ids` does not count.
+Tensor embed_tokens(const TransformerConfig& config, const ParameterMap& parameters,
+                    const Tensor& ids, const Tensor& class_rows);
+
+// What stands in `parameters` beside the names of transformer_shapes where low-rank additions are
+// tuned: "<projection of attention>/lora_a" [D, r] and "/lora_b" [r, D], whose product is added to
+// the kernel.
+ShapeMap lora_shapes(const TransformerConfig& config, std::int64_t rank);
+
+// All layers on [B, P, D]. `recompute`: layers keep their input alone for the way back
+// (recompute.h).
 Tensor transform(const TransformerConfig& config, const ParameterMap& parameters,
-                 const Tensor& embeddings, const StageObserver& observe = {});
+                 const Tensor& embeddings, const StageObserver& observe = {},
+                 bool recompute = false);
 
 // Head on [..., D]: logits of the first `outputs` rows of the vocabulary, [..., outputs].
 Tensor token_logits(const TransformerConfig& config, const ParameterMap& parameters,
@@ -53,7 +64,10 @@ Tensor token_logits(const TransformerConfig& config, const ParameterMap& paramet
 Tensor base_logits(const TransformerConfig& config, const ParameterMap& parameters,
                    const Tensor& ids);
 
-// Prompts [B, S, D] take the place of the embedded class slot: hidden states [B, S+N, D].
+// Prompts [B, S, D] take the place of the embedded class slot: [B, S+N, D].
+Tensor prompted_embeddings(const TransformerConfig& config, const ParameterMap& parameters,
+                           const Tensor& ids, const Tensor& prompts);
+// Hidden states, likewise.
 Tensor prompted_hidden(const TransformerConfig& config, const ParameterMap& parameters,
                        const Tensor& ids, const Tensor& prompts);
 
@@ -61,9 +75,9 @@ Tensor prompted_hidden(const TransformerConfig& config, const ParameterMap& para
 Tensor prompted_logits(const TransformerConfig& config, const ParameterMap& parameters,
                        const Tensor& ids, const Tensor& prompts);
 
-// The same at `positions` int64 [B, M], values in [0, N]: [B, M, K]. A loss over masked tokens
-// alone needs no other rows of the head.
-Tensor prompted_logits_at(const TransformerConfig& config, const ParameterMap& parameters,
-                          const Tensor& ids, const Tensor& prompts, const Tensor& positions);
+// Logits of the first K codes at `positions` int64 [B, M], values in [0, N], of the last 1+N hidden
+// states [B, P, D]: [B, M, K]. A loss over masked tokens alone needs no other rows of the head.
+Tensor token_logits_at(const TransformerConfig& config, const ParameterMap& parameters,
+                       const Tensor& hidden, const Tensor& positions);
 
 }  // namespace marquee::workers

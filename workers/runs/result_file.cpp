@@ -101,8 +101,10 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
 StoredResult read_result(const std::filesystem::path& path) {
   const Hdf5File file = open_sealed_hdf5(path);
   const json config = json::parse(file.read_string("config"), nullptr, /*allow_exceptions=*/false);
-  StoredResult result{experiments::run_config_from_json(config), {}};
+  StoredResult result{experiments::run_config_from_json(config), {}, {}};
   if (file.has("trained")) list_tensors(file, "trained", "", result.trained);
+  if (file.has("training/labels"))
+    result.training_labels = file.read_tensor("training/labels").to(torch::kInt64);
   return result;
 }
 

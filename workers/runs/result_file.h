@@ -29,6 +29,7 @@ std::string write_result(const std::filesystem::path& file, const ResultContent&
 struct StoredResult {
   experiments::RunConfig run;
   ParameterMap trained;
+  Tensor training_labels;  // int64 [N] of the images it was tuned on; undefined where it was not
 };
 // Throws environment for a damaged file.
 StoredResult read_result(const std::filesystem::path& file);

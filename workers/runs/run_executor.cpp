@@ -25,6 +25,7 @@
 #include "workers/runs/sampling.h"
 #include "workers/tuning/checkpoint.h"
 #include "workers/tuning/tuning_step.h"
+#include "workers/tuning/validation.h"
 
 namespace marquee::workers {
 namespace {
@@ -251,39 +252,58 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       times.images = features.size(0);
       result.provenance["class_rule"] = "real images";
     } else {
-      const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes);
-      ParameterMap& trained = adapter->trained();
+      TokenSet validation;
       if (experiments::trains(run)) {
         Pace caching(sink, "cache");
         content.training = load_tokens(run, base, data, caching.counter());
-        const TokenSet& tokens = content.training;
-        skipped.push_back(tokens.skipped);
+        skipped.push_back(content.training.skipped);
+        if (run.early_stopping > 0)
+          validation = load_validation_tokens(run, base, data, caching.counter());
         phases.lap(&experiments::PhaseTimes::cache);
+      }
+      const TaskClasses told = task_classes(run, classes, content.training.labels);
+      const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes, told.instances());
+      ParameterMap& trained = adapter->trained();
+      if (experiments::trains(run)) {
+        const TokenSet& tokens = content.training;
         state.adam = init_adamw(trained);
         resumed = resume(experiments::run_dir(request.results, id), id, trained, state);
         if (resumed) cluster::log_info("run", "continues from " + resumed->string());
         const std::int64_t first_step = state.step;
         Pace tuning(sink, "tune");
         try {
-          while (state.step < run.steps) {
+          while (state.step < run.steps && !has_stopped(run, state.validation)) {
             tuning.report(state.step, run.steps);
             tuning_step(run, tokens, *adapter, gang, state);
             cluster::failpoint("trainer.tuned");
-            if (state.step % run.checkpoint_interval == 0 || state.step == run.steps) {
+            const bool last = state.step == run.steps;
+            if (run.early_stopping > 0 && (last || state.step % run.early_stopping == 0))
+              look(run, validation, *adapter, state.step, state.validation);
+            if (last || state.step % run.checkpoint_interval == 0) {
+              settle_losses(state);
               write_checkpoint(folder, id, trained, state);
               cluster::failpoint("trainer.checkpointed");
             }
           }
         } catch (const Interrupted&) {
+          settle_losses(state);
           write_checkpoint(folder, id, trained, state);
           throw;
         }
+        settle_losses(state);
+        restore_best(state.validation, trained);
         times.steps = state.step - first_step;
         phases.lap(&experiments::PhaseTimes::tune);
         result.provenance["training_images"] = tokens.size();
+        if (!state.validation.losses.empty()) {
+          const Validation& looks = state.validation;
+          result.provenance["early_stopping"] = {{"steps", looks.steps},
+                                                 {"losses", looks.losses},
+                                                 {"best_step", looks.steps[looks.best]}};
+        }
       }
       Pace sampling(sink, "sample");
-      Samples samples = generate(run, base, *adapter, classes, kShownImages, sampling.counter());
+      Samples samples = generate(run, base, *adapter, told, kShownImages, sampling.counter());
       features = samples.features;
       times.images = run.samples;
       content.labels = samples.labels;

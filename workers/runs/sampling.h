@@ -10,19 +10,25 @@
 namespace marquee::workers {
 
 struct Samples {
-  Tensor labels;                        // int64 [n]: image i has label i modulo the classes
+  Tensor labels;                        // int64 [n]: image i has label i modulo the classes, unless
+                                        // the run's marquee header ends elsewhere
   Tensor tokens;                        // int64 [n, N]
   Tensor features;                      // float32 [n, d], of the images as a PNG holds them
   std::vector<datasets::Image> images;  // the first `keep`
 };
 
-// Tokens of image `index` of the run's samples alone, int64 [1, N]: the same bits as among the
-// others at one thread. It is decoded in its own row of its batch, the other rows filled with its
-// label.
+// What image `index` of the run is asked for, [1] each.
+Subjects subjects_of_image(const experiments::RunConfig& run, std::int64_t index,
+                           const TaskClasses& task);
+
+// Tokens of image `index` of the run's samples alone, int64 [1, N], for subjects [1]: the same bits
+// as among the others at one thread. It is decoded in its own row of its batch, the other rows
+// filled with the same subject.
 Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& adapter,
-                           std::int64_t label, std::int64_t index);
+                           const Subjects& subjects, std::int64_t index,
+                           const FrameObserver& observe = {});
 
 Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
-                 int classes, std::int64_t keep, const CountProgress& progress);
+                 const TaskClasses& task, std::int64_t keep, const CountProgress& progress);
 
 }  // namespace marquee::workers

@@ -1,7 +1,9 @@
 #include "workers/tuning/token_set.h"
 
+#include <numeric>
 #include <set>
 
+#include "cluster/error.h"
 #include "datasets/few_shot.h"
 #include "datasets/task.h"
 #include "workers/split_rows.h"
@@ -35,6 +37,34 @@ TokenSet load_tokens(const experiments::RunConfig& run, const BaseModel& base,
   tokens.classes = dataset->num_classes();
   tokens.labels = labels_at(*dataset, tokens.rows);
   for (const std::size_t row : tokens.rows) tokens.names.push_back(dataset->id(row));
+  return tokens;
+}
+
+TokenSet load_validation_tokens(const experiments::RunConfig& run, const BaseModel& base,
+                                const datasets::DataFolder& data, const CountProgress& progress) {
+  TokenSet tokens;
+  tokens.split = "val200";
+  const auto dataset = datasets::open_dataset(datasets::find_task(run.task), tokens.split, data);
+  std::vector<std::size_t> rows(dataset->size());
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const CachedTokens cached = cached_tokens({run.task, tokens.split, run.data_hash}, *dataset, data,
+                                            base, rows, run.threads, progress);
+  const Tensor labels = labels_at(*dataset, rows);
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < labels.size(0); ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    if (cached.unreadable.contains(row) || labels[i].item<std::int64_t>() < 0) continue;
+    kept.push_back(i);
+    tokens.rows.push_back(row);
+  }
+  if (kept.empty()) {
+    cluster::throw_usage("'early_stopping' with task '" + run.task +
+                         "': val200 holds no image with a class");
+  }
+  const Tensor index = torch::tensor(at::ArrayRef<std::int64_t>(kept), torch::kInt64);
+  tokens.ids = cached.ids.index_select(0, index);
+  tokens.labels = labels.index_select(0, index);
+  tokens.classes = dataset->num_classes();
   return tokens;
 }
 

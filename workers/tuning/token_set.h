@@ -28,6 +28,11 @@ struct TokenSet {
 TokenSet load_tokens(const experiments::RunConfig& run, const BaseModel& base,
                      const datasets::DataFolder& data, const CountProgress& progress);
 
+// The images that early stopping looks at: val200, the centre view, not mirrored; without those
+// that have no class or cannot be read (`on_bad_record: skip`).
+TokenSet load_validation_tokens(const experiments::RunConfig& run, const BaseModel& base,
+                                const datasets::DataFolder& data, const CountProgress& progress);
+
 // What the cache must hold for the run.
 TokenRecipe token_recipe(const experiments::RunConfig& run, const std::string& split);
 

@@ -14,6 +14,8 @@ namespace {
 using cluster::Purpose;
 using experiments::RunConfig;
 
+constexpr std::int64_t kStepsBetweenReads = 16;  // of losses that lie on a GPU
+
 PhiloxStream stream_of(const RunConfig& run, Purpose purpose, std::int64_t step, std::int64_t row) {
   return {run.seed, purpose, static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(row)};
 }
@@ -44,9 +46,13 @@ Tensor flat_gradient(const ParameterMap& trained, const Tensor& loss) {
   std::vector<Tensor> parts;
   for (const auto& [name, leaf] : trained)
     parts.push_back(leaf.grad().defined() ? leaf.grad().reshape({-1})
-                                          : torch::zeros({leaf.numel()}));
+                                          : torch::zeros_like(leaf.detach()).reshape({-1}));
   parts.push_back(loss.detach().reshape({1}));
   return at::cat(parts);
+}
+
+Tensor id_tensor(const std::vector<std::int64_t>& values) {
+  return torch::tensor(at::ArrayRef<std::int64_t>(values), torch::kInt64);
 }
 
 }  // namespace
@@ -55,7 +61,7 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
                        std::int64_t step, std::int64_t first, std::int64_t count) {
   const auto crops = static_cast<std::uint64_t>(tokens.ids.size(1));
   const std::int64_t sides = tokens.ids.size(2), positions = tokens.ids.size(3);
-  const bool masks = adapter.masks();
+  const bool masks = adapter.masks(), told_instances = experiments::knows_instances(run);
   const MaskSchedule schedule = parse_mask_schedule(run.mask_schedule);
   const auto [length, width] = adapter.dropout_shape();
   const auto keep = static_cast<float>(1.0 - run.dropout);
@@ -64,7 +70,7 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
   if (length > 0 && run.dropout > 0) batch.dropout = torch::empty({count, length, width});
   EpochOrder order(run, tokens.size());
   std::vector<Tensor> targets;
-  std::vector<std::int64_t> labels, counts;
+  std::vector<std::int64_t> labels, counts, instances;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = first + i;
     const std::int64_t image = order.image_at(step * run.batch + row);
@@ -73,6 +79,11 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
         crops == 1 ? 0 : stream_of(run, Purpose::view, step, row).below(crops);
     targets.push_back(tokens.ids[image][static_cast<std::int64_t>(crop)][mirrored ? 1 : 0]);
     labels.push_back(tokens.labels[image].item<std::int64_t>());
+    if (told_instances) {
+      const bool left_out = stream_of(run, Purpose::instance_dropout, step, row).uniform() <
+                            static_cast<float>(run.instance_dropout);
+      instances.push_back(left_out ? -1 : image);
+    }
     if (masks) {
       // The released code draws one mask rate a step for the whole batch.
       const std::int64_t rate_row = run.masking == "released" ? 0 : row + 1;
@@ -88,13 +99,10 @@ TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapt
     }
   }
   batch.targets = at::stack(targets);
-  batch.labels = torch::tensor(at::ArrayRef<std::int64_t>(labels), torch::kInt64);
-  if (masks) {
-    MaskedTokens masked = apply_mask(batch.targets, scores, counts);
-    batch.ids = masked.ids;
-    batch.weights = masked.weights;
-  }
-  return batch;
+  batch.identifiers.classes = id_tensor(labels);
+  if (told_instances) batch.identifiers.instances = id_tensor(instances);
+  if (masks) mask_batch(batch, scores, counts);
+  return batch.to(adapter.device());
 }
 
 void tuning_step(const RunConfig& run, const TokenSet& tokens, Adapter& adapter, Communicator& gang,
@@ -119,16 +127,27 @@ void tuning_step(const RunConfig& run, const TokenSet& tokens, Adapter& adapter,
     at += leaf.numel();
     leaf.mutable_grad() = Tensor();
   }
-  const double loss = sum[at].item<double>();
-  if (!std::isfinite(loss)) {
-    cluster::throw_environment("tuning diverged at step " + std::to_string(state.step) +
-                               ": the loss is not finite; lower learning_rate");
-  }
   const AdamWOptions options{0.9, 0.96, 1e-8, run.weight_decay};
   adamw_step(trained, gradients, state.adam, cosine_rate(run.learning_rate, state.step, run.steps),
              options);
-  state.losses.push_back(loss);
+  state.pending.push_back(sum[at]);
   ++state.step;
+  const bool far_away = !adapter.device().is_cpu();
+  if (!far_away || std::ssize(state.pending) >= kStepsBetweenReads) settle_losses(state);
+}
+
+void settle_losses(TuningState& state) {
+  if (state.pending.empty()) return;
+  const Tensor read = at::stack(state.pending).to(torch::kCPU, torch::kFloat64);
+  state.pending.clear();
+  for (std::int64_t i = 0; i < read.size(0); ++i) {
+    const double loss = read[i].item<double>();
+    if (!std::isfinite(loss)) {
+      cluster::throw_environment("tuning diverged at step " + std::to_string(state.losses.size()) +
+                                 ": the loss is not finite; lower learning_rate");
+    }
+    state.losses.push_back(loss);
+  }
 }
 
 }  // namespace marquee::workers

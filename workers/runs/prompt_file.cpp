@@ -1,0 +1,113 @@
+#include "workers/runs/prompt_file.h"
+
+#include "cluster/build_info.h"
+#include "cluster/error.h"
+#include "cluster/mapped_file.h"
+#include "workers/safetensors.h"
+#include "workers/weight_files/safetensors_file.h"
+
+namespace marquee::workers {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kFormat = "marquee prompt";
+constexpr int kVersion = 1;
+constexpr const char* kCard = "card";
+constexpr const char* kInstanceLabels = "training/labels";
+
+json card_of(const PromptFile& prompt) {
+  const experiments::RunConfig& run = prompt.run;
+  json metrics = json::array();
+  for (const experiments::MetricValue& metric : prompt.metrics) {
+    metrics.push_back({{"metric", metric.metric},
+                       {"value", metric.value},
+                       {"standard_error",
+                        metric.standard_error ? json(*metric.standard_error) : json()},
+                       {"n_generated", metric.n_generated},
+                       {"n_reference", metric.n_reference},
+                       {"protocol", metric.protocol},
+                       {"network_hash", metric.network_hash}});
+  }
+  return {{"format", kFormat},
+          {"version", kVersion},
+          {"made_by", "marquee " + std::string(cluster::build_version())},
+          {"base", {{"name", run.base}, {"hash", run.base_hash}, {"family", run.family}}},
+          {"task", run.task},
+          {"classes", prompt.classes},
+          {"shots", run.shots},
+          {"method", run.method},
+          {"trained_numbers", count_parameters(prompt.trained)},
+          {"run_id", experiments::run_id(run).text()},
+          {"run", experiments::to_json(run)},
+          {"metrics", metrics}};
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason) {
+  cluster::throw_environment(path.string() + ": is no prompt file of marquee: " + reason);
+}
+
+json card_in(const WeightFile& file, const std::filesystem::path& path) {
+  const auto text = file.metadata.find(kCard);
+  if (text == file.metadata.end()) refuse(path, "its metadata hold no card");
+  json card = json::parse(text->second, nullptr, /*allow_exceptions=*/false);
+  if (!card.is_object() || card.value("format", json()) != kFormat)
+    refuse(path, "its card is damaged");
+  if (card.value("version", json()) != kVersion)
+    refuse(path, "its card has version " + card.value("version", json()).dump() + "; expected " +
+                     std::to_string(kVersion));
+  return card;
+}
+
+// Everything of the card that is used, checked.
+PromptFile described(const json& card, const std::filesystem::path& path) {
+  PromptFile prompt;
+  try {
+    prompt.run = experiments::run_config_from_json(card.at("run"));
+    experiments::check_run(prompt.run);
+    prompt.classes = experiments::num_classes(prompt.run);
+  } catch (const std::exception& error) {
+    refuse(path, error.what());
+  }
+  if (prompt.classes < 1)
+    refuse(path, "its card says " + std::to_string(prompt.classes) + " classes");
+  return prompt;
+}
+
+}  // namespace
+
+std::string write_prompt_file(const std::filesystem::path& path, const PromptFile& prompt) {
+  const std::string& method = prompt.run.method;
+  if (method != "prompt" && method != "linear_class" && method != "lora") {
+    cluster::throw_usage("a run of method " + method +
+                         " has no prompt to export; expected prompt, linear_class or lora");
+  }
+  ParameterMap tensors = prompt.trained;
+  if (prompt.instance_labels.defined())
+    tensors[kInstanceLabels] = prompt.instance_labels.to(torch::kInt32);
+  return write_safetensors(path, tensors, {{kCard, card_of(prompt).dump()}});
+}
+
+json read_prompt_card(const std::filesystem::path& path) {
+  const auto file = cluster::MappedFile::open(path);
+  return card_in(parse_safetensors(file->bytes(), path.string()), path);
+}
+
+PromptFile read_prompt_file(const std::filesystem::path& path) {
+  PromptFile prompt = described(read_prompt_card(path), path);
+  prompt.trained = read_safetensors(path);
+  const auto labels = prompt.trained.find(kInstanceLabels);
+  if (labels != prompt.trained.end()) {
+    prompt.instance_labels = labels->second.to(torch::kInt64);
+    prompt.trained.erase(labels);
+    const bool fit = prompt.instance_labels.dim() == 1 && prompt.instance_labels.numel() > 0 &&
+                     prompt.instance_labels.min().item<std::int64_t>() >= 0 &&
+                     prompt.instance_labels.max().item<std::int64_t>() < prompt.classes;
+    if (!fit) refuse(path, std::string("'") + kInstanceLabels + "' are no labels of its classes");
+  } else if (experiments::knows_instances(prompt.run)) {
+    refuse(path, std::string("'") + kInstanceLabels + "' is missing");
+  }
+  return prompt;
+}
+
+}  // namespace marquee::workers
