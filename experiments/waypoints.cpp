@@ -53,9 +53,9 @@ WaypointRule parse_waypoints(const std::string& text) {
 
 void check_waypoints(const RunConfig& run) {
   const WaypointRule rule = parse_waypoints(run.marquee);
-  const bool known = rule.source == WaypointSource::none ||
-                     (rule.source == WaypointSource::instances ? knows_instances(run)
-                                                               : knows_classes(run));
+  const bool known =
+      rule.source == WaypointSource::none ||
+      (rule.source == WaypointSource::instances ? knows_instances(run) : knows_classes(run));
   if (known) return;
   cluster::throw_usage("'marquee' is '" + run.marquee + "', but with conditions '" +
                        run.conditions + "' the prompt generator knows no " +

@@ -102,6 +102,7 @@ MetricSummary summarise(const std::vector<const Run*>& runs, const std::string& 
 ComparisonRow make_row(const std::vector<const Run*>& runs) {
   const RunConfig& config = runs.front()->config;
   ComparisonRow row;
+  row.config = config;
   row.task = config.task;
   row.shots = config.shots;
   row.method = config.method;
@@ -147,7 +148,9 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
   };
   for (const auto& [key, value] : contents.front().items()) {
     // The base says what its hash and its family would.
-    if (key == "seed" || key == "checkpoint_interval" || key == "family") continue;
+    if (key == "seed" || key == "checkpoint_interval" || key == "recompute_activations" ||
+        key == "family")
+      continue;
     if (!differs(key) || (key == "base_hash" && differs("base"))) continue;
     for (std::size_t i = 0; i < contents.size(); ++i) {
       const json& entry = contents[i].at(key);
@@ -214,17 +217,15 @@ Comparison load_comparison(const std::filesystem::path& path, const std::string&
       groups[row_key(run.config)].push_back(&run);
     }
     std::map<std::tuple<std::string, std::string, std::string>, std::vector<std::size_t>> alike;
-    std::vector<RunConfig> configs;
     for (const auto& [key, members] : groups) {
       const RunConfig& config = members.front()->config;
       alike[{config.task, config.shots, config.method}].push_back(comparison.rows.size());
       comparison.rows.push_back(make_row(members));
-      configs.push_back(config);
     }
     for (const auto& [place, indices] : alike) {
       if (indices.size() < 2) continue;
       std::vector<RunConfig> chosen;
-      for (const std::size_t index : indices) chosen.push_back(configs[index]);
+      for (const std::size_t index : indices) chosen.push_back(comparison.rows[index].config);
       const std::vector<std::string> texts = variants_of(chosen);
       for (std::size_t i = 0; i < indices.size(); ++i)
         comparison.rows[indices[i]].variant = texts[i];

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analysis/report/table.h"
+#include "experiments/run_config.h"
 
 namespace marquee::analysis {
 
@@ -38,6 +39,7 @@ struct ComparisonRow {
   std::int64_t trainable_parameters = 0;
   double seconds = 0;  // mean over seeds
   std::int64_t n_generated = 0, n_reference = 0;
+  experiments::RunConfig config;   // of one of its runs
   std::vector<RunEntry> finished;  // by seed
   int unfinished = 0;              // runs without a result (yet)
 

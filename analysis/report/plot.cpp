@@ -133,4 +133,59 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
   return svg + "</svg>";
 }
 
+std::string dot_plot(const std::vector<std::string>& rows, const std::vector<DotSeries>& series,
+                     const PlotOptions& options) {
+  constexpr double kRow = 22, kLetter = 6.4, kWidthOfDots = 420;
+  std::vector<double> all;
+  for (const DotSeries& dots : series) {
+    for (const auto& value : dots.values)
+      if (value) all.push_back(*value);
+  }
+  if (all.empty()) return "";
+  std::size_t longest = 0;
+  for (const std::string& row : rows) longest = std::max(longest, row.size());
+  const double left = 20 + kLetter * static_cast<double>(longest);
+  const auto [low, high] = std::minmax_element(all.begin(), all.end());
+  const double margin = *high > *low ? 0.04 * (*high - *low) : std::max(1e-6, std::abs(*low) * 0.1);
+  const Axis x{*low - margin, *high + margin, left, left + kWidthOfDots, false};
+  const double floor = kTop + kRow * static_cast<double>(rows.size());
+  const double width = left + kWidthOfDots + kRight, height = floor + kBottom;
+
+  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + coordinate(width) +
+                    " " + coordinate(height) + "\" width=\"" + coordinate(width) +
+                    "\" role=\"img\" aria-label=\"" +
+                    kainjow::mustache::html_escape(options.title) +
+                    "\" font-family=\"sans-serif\" font-size=\"11\">"
+                    "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>";
+  const std::string grid = "stroke=\"#ddd\"";
+  svg += text_at(left, 16, "start", options.title, " font-weight=\"bold\"");
+  for (const double tick : round_ticks(x.low, x.high)) {
+    svg += line_from(x.position(tick), kTop, x.position(tick), floor, grid);
+    svg += text_at(x.position(tick), floor + 15, "middle", number(tick));
+  }
+  svg += text_at(left + kWidthOfDots / 2, floor + 31, "middle", options.x_label);
+  const auto middle = [&](std::size_t row) {
+    return kTop + kRow * (static_cast<double>(row) + 0.5);
+  };
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    svg += line_from(left, middle(row), left + kWidthOfDots, middle(row), grid);
+    svg += text_at(left - 8, middle(row) + 4, "end", rows[row]);
+  }
+  double legend = left;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const std::string fill = std::string("\" r=\"4\" fill=\"") + kColours[i % std::size(kColours)];
+    for (std::size_t row = 0; row < std::min(rows.size(), series[i].values.size()); ++row) {
+      const auto& value = series[i].values[row];
+      if (!value) continue;
+      svg += "<circle cx=\"" + coordinate(x.position(*value)) + "\" cy=\"" +
+             coordinate(middle(row)) + fill + "\"/>";
+    }
+    svg += "<circle cx=\"" + coordinate(legend + 4) + "\" cy=\"" + coordinate(height - 12) + fill +
+           "\"/>";
+    svg += text_at(legend + 12, height - 8, "start", series[i].name);
+    legend += 28 + kLetter * static_cast<double>(series[i].name.size());
+  }
+  return svg + "</svg>\n";
+}
+
 }  // namespace marquee::analysis

@@ -1,6 +1,7 @@
-// Line plots as inline SVG, for the report's pages.
+// Plots as SVG, for pages.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,5 +21,16 @@ struct PlotOptions {
 
 // One <svg> element with axes, ticks at round numbers and a legend; "" when there is no point.
 std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options);
+
+// One colour of dots.
+struct DotSeries {
+  std::string name;
+  std::vector<std::optional<double>> values;  // by row; finite
+};
+
+// A row for each name, its values along x: a picture of its own (with its styles), for a file. ""
+// when there is no value.
+std::string dot_plot(const std::vector<std::string>& rows, const std::vector<DotSeries>& series,
+                     const PlotOptions& options);
 
 }  // namespace marquee::analysis

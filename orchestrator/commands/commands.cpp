@@ -46,6 +46,7 @@ const std::vector<Command>& all_commands() {
       {"rerun", "a new attempt of finished, failed or cancelled runs", rerun_command},
       {"query", "ask the results database in SQL", query_command},
       {"report", "write report/index.html and report/table.md", report_command},
+      {"ablations", "what each factor of a sweep does, as a page with charts", ablations_command},
       {"gc", "free what finished runs no longer need", gc_command},
       {"data", "the tasks, and what a data folder holds of them", data_command},
       {"doctor", "check this machine and installation", doctor_command},

@@ -53,7 +53,7 @@ class FullSizeImport(unittest.TestCase):
 
         picture = self.path / "sample.png"
         seconds, peak, _ = run(BIN / "marquee-trainer", "sample", "--base", "maskgit256", "--assets", assets,
-                               "--label", "207", "--count", "1", "--steps", "4", "--threads", "2",
+                               "--class", "207", "--count", "1", "--steps", "4", "--threads", "2",
                                "--out", picture)
         print(f"sample: {seconds:.1f} s, peak {peak / 1e6:.0f} MB")
         width = int.from_bytes(picture.read_bytes()[16:20], "big")

@@ -24,7 +24,7 @@ TEST(Recompute, CallsThePartAgainOnTheWayBack) {
   EXPECT_EQ(calls, 1);
   y.sum().backward();
   EXPECT_EQ(calls, 2);
-  EXPECT_EQ(x.grad()[0].item<double>(), 80.0);               // 2 x a b
+  EXPECT_EQ(x.grad()[0].item<double>(), 80.0);                // 2 x a b
   EXPECT_EQ(weights.at("a").grad()[0].item<double>(), 80.0);  // x^2 b
   EXPECT_FALSE(weights.at("b").grad().defined());
 }

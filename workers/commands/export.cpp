@@ -21,12 +21,13 @@ int export_command(const cluster::Arguments& arguments) {
   line.text =
       "Writes what RUN has trained (method prompt, linear_class or lora) as a safetensors file\n"
       "with a card: base, task, method, settings, metrics; no host, user or folder. RUN is the\n"
-      "folder of a run or of an attempt, or its result.h5. `marquee sample --prompt FILE` uses it.\n\n"
+      "folder of a run or of an attempt, or its result.h5. `marquee sample --prompt FILE` uses "
+      "it.\n\n"
       "  marquee export prompt results/runs/ID --out eurosat.safetensors";
   line.options.add_options()  //
       ("out,o", po::value<std::string>()->required(), "file to write");
-  line.hidden.add_options()                                       //
-      ("what", po::value<std::string>()->required(), "prompt")    //
+  line.hidden.add_options()                                     //
+      ("what", po::value<std::string>()->required(), "prompt")  //
       ("source", po::value<std::string>()->required(), "RUN");
   line.positional.add("what", 1).add("source", 1);
   const po::variables_map values = parse(line, arguments);

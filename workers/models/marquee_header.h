@@ -20,8 +20,8 @@ enum class MarqueeSchedule { linear, cosine, step };
 // "linear", "cosine", "step"; throws usage for anything else.
 MarqueeSchedule parse_marquee_schedule(std::string_view text);
 
-// Position at `step` (from 0) of `steps`: 0 at the first, `last` (K) at the final one. linear: equal
-// moves; cosine: slow at both ends; step: the nearest waypoint, each for an equal part.
+// Position at `step` (from 0) of `steps`: 0 at the first, `last` (K) at the final one. linear:
+// equal moves; cosine: slow at both ends; step: the nearest waypoint, each for an equal part.
 double marquee_position(MarqueeSchedule schedule, std::int64_t step, std::int64_t steps,
                         std::int64_t last);
 

@@ -19,8 +19,7 @@ struct Part {
 
 ParameterMap all_parameters(const Part& part, at::TensorList inputs) {
   ParameterMap parameters = part.frozen;
-  for (std::size_t i = 0; i < part.trained.size(); ++i)
-    parameters[part.trained[i]] = inputs[i + 1];
+  for (std::size_t i = 0; i < part.trained.size(); ++i) parameters[part.trained[i]] = inputs[i + 1];
   return parameters;
 }
 

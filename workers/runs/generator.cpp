@@ -31,8 +31,9 @@ void restore(const ParameterMap& stored, ParameterMap& leaves, const std::string
 fs::path result_file_of(const fs::path& source) {
   if (!fs::is_directory(source)) {
     if (!fs::exists(source))
-      cluster::throw_environment(source.string() + ": is not there; expected a result.h5, or the "
-                                                   "folder of an attempt or a run");
+      cluster::throw_environment(source.string() +
+                                 ": is not there; expected a result.h5, or the "
+                                 "folder of an attempt or a run");
     return source;
   }
   if (fs::exists(source / kResult)) return source / kResult;
@@ -55,8 +56,8 @@ Generator Generator::of_run(const fs::path& source, const fs::path& assets) {
   generator.name = file.string();
   generator.run = std::move(stored.run);
   generator.trained_ = std::move(stored.trained);
-  generator.task = task_classes(generator.run, experiments::num_classes(generator.run),
-                                stored.training_labels);
+  generator.task =
+      task_classes(generator.run, experiments::num_classes(generator.run), stored.training_labels);
   generator.load(assets);
   return generator;
 }
@@ -87,10 +88,9 @@ Generator Generator::of_base(const std::string& name, const fs::path& assets) {
 void Generator::load(const fs::path& assets) {
   const experiments::BaseManifest manifest = experiments::load_base_manifest(assets, run.base);
   if (experiments::base_hash(manifest) != run.base_hash) {
-    cluster::throw_environment(name + ": was made on the base '" + run.base +
-                               "' with the hash " + run.base_hash.substr(0, 12) + ", " +
-                               manifest.folder.string() + " has " +
-                               experiments::base_hash(manifest).substr(0, 12) +
+    cluster::throw_environment(name + ": was made on the base '" + run.base + "' with the hash " +
+                               run.base_hash.substr(0, 12) + ", " + manifest.folder.string() +
+                               " has " + experiments::base_hash(manifest).substr(0, 12) +
                                ": other weights, for which it means nothing");
   }
   // Before anything is made in the sizes that a file claims.

@@ -15,8 +15,8 @@ namespace marquee::workers {
 class Generator {
  public:
   // `source`: result.h5 of an attempt, the folder of one, or that of a run, whose newest finished
-  // attempt counts. Throws environment for what is missing or damaged, or was made with other weights
-  // than those in `assets`; usage for an oracle row.
+  // attempt counts. Throws environment for what is missing or damaged, or was made with other
+  // weights than those in `assets`; usage for an oracle row.
   static Generator of_run(const std::filesystem::path& source, const std::filesystem::path& assets);
   static Generator of_prompt(const std::filesystem::path& file,
                              const std::filesystem::path& assets);

@@ -20,14 +20,14 @@ json card_of(const PromptFile& prompt) {
   const experiments::RunConfig& run = prompt.run;
   json metrics = json::array();
   for (const experiments::MetricValue& metric : prompt.metrics) {
-    metrics.push_back({{"metric", metric.metric},
-                       {"value", metric.value},
-                       {"standard_error",
-                        metric.standard_error ? json(*metric.standard_error) : json()},
-                       {"n_generated", metric.n_generated},
-                       {"n_reference", metric.n_reference},
-                       {"protocol", metric.protocol},
-                       {"network_hash", metric.network_hash}});
+    metrics.push_back(
+        {{"metric", metric.metric},
+         {"value", metric.value},
+         {"standard_error", metric.standard_error ? json(*metric.standard_error) : json()},
+         {"n_generated", metric.n_generated},
+         {"n_reference", metric.n_reference},
+         {"protocol", metric.protocol},
+         {"network_hash", metric.network_hash}});
   }
   return {{"format", kFormat},
           {"version", kVersion},

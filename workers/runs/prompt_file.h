@@ -1,6 +1,6 @@
 // Prompts as files: what a run has trained, with a card that says what it is. A safetensors file of
-// the trained tensors; the card is JSON in its metadata (docs/file-formats.md). It names no host, no
-// user and no folder.
+// the trained tensors; the card is JSON in its metadata (docs/file-formats.md). It names no host,
+// no user and no folder.
 #pragma once
 
 #include <filesystem>

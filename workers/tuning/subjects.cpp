@@ -99,18 +99,15 @@ TaskClasses task_classes(const RunConfig& run, int classes, const Tensor& labels
 Subjects subjects_of(const RunConfig& run, const Tensor& labels, std::uint64_t first,
                      const TaskClasses& task) {
   const bool prompts = run.method == "prompt";
-  const WaypointRule rule =
-      prompts ? experiments::parse_waypoints(run.marquee) : WaypointRule{};
+  const WaypointRule rule = prompts ? experiments::parse_waypoints(run.marquee) : WaypointRule{};
   if (!rule.list.empty()) return listed(rule, labels.size(0), task);
-  const bool draws =
-      experiments::knows_instances(run) &&
-      (rule.source == WaypointSource::instances || run.sample_instances == "drawn");
+  const bool draws = experiments::knows_instances(run) &&
+                     (rule.source == WaypointSource::instances || run.sample_instances == "drawn");
   if (rule.source == WaypointSource::none && !draws) return {labels};
 
   const Drawing drawing(run, task);
-  const std::size_t count = rule.source == WaypointSource::none
-                                ? 1
-                                : static_cast<std::size_t>(run.marquee_waypoints);
+  const std::size_t count =
+      rule.source == WaypointSource::none ? 1 : static_cast<std::size_t>(run.marquee_waypoints);
   std::vector<std::vector<std::int64_t>> classes(count), instances(count);
   for (std::int64_t row = 0; row < labels.size(0); ++row) {
     const auto label = labels[row].item<std::int64_t>();

@@ -22,12 +22,11 @@ inline const Tensor& labels_of(const Subjects& subjects) {
 struct TaskClasses {
   int classes = 0;
   Tensor instance_labels;  // int64 [N] of the training images; undefined where none are told
-  std::int64_t instances() const {
-    return instance_labels.defined() ? instance_labels.size(0) : 0;
-  }
+  std::int64_t instances() const { return instance_labels.defined() ? instance_labels.size(0) : 0; }
 };
 
-// `labels`: of the training images, int64 [N]; looked at where the run's generator is told instances.
+// `labels`: of the training images, int64 [N]; looked at where the run's generator is told
+// instances.
 TaskClasses task_classes(const experiments::RunConfig& run, int classes, const Tensor& labels);
 
 // What a run asks for as its images first..first+B-1, whose classes are `labels` int64 [B] unless a

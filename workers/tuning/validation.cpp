@@ -37,8 +37,8 @@ double validation_loss(const experiments::RunConfig& run, const TokenSet& images
   const std::int64_t rows = run.batch / run.micro_batches;
   std::vector<Tensor> losses;
   for (std::int64_t first = 0; first < images.size(); first += rows) {
-    const TuningBatch batch = validation_batch(run, images, adapter, first,
-                                               std::min(rows, images.size() - first));
+    const TuningBatch batch =
+        validation_batch(run, images, adapter, first, std::min(rows, images.size() - first));
     losses.push_back(adapter.sample_losses(batch, /*label_smoothing=*/0.0));
   }
   return at::cat(losses).to(torch::kCPU, torch::kFloat64).mean().item<double>();
