@@ -92,9 +92,8 @@ std::vector<Variant> variants_in(const Comparison& comparison) {
   for (const ComparisonRow& row : comparison.rows) {
     if (row.oracle || row.finished.empty()) continue;
     json settings = settings_of(row.config);
-    auto place = std::find_if(variants.begin(), variants.end(), [&](const Variant& variant) {
-      return variant.settings == settings;
-    });
+    auto place = std::find_if(variants.begin(), variants.end(),
+                              [&](const Variant& variant) { return variant.settings == settings; });
     if (place == variants.end()) place = variants.insert(place, {std::move(settings), {}});
     place->rows.push_back(&row);
   }
@@ -228,9 +227,9 @@ Table header_table(const AblationFactor& factor, int& kept, int& judged) {
       const bool holds = fid <= kMostWorse && (recall > 0 || coverage > 0);
       ++judged;
       kept += holds ? 1 : 0;
-      table.rows.push_back({on.name, off.name, place_text(place), signed_text("%+.1f %%", 100 * fid),
-                            signed_text("%+.3f", recall), signed_text("%+.3f", coverage),
-                            holds ? "yes" : "no"});
+      table.rows.push_back({on.name, off.name, place_text(place),
+                            signed_text("%+.1f %%", 100 * fid), signed_text("%+.3f", recall),
+                            signed_text("%+.3f", coverage), holds ? "yes" : "no"});
     }
   }
   return table;
@@ -252,10 +251,12 @@ std::string chart_of(const AblationFactor& factor) {
 }
 
 // Copies the samples of a row's first run; "" where there are none (any more).
-std::string copy_samples(const fs::path& results, const ComparisonRow& row, const fs::path& folder) {
+std::string copy_samples(const fs::path& results, const ComparisonRow& row,
+                         const fs::path& folder) {
   const RunEntry& run = row.finished.front();
   const fs::path source =
-      experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt) / "samples.png";
+      experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt) /
+      "samples.png";
   if (!fs::exists(source)) return "";
   const std::string name = run.run_id.substr(0, 12) + ".png";
   cluster::write_file_durably(folder / name, cluster::read_file(source, kMaxPictureBytes));
@@ -332,10 +333,11 @@ std::vector<fs::path> write_ablations(const fs::path& results, const std::string
     if (factor.name != "marquee") continue;
     int kept = 0, judged = 0;
     const Table table = header_table(factor, kept, judged);
-    text += "\nThe header on against off, the same otherwise. What is hoped for (recall or coverage "
-            "up, fid_mini no more than 5 % worse) holds in " +
-            std::to_string(kept) + " of " + std::to_string(judged) + " cases.\n\n" +
-            markdown_text(table);
+    text +=
+        "\nThe header on against off, the same otherwise. What is hoped for (recall or coverage "
+        "up, fid_mini no more than 5 % worse) holds in " +
+        std::to_string(kept) + " of " + std::to_string(judged) + " cases.\n\n" +
+        markdown_text(table);
     const Place place = places_of(factor).front();
     text += "\nSamples, " + place_text(place) + "\n";
     for (const AblationVariant& variant : factor.variants) {

@@ -1,5 +1,6 @@
 // Ablations: what a sweep says about each part of a method, one factor at a time from one default.
-// Nothing has to be declared: the default is the variant that most others differ from in one factor.
+// Nothing has to be declared: the default is the variant that most others differ from in one
+// factor.
 #pragma once
 
 #include <filesystem>
@@ -32,9 +33,9 @@ struct Ablations {
 // Of the finished rows of `comparison`, which must outlive the result.
 Ablations find_ablations(const Comparison& comparison);
 
-// Writes `folder`/README.md (tables and what they say), charts as SVG and sample grids of the marquee
-// header. Returns what was written, README.md first. Throws environment where the database is
-// damaged or the folder cannot be written, usage where no two variants differ in one factor.
+// Writes `folder`/README.md (tables and what they say), charts as SVG and sample grids of the
+// marquee header. Returns what was written, README.md first. Throws environment where the database
+// is damaged or the folder cannot be written, usage where no two variants differ in one factor.
 std::vector<std::filesystem::path> write_ablations(const std::filesystem::path& results,
                                                    const std::string& sweep,
                                                    const std::filesystem::path& folder);

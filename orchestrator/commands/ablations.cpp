@@ -1,8 +1,7 @@
 // marquee ablations: one factor at a time from one default, from a results folder.
-#include "analysis/report/ablation.h"
-
 #include <iostream>
 
+#include "analysis/report/ablation.h"
 #include "orchestrator/commands/commands.h"
 
 namespace marquee::orchestrator {
@@ -13,12 +12,13 @@ int ablations_command(const Arguments& arguments) {
   CommandLine line;
   line.usage = "marquee ablations --out DIR [--sweep NAME] [--to FOLDER]";
   line.text =
-      "Compares variants that differ from one default in a single factor (kind of generator, number\n"
+      "Compares variants that differ from one default in a single factor (kind of generator, "
+      "number\n"
       "of prompts, conditions, marquee header, method, base, or any other key), and writes\n"
       "FOLDER/README.md with a table for each factor, task and shots, charts and sample grids.\n"
       "The default is the variant that most others differ from in one factor.";
-  line.options.add_options()                                              //
-      ("out,o", po::value<std::string>()->required(), "results folder")   //
+  line.options.add_options()                                                         //
+      ("out,o", po::value<std::string>()->required(), "results folder")              //
       ("sweep", po::value<std::string>()->default_value(""), "of this sweep alone")  //
       ("to", po::value<std::string>()->default_value(""),
        "folder to write (default: DIR/ablations)");

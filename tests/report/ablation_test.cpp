@@ -136,15 +136,15 @@ TEST_F(AblationTest, FindsTheDefaultAndWhatDiffersFromItInOneFactor) {
     std::sort(names.begin() + 1, names.end());
     factors[factor.name] = names;
   }
-  EXPECT_EQ(factors, (std::map<std::string, std::vector<std::string>>{
-                         {"conditions", {"conditions=class", "conditions=both"}},
-                         {"marquee",
-                          {"marquee=none", "conditions=both",
-                           "conditions=both, marquee=instances",
-                           "conditions=both, marquee=instances, marquee_space=embedding"}},
-                         {"method", {"prompt", "lora", "none"}},
-                         {"prompt_kind", {"prompt_kind=additive", "prompt_kind=factorised, factors=4"}},
-                         {"prompt_length", {"prompt_length=16", "prompt_length=64"}}}));
+  EXPECT_EQ(factors,
+            (std::map<std::string, std::vector<std::string>>{
+                {"conditions", {"conditions=class", "conditions=both"}},
+                {"marquee",
+                 {"marquee=none", "conditions=both", "conditions=both, marquee=instances",
+                  "conditions=both, marquee=instances, marquee_space=embedding"}},
+                {"method", {"prompt", "lora", "none"}},
+                {"prompt_kind", {"prompt_kind=additive", "prompt_kind=factorised, factors=4"}},
+                {"prompt_length", {"prompt_length=16", "prompt_length=64"}}}));
   ASSERT_EQ(found.left_out.size(), 1U);
   EXPECT_NE(found.left_out[0].find("\"conditions\":\"instance\""), std::string::npos);
 }
