@@ -327,8 +327,29 @@ WHERE v.shots GLOB '[0-9]*'
 ORDER BY v.task, v.method, v.base, v.seed, CAST(v.shots AS INTEGER);
 )sql";
 
+// Version 4: the leaderboard has a row for each configuration; variants of a method (other prompts,
+// a marquee header) are never averaged together.
+inline constexpr const char* kSchemaStep4 = R"sql(
+DROP VIEW leaderboard;
+
+CREATE VIEW leaderboard AS
+SELECT v.task AS task, v.shots AS shots, v.method AS method, v.protocol AS protocol, count(*) AS seeds,
+       avg(v.fid_mini) AS fid_mini, min(v.fid_mini) AS fid_mini_best, max(v.fid_mini) AS fid_mini_worst,
+       avg(v.kid_mini) AS kid_mini, avg(v.precision) AS precision, avg(v.recall) AS recall,
+       avg(v.density) AS density, avg(v.coverage) AS coverage,
+       avg(v.memorisation) AS memorisation,
+       avg(v.label_accuracy) AS label_accuracy, v.base AS base,
+       v.prompt_kind AS prompt_kind, v.prompt_length AS prompt_length, v.factors AS factors,
+       v.conditions AS conditions, v.marquee AS marquee, v.steps AS steps,
+       v.learning_rate AS learning_rate
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+GROUP BY v.task, v.shots, v.method, v.base, v.protocol,
+         json_remove(r.config, '$.seed', '$.checkpoint_interval', '$.recompute_activations')
+ORDER BY task, shots, fid_mini;
+)sql";
+
 // Step i leads from version i to i + 1.
-inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3};
+inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3, kSchemaStep4};
 inline constexpr int kSchemaVersion = static_cast<int>(kSchemaSteps.size());
 
 }  // namespace marquee::experiments

@@ -5,24 +5,27 @@
 namespace marquee::workers {
 
 std::vector<ProductShape> forward_products(const TransformerConfig& config, std::int64_t batch,
-                                           std::int64_t prompts) {
+                                           std::int64_t prompts, std::int64_t decoded) {
   const std::int64_t length = prompts > 0 ? prompts + config.tokens() : config.positions();
   const std::int64_t rows = batch * length, width = config.width, layers = config.layers,
                      head = width / config.heads, all_heads = batch * config.heads,
-                     decoded = batch * config.positions();
+                     head_rows = batch * (decoded > 0 ? decoded : config.positions());
   return {{4 * layers, 1, rows, width, width},  // query, key, value, out
-          {layers, all_heads, length, head, length},
-          {layers, all_heads, length, length, head},
-          {layers, 1, rows, width, config.mlp},
-          {layers, 1, rows, config.mlp, width},
-          {1, 1, decoded, width, width},
-          {1, 1, decoded, width, config.codebook}};
+          {layers, all_heads, length, head, length}, {layers, all_heads, length, length, head},
+          {layers, 1, rows, width, config.mlp},      {layers, 1, rows, config.mlp, width},
+          {1, 1, head_rows, width, width},           {1, 1, head_rows, width, config.codebook}};
 }
 
 std::vector<ProductShape> input_training_products(const TransformerConfig& config,
-                                                  std::int64_t batch, std::int64_t prompts) {
-  std::vector<ProductShape> shapes = forward_products(config, batch, prompts);
+                                                  std::int64_t batch, std::int64_t prompts,
+                                                  std::int64_t decoded) {
+  std::vector<ProductShape> shapes = forward_products(config, batch, prompts, decoded);
   for (ProductShape& shape : shapes) shape.count *= shape.batch > 1 ? 3 : 2;
+  return shapes;
+}
+
+std::vector<ProductShape> scaled(std::vector<ProductShape> shapes, std::int64_t times) {
+  for (ProductShape& shape : shapes) shape.count *= times;
   return shapes;
 }
 

@@ -15,14 +15,19 @@ struct ProductShape {
 };
 
 // Of one forward pass of the masked transformer over `batch` images with `prompts` prompts in place
-// of the class slot (0: with the slot); the head for all image positions and the slot, codes only.
+// of the class slot (0: with the slot); the head, codes only, for `decoded` positions of each image
+// (0: all and the slot).
 std::vector<ProductShape> forward_products(const TransformerConfig& config, std::int64_t batch,
-                                           std::int64_t prompts);
+                                           std::int64_t prompts, std::int64_t decoded = 0);
 
 // Of a forward and a backward pass that trains the input alone: a product with a weight has one
 // gradient, a product of two activations (batch > 1) has two.
 std::vector<ProductShape> input_training_products(const TransformerConfig& config,
-                                                  std::int64_t batch, std::int64_t prompts);
+                                                  std::int64_t batch, std::int64_t prompts,
+                                                  std::int64_t decoded = 0);
+
+// Each so many times.
+std::vector<ProductShape> scaled(std::vector<ProductShape> shapes, std::int64_t times);
 
 class Products {
  public:

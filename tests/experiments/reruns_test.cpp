@@ -69,6 +69,29 @@ TEST_F(Reruns, AreWantedOfRunsThatNeitherWaitNorRun) {
   EXPECT_FALSE(ledger_.want_rerun(std::string(64, 'a')));
 }
 
+TEST(Leaderboard, AveragesSeedsAndNeverVariants) {
+  const cluster::TemporaryFolder folder;
+  SweepFile sweep = two_runs();
+  sweep.runs = {run_with_seed(0), run_with_seed(1)};
+  for (const std::uint64_t seed : {0, 1}) {
+    RunConfig variant = run_with_seed(seed);
+    variant.decode_steps += 1;
+    variant.checkpoint_interval += seed == 0 ? 0 : 1;  // changes no number
+    sweep.runs.push_back(variant);
+  }
+  Ledger ledger = Ledger::open(folder.path(), 1);
+  ledger.register_sweep(sweep);
+  double fid = 1;
+  for (const RunConfig& run : sweep.runs) {
+    const int number = ledger.start_attempt(run_id(run), "here", 0);
+    ASSERT_TRUE(ledger.finish_attempt(record_of(run, number, "done", fid)));
+    fid *= 2;
+  }
+  ledger.publish();
+  EXPECT_EQ(published(folder.path(), "SELECT seeds, fid_mini FROM leaderboard ORDER BY fid_mini"),
+            (Rows{{"2", "1.5"}, {"2", "6.0"}}));
+}
+
 TEST(Rerun, SurvivesTheDeathOfItsCoordinator) {
   const cluster::TemporaryFolder folder;
   const RunConfig run = run_with_seed(0);
