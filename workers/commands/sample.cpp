@@ -178,7 +178,7 @@ Made made(const Generator& generator, const Adapter& adapter, const Wanted& want
   for (int first = 0; first < count; first += generator.run.decode_batch) {
     const std::int64_t size = std::min(generator.run.decode_batch, count - first);
     const Subjects subjects = wanted.subjects(first, size);
-    const bool filmed = film != nullptr && first == 0;
+    const bool filmed = film != nullptr && first < kFilmImages;
     tokens.push_back(adapter.sample_tokens(generator.run, subjects,
                                            static_cast<std::uint64_t>(first),
                                            filmed ? film->observer() : FrameObserver()));
