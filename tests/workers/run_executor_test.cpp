@@ -1,6 +1,9 @@
 // A whole attempt on a tiny base: what it leaves, and that being stopped changes nothing.
 #include "workers/runs/run_executor.h"
 
+#include <algorithm>
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
@@ -82,24 +85,58 @@ TEST_F(Executor, RepeatsARunBitForBit) {
 }
 
 TEST_F(Executor, GoesOnAfterAnInterruptionWithTheSameBits) {
-  const auto straight = execute(request("prompt", "a")).result;
-  const RunRequest first = request("prompt", "b", 1);
-  Listener stops("tune", 5);
-  const RunOutcome stopped = execute(first, stops);
-  EXPECT_FALSE(stopped.result);
-  EXPECT_EQ(stopped.step, 5);
-  EXPECT_EQ(experiments::read_attempt(folder_of(first)).status, "interrupted");
-  const auto resumed = execute(request("prompt", "b", 2)).result;
-  ASSERT_TRUE(resumed);
-  EXPECT_EQ(resumed->provenance.at("resumed_from_step"), "checkpoint-5.h5");
-  EXPECT_EQ(straight->metrics, resumed->metrics);
-  EXPECT_EQ(straight->prompt_sha256, resumed->prompt_sha256);
-  EXPECT_EQ(straight->tokens_sha256, resumed->tokens_sha256);
+  const std::vector<std::function<void(experiments::RunConfig&)>> ways{
+      [](auto&) {},
+      [](auto& run) {
+        run.conditions = "both";
+        run.marquee = "instances";
+        run.early_stopping = 2;
+      },
+      [](auto& run) { run.method = "lora"; }};
+  for (std::size_t way = 0; way < ways.size(); ++way) {
+    const auto wanted = [&](const std::string& results, int attempt) {
+      RunRequest made = request("prompt", results + std::to_string(way), attempt);
+      ways[way](made.run);
+      return made;
+    };
+    const auto straight = execute(wanted("a", 1)).result;
+    const RunRequest first = wanted("b", 1);
+    Listener stops("tune", 5);
+    const RunOutcome stopped = execute(first, stops);
+    EXPECT_FALSE(stopped.result);
+    EXPECT_EQ(stopped.step, 5);
+    EXPECT_EQ(experiments::read_attempt(folder_of(first)).status, "interrupted");
+    const auto resumed = execute(wanted("b", 2)).result;
+    ASSERT_TRUE(resumed);
+    EXPECT_EQ(resumed->provenance.at("resumed_from_step"), "checkpoint-5.h5");
+    EXPECT_EQ(straight->metrics, resumed->metrics);
+    EXPECT_EQ(straight->prompt_sha256, resumed->prompt_sha256);
+    EXPECT_EQ(straight->tokens_sha256, resumed->tokens_sha256);
+  }
+}
+
+TEST_F(Executor, WithEarlyStoppingGeneratesFromTheBestLook) {
+  RunRequest wanted = request("finetune", "a");
+  wanted.run.early_stopping = 1;
+  wanted.run.patience = 1;
+  wanted.run.learning_rate = 0.1;  // one image a class is soon learned by heart
+  wanted.run.steps = 50;
+  const auto result = execute(wanted).result;
+  ASSERT_TRUE(result);
+  const auto& stopping = result->provenance.at("early_stopping");
+  const auto losses = stopping.at("losses").get<std::vector<double>>();
+  EXPECT_LT(losses.size(), 50U);
+  const auto best = std::min_element(losses.begin(), losses.end()) - losses.begin();
+  EXPECT_EQ(stopping.at("best_step"), best + 1);
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(losses.size()), best + 2)
+      << "one look without a smaller loss";
+  const StoredResult stored = read_result(folder_of(wanted) / "result.h5");
+  EXPECT_EQ(result->prompt_sha256, hash_tensors(stored.trained));
 }
 
 TEST_F(Executor, EveryMethodGivesFiniteMetrics) {
-  for (const char* method :
-       {"prompt", "finetune", "scratch", "none", "oracle_real", "oracle_reconstruction"}) {
+  for (const char* method : {"prompt", "finetune", "scratch", "lora", "linear_class", "none",
+                             "oracle_real", "oracle_reconstruction"}) {
     const auto result = execute(request(method, "all")).result;
     ASSERT_TRUE(result) << method;
     for (const auto& metric : result->metrics) {
@@ -111,7 +148,8 @@ TEST_F(Executor, EveryMethodGivesFiniteMetrics) {
 
 TEST_F(Executor, EveryMethodOnAnAutoregressiveBase) {
   base_ = install(tiny_autoregressive_base(), folder_.path() / "assets");
-  for (const char* method : {"prompt", "finetune", "scratch", "none", "oracle_reconstruction"}) {
+  for (const char* method :
+       {"prompt", "finetune", "scratch", "lora", "linear_class", "none", "oracle_reconstruction"}) {
     const auto first = execute(request(method, "a")).result;
     const auto second = execute(request(method, "b")).result;
     ASSERT_TRUE(first && second) << method;

@@ -190,6 +190,23 @@ TEST_F(Tuning, NamesTheMaskedTokensOfEachRow) {
   }
 }
 
+TEST_F(Tuning, TakesPromptsOfOneTo256Tokens) {
+  LocalCommunicator alone;
+  for (const BaseModel& base : {tiny_base(), tiny_autoregressive_base()}) {
+    start_with(base);
+    for (const int length : {1, 256}) {
+      run_.prompt_length = length;
+      const auto own = adapter();
+      TuningState state{0, init_adamw(own->trained())};
+      steps(*own, alone, state, 2);
+      EXPECT_NE(state.losses[0], state.losses[1]);
+      const Subjects subjects{torch::tensor({3, 1})};
+      EXPECT_EQ(own->sample_tokens(run_, subjects, 0).sizes(),
+                at::IntArrayRef({2, base_.transformer.tokens()}));
+    }
+  }
+}
+
 TEST_F(Tuning, TrainsNothingOfAFrozenBase) {
   for (const char* method : {"prompt", "linear_class", "lora"}) {
     run_.method = method;
