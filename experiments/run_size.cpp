@@ -51,9 +51,12 @@ std::int64_t activations(const RunConfig& run, const BaseManifest& base) {
       latent * latent + 1 + (run.method == "prompt" ? run.prompt_length : 0);
   const std::int64_t codes = number(base, "transformer", "codebook");
   const std::int64_t logits = positions * codes * kLogitCopies;
-  const std::int64_t layers = number(base, "transformer", "layers") * positions *
-                              (kLayerCopies * number(base, "transformer", "width") +
-                               2 * number(base, "transformer", "mlp"));
+  const std::int64_t width = number(base, "transformer", "width");
+  const std::int64_t layer =
+      positions * (kLayerCopies * width + 2 * number(base, "transformer", "mlp"));
+  const std::int64_t count = number(base, "transformer", "layers");
+  const std::int64_t layers =
+      run.recompute_activations ? count * positions * width + layer : count * layer;
   const std::int64_t rows = run.batch / std::max(1, run.micro_batches);
   const std::int64_t tuning = trains(run) ? rows * (layers + logits) : 0;
   const std::int64_t side = number(base, "tokenizer", "image_size");

@@ -138,6 +138,7 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
 }
 
 // Keys in which configurations of the same task, shots and method differ, and each one's values.
+// One that more than half of them share goes without saying.
 std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
   std::vector<json> contents;
   for (const RunConfig& config : configs) contents.push_back(experiments::to_json(config));
@@ -154,6 +155,9 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
     if (!differs(key) || (key == "base_hash" && differs("base"))) continue;
     for (std::size_t i = 0; i < contents.size(); ++i) {
       const json& entry = contents[i].at(key);
+      const auto alike = static_cast<std::size_t>(std::count_if(
+          contents.begin(), contents.end(), [&](const json& c) { return c.at(key) == entry; }));
+      if (contents.size() > 2 && 2 * alike > contents.size()) continue;
       std::string text = entry.is_string() ? entry.get<std::string>() : entry.dump();
       if (key.ends_with("_hash")) text.resize(std::min<std::size_t>(text.size(), 8));
       texts[i] += (texts[i].empty() ? "" : ", ") + key + "=" + text;

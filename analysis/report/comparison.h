@@ -32,7 +32,8 @@ struct RunEntry {
 struct ComparisonRow {
   std::string task, shots, method;
   bool oracle = false;
-  std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart
+  std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart; what most
+                        // of them share is left out
   std::string protocol, reference;
   std::string budget;  // "300 steps of 32 images"; empty where nothing is trained
   std::map<std::string, MetricSummary> metrics;

@@ -93,7 +93,10 @@ class PromptAdapter : public FrozenAdapter {
   std::pair<std::int64_t, std::int64_t> dropout_shape() const override {
     return {generator_.length, generator_.width};
   }
-  std::string class_rule() const override { return "prompt of the class"; }
+  std::string class_rule() const override {
+    if (generator_.classes > 1) return "prompt of the class";
+    return generator_.instances > 0 ? "prompt of a training image" : "one prompt for all";
+  }
 
  protected:
   Condition condition(const Identifiers& identifiers, const Tensor& dropout) const override {
