@@ -6,10 +6,10 @@ namespace marquee::experiments {
 
 using nlohmann::json;
 
-json to_json(const ResultRecord& record) {
-  json metrics = json::array();
-  for (const MetricValue& metric : record.metrics) {
-    metrics.push_back(
+json to_json(const std::vector<MetricValue>& metrics) {
+  json list = json::array();
+  for (const MetricValue& metric : metrics) {
+    list.push_back(
         {{"metric", metric.metric},
          {"value", metric.value},
          {"standard_error", metric.standard_error ? json(*metric.standard_error) : json()},
@@ -18,7 +18,11 @@ json to_json(const ResultRecord& record) {
          {"protocol", metric.protocol},
          {"network_hash", metric.network_hash}});
   }
-  return {{"metrics", metrics},
+  return list;
+}
+
+json to_json(const ResultRecord& record) {
+  return {{"metrics", to_json(record.metrics)},
           {"trainable_parameters", record.trainable_parameters},
           {"seconds", record.seconds},
           {"result_sha256", record.result_sha256},

@@ -34,6 +34,7 @@ struct ResultRecord {
   nlohmann::json provenance;
 };
 
+nlohmann::json to_json(const std::vector<MetricValue>& metrics);
 nlohmann::json to_json(const ResultRecord& record);
 // Throws environment naming the key.
 ResultRecord result_record_from_json(const nlohmann::json& content);

@@ -18,17 +18,6 @@ constexpr const char* kInstanceLabels = "training/labels";
 
 json card_of(const PromptFile& prompt) {
   const experiments::RunConfig& run = prompt.run;
-  json metrics = json::array();
-  for (const experiments::MetricValue& metric : prompt.metrics) {
-    metrics.push_back(
-        {{"metric", metric.metric},
-         {"value", metric.value},
-         {"standard_error", metric.standard_error ? json(*metric.standard_error) : json()},
-         {"n_generated", metric.n_generated},
-         {"n_reference", metric.n_reference},
-         {"protocol", metric.protocol},
-         {"network_hash", metric.network_hash}});
-  }
   return {{"format", kFormat},
           {"version", kVersion},
           {"made_by", "marquee " + std::string(cluster::build_version())},
@@ -40,7 +29,7 @@ json card_of(const PromptFile& prompt) {
           {"trained_numbers", count_parameters(prompt.trained)},
           {"run_id", experiments::run_id(run).text()},
           {"run", experiments::to_json(run)},
-          {"metrics", metrics}};
+          {"metrics", experiments::to_json(prompt.metrics)}};
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason) {
