@@ -147,7 +147,8 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
     return std::any_of(contents.begin(), contents.end(),
                        [&](const json& c) { return c.at(key) != contents[0].at(key); });
   };
-  for (const auto& [key, value] : contents.front().items()) {
+  for (const auto& item : contents.front().items()) {
+    const std::string& key = item.key();
     // The base says what its hash and its family would.
     if (key == "seed" || key == "checkpoint_interval" || key == "recompute_activations" ||
         key == "family")
