@@ -94,7 +94,7 @@ void prompt_training(benchmark::State& state) {
         type);
   };
   Products wide_products = products(torch::kFloat32), narrow_products = products(torch::kBFloat16);
-  PlainStep plain(setup.config, setup.generator, setup.weights, setup.prompt_weights);
+  PlainStep plain(setup.config, setup.generator, setup.weights, wide.adapter().trained());
   const TuningBatch batch = wide.batch();
   const auto plain_seconds = [&] {
     return seconds_of([&] {
