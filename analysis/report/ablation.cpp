@@ -75,8 +75,13 @@ std::optional<FactorKeys> factor_between(const json& a, const json& b) {
     factor = known;
     break;
   }
+  // Where one of two methods trains nothing, it reads no key of training and has none.
+  const auto unread = [&](const std::string& key) {
+    return (a.at("method") == "none" && !a.contains(key)) ||
+           (b.at("method") == "none" && !b.contains(key));
+  };
   const bool one = std::all_of(keys.begin(), keys.end(), [&](const std::string& key) {
-    return contains(factor.own, key) || contains(factor.also, key);
+    return contains(factor.own, key) || contains(factor.also, key) || unread(key);
   });
   if (!one) return std::nullopt;
   return factor;

@@ -136,6 +136,7 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
 std::string dot_plot(const std::vector<std::string>& rows, const std::vector<DotSeries>& series,
                      const PlotOptions& options) {
   constexpr double kRow = 22, kLetter = 6.4, kWidthOfDots = 420;
+  constexpr double kLegendLeft = 12, kLegendTop = 52, kLegendLine = 18, kLegendGap = 28;
   std::vector<double> all;
   for (const DotSeries& dots : series) {
     for (const auto& value : dots.values)
@@ -149,7 +150,20 @@ std::string dot_plot(const std::vector<std::string>& rows, const std::vector<Dot
   const double margin = *high > *low ? 0.04 * (*high - *low) : std::max(1e-6, std::abs(*low) * 0.1);
   const Axis x{*low - margin, *high + margin, left, left + kWidthOfDots, false};
   const double floor = kTop + kRow * static_cast<double>(rows.size());
-  const double width = left + kWidthOfDots + kRight, height = floor + kBottom;
+  const double width = left + kWidthOfDots + kRight;
+  // The legend breaks into lines.
+  std::vector<std::pair<double, double>> legend;
+  double legend_x = kLegendLeft, legend_y = floor + kLegendTop;
+  for (const DotSeries& dots : series) {
+    const double wide = kLegendGap + kLetter * static_cast<double>(dots.name.size());
+    if (legend_x > kLegendLeft && legend_x + wide > width) {
+      legend_x = kLegendLeft;
+      legend_y += kLegendLine;
+    }
+    legend.emplace_back(legend_x, legend_y);
+    legend_x += wide;
+  }
+  const double height = legend_y + kLegendLine;
 
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + coordinate(width) +
                     " " + coordinate(height) + "\" width=\"" + coordinate(width) +
@@ -171,7 +185,6 @@ std::string dot_plot(const std::vector<std::string>& rows, const std::vector<Dot
     svg += line_from(left, middle(row), left + kWidthOfDots, middle(row), grid);
     svg += text_at(left - 8, middle(row) + 4, "end", rows[row]);
   }
-  double legend = left;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const std::string fill = std::string("\" r=\"4\" fill=\"") + kColours[i % std::size(kColours)];
     for (std::size_t row = 0; row < std::min(rows.size(), series[i].values.size()); ++row) {
@@ -180,10 +193,9 @@ std::string dot_plot(const std::vector<std::string>& rows, const std::vector<Dot
       svg += "<circle cx=\"" + coordinate(x.position(*value)) + "\" cy=\"" +
              coordinate(middle(row)) + fill + "\"/>";
     }
-    svg += "<circle cx=\"" + coordinate(legend + 4) + "\" cy=\"" + coordinate(height - 12) + fill +
-           "\"/>";
-    svg += text_at(legend + 12, height - 8, "start", series[i].name);
-    legend += 28 + kLetter * static_cast<double>(series[i].name.size());
+    const auto& [at_x, at_y] = legend[i];
+    svg += "<circle cx=\"" + coordinate(at_x) + "\" cy=\"" + coordinate(at_y) + fill + "\"/>";
+    svg += text_at(at_x + 8, at_y + 4, "start", series[i].name);
   }
   return svg + "</svg>\n";
 }

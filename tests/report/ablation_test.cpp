@@ -25,6 +25,7 @@ RunConfig usual() {
   run.method = "prompt";
   run.prompt_length = 16;
   run.learning_rate = 0.01;
+  run.steps = 100;
   return run;
 }
 
