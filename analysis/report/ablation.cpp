@@ -105,13 +105,16 @@ std::vector<Variant> variants_in(const Comparison& comparison) {
   return variants;
 }
 
-// The one that most others differ from in one factor, of several the first.
+// The one that most others differ from in one factor, of several the first. Not one that trains
+// nothing, from which every variant of a method would.
 std::size_t default_of(const std::vector<Variant>& variants) {
-  std::size_t best = 0, most = 0;
+  std::size_t best = 0;
+  std::ptrdiff_t most = -1;
   for (std::size_t i = 0; i < variants.size(); ++i) {
-    std::size_t count = 0;
-    for (const Variant& other : variants)
-      count += factor_between(variants[i].settings, other.settings) ? 1 : 0;
+    if (variants[i].settings.at("method") == "none") continue;
+    const auto count = std::count_if(variants.begin(), variants.end(), [&](const Variant& other) {
+      return factor_between(variants[i].settings, other.settings).has_value();
+    });
     if (count <= most) continue;
     most = count;
     best = i;
