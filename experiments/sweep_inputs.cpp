@@ -34,6 +34,11 @@ void check_family(const RunConfig& run, const BaseManifest& base) {
                        "decoding; an autoregressive base reads them once");
 }
 
+void check_inputs(const RunConfig& run, const BaseManifest& base, const DataSummary& data) {
+  check_layout(run, data);
+  check_family(run, base);
+}
+
 // Images that a run may be tuned on, by task; each is counted once.
 class TrainingImages {
  public:
@@ -144,8 +149,7 @@ class Inputs {
 
   bool fits(const RunConfig& run, const BaseManifest& base, const DataSummary& data) {
     try {
-      check_layout(run, data);
-      check_family(run, base);
+      check_inputs(run, base, data);
       return true;
     } catch (const cluster::Error& error) {
       if (refused_.insert(error.what()).second) {
@@ -191,8 +195,7 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
-  check_layout(run, inputs.data);
-  check_family(run, inputs.base);
+  check_inputs(run, inputs.base, inputs.data);
   TrainingImages images(data_dir);
   set_inputs(run, inputs.base, inputs.data, images);
 }
@@ -205,8 +208,7 @@ void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
   for (RunConfig& run : sweep.runs) {
     const auto [entry, fresh] = known.try_emplace({run.base, run.task});
     if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
-    check_layout(run, entry->second.data);
-    check_family(run, entry->second.base);
+    check_inputs(run, entry->second.base, entry->second.data);
     set_inputs(run, entry->second.base, entry->second.data, images);
   }
   drop_twins(sweep);

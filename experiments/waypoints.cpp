@@ -1,8 +1,9 @@
 #include "experiments/waypoints.h"
 
-#include <charconv>
+#include <limits>
 
 #include "cluster/error.h"
+#include "cluster/number_list.h"
 #include "experiments/run_config.h"
 
 namespace marquee::experiments {
@@ -16,20 +17,11 @@ namespace {
 }
 
 std::vector<int> read_list(const std::string& text, std::string_view list) {
-  std::vector<int> numbers;
-  for (;;) {
-    int number = -1;
-    const auto [end, error] = std::from_chars(list.data(), list.data() + list.size(), number);
-    if (error != std::errc{} || number < 0) refuse(text, ": no list of numbers from 0 up");
-    numbers.push_back(number);
-    list.remove_prefix(static_cast<std::size_t>(end - list.data()));
-    if (list.empty()) break;
-    if (list.front() != ',') refuse(text, ": numbers stand apart by commas");
-    list.remove_prefix(1);
-  }
-  if (numbers.size() < 2 || numbers.size() > static_cast<std::size_t>(kMaxWaypoints))
-    refuse(text, ": has " + std::to_string(numbers.size()) + " waypoints");
-  return numbers;
+  const auto numbers = cluster::parse_numbers(list, std::numeric_limits<int>::max());
+  if (!numbers) refuse(text, ": no list of numbers from 0 up, with commas between");
+  if (numbers->size() < 2 || numbers->size() > static_cast<std::size_t>(kMaxWaypoints))
+    refuse(text, ": has " + std::to_string(numbers->size()) + " waypoints");
+  return {numbers->begin(), numbers->end()};
 }
 
 }  // namespace

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "analysis/report/plot.h"
+#include "analysis/report/samples.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "experiments/run_folder.h"
 
 namespace marquee::analysis {
 namespace {
@@ -18,8 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using experiments::RunConfig;
 using nlohmann::json;
-
-constexpr std::uintmax_t kMaxPictureBytes = std::uintmax_t{64} << 20;
 
 // Keys that belong to one factor, and those that come with them.
 struct FactorKeys {
@@ -40,8 +37,9 @@ const std::vector<FactorKeys>& known_factors() {
   return factors;
 }
 
-bool contains(const std::vector<std::string>& words, const std::string& word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
+template <typename Entry>
+bool contains(const std::vector<Entry>& list, const Entry& entry) {
+  return std::find(list.begin(), list.end(), entry) != list.end();
 }
 
 // What makes a variant: the keys that its method reads and that are off their default, wherever it
@@ -142,22 +140,20 @@ std::string name_of(const Variant& variant, const Variant& usual, const FactorKe
   return name;
 }
 
+// The settings with the factor's own keys at their defaults.
+json without_own(json settings, const FactorKeys& factor) {
+  for (const std::string& key : factor.own) settings.erase(key);
+  return settings;
+}
+
 // Of `members`, the variant that is as `variant` without the factor's own keys; the default where
 // there is none.
 std::size_t without_factor(const std::vector<const Variant*>& members, const Variant& variant,
                            const FactorKeys& factor) {
-  const auto rest = [&](const Variant& of) {
-    json settings = of.settings;
-    for (const std::string& key : factor.own) settings.erase(key);
-    return settings;
-  };
-  const auto is_plain = [&](const Variant& of) {
-    return std::none_of(factor.own.begin(), factor.own.end(),
-                        [&](const std::string& key) { return of.settings.contains(key); });
-  };
-  if (factor.also.empty() || is_plain(variant)) return 0;
+  const json plain = without_own(variant.settings, factor);
+  if (factor.also.empty() || plain == variant.settings) return 0;
   for (std::size_t i = 0; i < members.size(); ++i)
-    if (is_plain(*members[i]) && rest(*members[i]) == rest(variant)) return i;
+    if (members[i]->settings == plain) return i;
   return 0;
 }
 
@@ -178,8 +174,7 @@ const ComparisonRow* row_at(const AblationVariant& variant, const Place& place) 
 }
 
 std::string place_text(const Place& place) {
-  return place.first + ", " + place.second +
-         (place.second.find_first_not_of("0123456789") == std::string::npos ? " shots" : "");
+  return place.first + ", " + place.second + (counts_images(place.second) ? " shots" : "");
 }
 
 constexpr const char* kShown[] = {"fid_mini", "recall", "coverage", "memorisation"};
@@ -207,16 +202,11 @@ std::optional<double> mean_of(const ComparisonRow& row, const char* metric) {
   return found->second.mean;
 }
 
-std::string signed_text(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 // The marquee header's promise: recall or coverage up at a fid_mini no more than 5 % worse.
 constexpr double kMostWorse = 0.05;
+constexpr const char* kHolds = "yes";
 
-Table header_table(const AblationFactor& factor, int& kept, int& judged) {
+Table header_table(const AblationFactor& factor) {
   Table table{{"marquee header", "against", "task, shots", "fid_mini", "recall", "coverage",
                "more at no more than 5 % worse fid_mini"},
               {},
@@ -233,11 +223,9 @@ Table header_table(const AblationFactor& factor, int& kept, int& judged) {
       const double fid = change("fid_mini") / mean_of(*without, "fid_mini").value_or(NAN),
                    recall = change("recall"), coverage = change("coverage");
       const bool holds = fid <= kMostWorse && (recall > 0 || coverage > 0);
-      ++judged;
-      kept += holds ? 1 : 0;
       table.rows.push_back({on.name, off.name, place_text(place),
-                            signed_text("%+.1f %%", 100 * fid), signed_text("%+.3f", recall),
-                            signed_text("%+.3f", coverage), holds ? "yes" : "no"});
+                            number_text("%+.1f %%", 100 * fid), number_text("%+.3f", recall),
+                            number_text("%+.3f", coverage), holds ? kHolds : "no"});
     }
   }
   return table;
@@ -258,19 +246,6 @@ std::string chart_of(const AblationFactor& factor) {
   return dot_plot(names, series, {"fid_mini by " + factor.name, "fid_mini", ""});
 }
 
-// Copies the samples of a row's first run; "" where there are none (any more).
-std::string copy_samples(const fs::path& results, const ComparisonRow& row,
-                         const fs::path& folder) {
-  const RunEntry& run = row.finished.front();
-  const fs::path source =
-      experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt) /
-      "samples.png";
-  if (!fs::exists(source)) return "";
-  const std::string name = run.run_id.substr(0, 12) + ".png";
-  cluster::write_file_durably(folder / name, cluster::read_file(source, kMaxPictureBytes));
-  return name;
-}
-
 }  // namespace
 
 Ablations find_ablations(const Comparison& comparison) {
@@ -288,19 +263,16 @@ Ablations find_ablations(const Comparison& comparison) {
       found.left_out.push_back(variant.settings.dump());
     }
   }
-  const auto has = [](const std::vector<const Variant*>& list, const Variant* variant) {
-    return std::find(list.begin(), list.end(), variant) != list.end();
-  };
   // What a variant is compared with may itself differ in what came with the factor.
   for (auto& [name, group] : groups) {
     auto& [factor, members] = group;
     if (factor.also.empty()) continue;
     std::vector<const Variant*> plain;
     for (const Variant* member : members) {
-      json settings = member->settings;
-      for (const std::string& key : factor.own) settings.erase(key);
+      const json settings = without_own(member->settings, factor);
       for (const Variant& variant : variants) {
-        if (variant.settings == settings && !has(members, &variant) && !has(plain, &variant))
+        if (variant.settings == settings && !contains(members, &variant) &&
+            !contains(plain, &variant))
           plain.push_back(&variant);
       }
     }
@@ -339,18 +311,20 @@ std::vector<fs::path> write_ablations(const fs::path& results, const std::string
     for (const Place& place : places_of(factor))
       text += "\n" + place_text(place) + "\n\n" + markdown_text(factor_table(factor, place));
     if (factor.name != "marquee") continue;
-    int kept = 0, judged = 0;
-    const Table table = header_table(factor, kept, judged);
+    const Table table = header_table(factor);
+    const auto kept = std::count_if(table.rows.begin(), table.rows.end(),
+                                    [](const auto& cells) { return cells.back() == kHolds; });
     text +=
         "\nThe header on against off, the same otherwise. What is hoped for (recall or coverage "
         "up, fid_mini no more than 5 % worse) holds in " +
-        std::to_string(kept) + " of " + std::to_string(judged) + " cases.\n\n" +
+        std::to_string(kept) + " of " + std::to_string(table.rows.size()) + " cases.\n\n" +
         markdown_text(table);
     const Place place = places_of(factor).front();
     text += "\nSamples, " + place_text(place) + "\n";
     for (const AblationVariant& variant : factor.variants) {
       const ComparisonRow* row = row_at(variant, place);
-      const std::string picture = row == nullptr ? "" : copy_samples(results, *row, folder);
+      const std::string picture =
+          row == nullptr ? "" : copy_samples(results, row->finished.front(), folder);
       if (picture.empty()) continue;
       written.push_back(folder / picture);
       text += "\n" + variant.name + "\n\n![samples, " + variant.name + "](" + picture + ")\n";

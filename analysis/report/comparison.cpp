@@ -173,21 +173,18 @@ std::size_t place_of(const std::vector<std::string>& order, const std::string& w
 
 // Numbers first, then vtab1k, then full; the oracle rows of a task stand below all.
 auto sort_key(const ComparisonRow& row) {
-  const bool number = row.shots.find_first_not_of("0123456789") == std::string::npos;
-  const long shots = number                ? std::atol(row.shots.c_str())
-                     : row.shots == "full" ? 2000000000L
-                                           : 1000000000L;
+  const long shots = counts_images(row.shots) ? std::atol(row.shots.c_str())
+                     : row.shots == "full"    ? 2000000000L
+                                              : 1000000000L;
   return std::make_tuple(place_of(datasets::task_names(), row.task), row.task, row.oracle, shots,
                          place_of(experiments::method_names(), row.method), row.variant);
 }
 
-std::string number_text(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 }  // namespace
+
+bool counts_images(const std::string& shots) {
+  return shots.find_first_not_of("0123456789") == std::string::npos;
+}
 
 const std::vector<std::string>& metric_names() {
   static const std::vector<std::string> names{"fid_mini",     "kid_mini",      "precision",

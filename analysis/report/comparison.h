@@ -66,6 +66,9 @@ std::vector<std::string> tasks_of(const Comparison& comparison);
 // How the numbers were made, in one line: counts, budgets and protocols.
 std::string counting_text(const Comparison& comparison);
 
+// Whether `shots` is a number of images a class, and no named set.
+bool counts_images(const std::string& shots);
+
 // What `marquee sweep` prints at its end.
 std::string comparison_text(const std::filesystem::path& database, const std::string& sweep);
 

@@ -10,10 +10,10 @@
 #include "analysis/report/database.h"
 #include "analysis/report/page.h"
 #include "analysis/report/plot.h"
+#include "analysis/report/samples.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
-#include "experiments/run_folder.h"
 
 namespace marquee::analysis {
 namespace {
@@ -22,26 +22,11 @@ namespace fs = std::filesystem;
 namespace ms = kainjow::mustache;
 using nlohmann::json;
 
-constexpr std::uintmax_t kMaxPictureBytes = std::uintmax_t{64} << 20;
 constexpr std::uintmax_t kMaxCurveBytes = std::uintmax_t{16} << 20;
-
-fs::path attempt_folder(const fs::path& results, const RunEntry& run) {
-  return experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt);
-}
 
 std::string described(const ComparisonRow& row, const RunEntry& run) {
   return row.name() + (row.oracle ? "" : ", " + row.shots + " shots") + ", seed " +
          std::to_string(run.seed);
-}
-
-// Copies the picture of an attempt into the report; returns its link, "" where there is none.
-std::string copy_samples(const fs::path& results, const RunEntry& run) {
-  const fs::path source = attempt_folder(results, run) / "samples.png";
-  if (!fs::exists(source)) return "";
-  const std::string link = "images/" + run.run_id.substr(0, 12) + ".png";
-  cluster::write_file_durably(results / "report" / link,
-                              cluster::read_file(source, kMaxPictureBytes));
-  return link;
 }
 
 // The loss curve of an attempt; no points where nothing was trained or the file is damaged.
@@ -73,7 +58,7 @@ std::string few_shot_plot(const std::vector<const ComparisonRow*>& rows) {
   for (const ComparisonRow* row : rows) {
     const auto metric = row->metrics.find("fid_mini");
     if (row->oracle || metric == row->metrics.end() || !row->variant.empty() ||
-        row->shots.find_first_not_of("0123456789") != std::string::npos)
+        !counts_images(row->shots))
       continue;
     const double x = std::stod(row->shots);
     shots.insert(x);
@@ -133,10 +118,11 @@ ms::data task_section(const fs::path& results, const Comparison& comparison,
     lines << line;
     if (row.finished.empty()) continue;
     const RunEntry& first = row.finished.front();
-    if (const std::string link = copy_samples(results, first); !link.empty()) {
+    if (const std::string name = copy_samples(results, first, results / "report" / "images");
+        !name.empty()) {
       ms::data picture;
       picture.set("caption", described(row, first));
-      picture.set("image", link);
+      picture.set("image", "images/" + name);
       samples << picture;
     }
     PlotLine curve = loss_curve(results, first, row.name());

@@ -1,6 +1,7 @@
 #include "analysis/report/table.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace marquee::analysis {
 namespace {
@@ -28,6 +29,12 @@ std::string escaped_cell(const std::string& text) {
 }
 
 }  // namespace
+
+std::string number_text(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
 
 std::string aligned_text(const Table& table) {
   std::vector<std::size_t> widths;

@@ -12,6 +12,9 @@ struct Table {
   std::vector<bool> numeric;                   // columns that align right
 };
 
+// printf's `format` of one number.
+std::string number_text(const char* format, double value);
+
 // Columns as wide as they need, two spaces apart, a rule below the header. Widths count code
 // points.
 std::string aligned_text(const Table& table);

@@ -1,7 +1,5 @@
 // Decoding on a GPU: the CPU's ids, and no waiting for the GPU inside a step.
-#ifdef MARQUEE_CUDA
-#include <c10/cuda/CUDAFunctions.h>
-#endif
+#include <optional>
 
 #include "tests/workers/gpu_test.h"
 #include "workers/models/decode.h"
@@ -88,21 +86,21 @@ TEST_F(DecodeOnGpu, StepsNeverWaitForTheGpu) {
   const torch::InferenceMode inference;
   const ParameterMap base = on_gpu(base_);
   const Tensor prompts = prompts_.to(torch::kCUDA), initial = initial_ids().to(torch::kCUDA);
-  const auto decode = [&](c10::cuda::SyncDebugMode mode) {
+  std::optional<WaitingIsAnError> watch;
+  const auto decode = [&](bool watched) {
     return decode_tokens(
         options_, initial,
         [&](const Tensor& ids, std::int64_t) {
           // From the first step on: before it, decode_tokens reads the counts.
-          c10::cuda::warning_state().set_sync_debug_mode(mode);
+          if (watched && !watch) watch.emplace();
           return prompted_logits(kConfig, base, ids, prompts);
         },
         [&](std::int64_t step) { return noise(step, torch::kCUDA); });
   };
-  decode(c10::cuda::SyncDebugMode::L_DISABLED);
-  EXPECT_NO_THROW(decode(c10::cuda::SyncDebugMode::L_ERROR));
+  decode(/*watched=*/false);
+  EXPECT_NO_THROW(decode(/*watched=*/true));
   // The watch itself: reading a value is an error now.
   EXPECT_ANY_THROW(initial.sum().item<std::int64_t>());
-  c10::cuda::warning_state().set_sync_debug_mode(c10::cuda::SyncDebugMode::L_DISABLED);
 #else
   GTEST_SKIP() << "built without MARQUEE_CUDA";
 #endif

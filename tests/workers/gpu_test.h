@@ -2,11 +2,31 @@
 // MARQUEE_CUDA=ON and LibTorch finds a GPU.
 #pragma once
 
+#ifdef MARQUEE_CUDA
+#include <c10/cuda/CUDAFunctions.h>
+#endif
+
 #include <gtest/gtest.h>
 
 #include "workers/models/parameters.h"
 
 namespace marquee::workers {
+
+#ifdef MARQUEE_CUDA
+// While it lives, waiting for the GPU is an error.
+class WaitingIsAnError {
+ public:
+  WaitingIsAnError() { set(c10::cuda::SyncDebugMode::L_ERROR); }
+  ~WaitingIsAnError() { set(c10::cuda::SyncDebugMode::L_DISABLED); }
+  WaitingIsAnError(const WaitingIsAnError&) = delete;
+  WaitingIsAnError& operator=(const WaitingIsAnError&) = delete;
+
+ private:
+  static void set(c10::cuda::SyncDebugMode mode) {
+    c10::cuda::warning_state().set_sync_debug_mode(mode);
+  }
+};
+#endif
 
 class OnGpu : public testing::Test {
  protected:

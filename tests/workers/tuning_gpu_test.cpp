@@ -1,8 +1,4 @@
 // Tuning on a GPU: the CPU's losses, no waiting inside a step, and bfloat16 near float32.
-#ifdef MARQUEE_CUDA
-#include <c10/cuda/CUDAFunctions.h>
-#endif
-
 #include "tests/workers/gpu_test.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/tuning/tuning_step.h"
@@ -83,14 +79,13 @@ TEST_F(TuningOnGpu, StepsNeverWaitForTheGpu) {
     LocalCommunicator alone;
     tuning_step(run, tokens_, *own, alone, state);  // handles and memory
     settle_losses(state);
-    c10::cuda::warning_state().set_sync_debug_mode(c10::cuda::SyncDebugMode::L_ERROR);
+    const WaitingIsAnError watch;
     EXPECT_NO_THROW({
       for (int i = 0; i < 4; ++i) tuning_step(run, tokens_, *own, alone, state);
     }) << method;
     EXPECT_EQ(state.pending.size(), 4u);
     // The watch itself: reading them is an error now.
     EXPECT_ANY_THROW(settle_losses(state));
-    c10::cuda::warning_state().set_sync_debug_mode(c10::cuda::SyncDebugMode::L_DISABLED);
   }
 #else
   GTEST_SKIP() << "built without MARQUEE_CUDA";

@@ -1,12 +1,12 @@
 // marquee sample: images of a finished run, of a prompt file, or of a base as it was pretrained:
 // classes, training images, a marquee header over either, or an image of the run once more.
-#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <optional>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/number_list.h"
 #include "datasets/encode_png.h"
 #include "experiments/base_manifest.h"
 #include "experiments/waypoints.h"
@@ -35,21 +35,13 @@ bool given(const po::variables_map& values, const char* option) {
 std::vector<std::int64_t> numbers(const po::variables_map& values, const char* option,
                                   std::int64_t limit, const std::string& of) {
   const std::string text = values[option].as<std::string>();
-  std::vector<std::int64_t> list;
-  const char *at = text.data(), *end = text.data() + text.size();
-  for (;;) {
-    std::int64_t number = -1;
-    const auto [next, error] = std::from_chars(at, end, number);
-    const bool fits = error == std::errc{} && number >= 0 && number < limit;
-    if (!fits || (next != end && *next != ',')) {
-      cluster::throw_usage("--" + std::string(option) + " is '" + text +
-                           "'; expected numbers from 0 to " + std::to_string(limit - 1) + " " + of +
-                           ", such as 0,2");
-    }
-    list.push_back(number);
-    if (next == end) return list;
-    at = next + 1;
+  auto list = cluster::parse_numbers(text, limit);
+  if (!list) {
+    cluster::throw_usage("--" + std::string(option) + " is '" + text +
+                         "'; expected numbers from 0 to " + std::to_string(limit - 1) + " " + of +
+                         ", such as 0,2");
   }
+  return *std::move(list);
 }
 
 Generator generator_of(const po::variables_map& values) {
@@ -120,18 +112,34 @@ struct Made {
   Tensor tokens, labels, instances;  // int64 [n, N], [n], [n] (undefined: none)
 };
 
+// Images as they come, batch by batch.
+class Collected {
+ public:
+  void add(Tensor tokens, const Subjects& subjects) {
+    tokens_.push_back(std::move(tokens));
+    labels_.push_back(labels_of(subjects));
+    if (subjects.back().instances.defined()) instances_.push_back(subjects.back().instances);
+  }
+  Made all() const {
+    return {at::cat(tokens_), at::cat(labels_),
+            instances_.empty() ? Tensor() : at::cat(instances_)};
+  }
+
+ private:
+  std::vector<Tensor> tokens_, labels_, instances_;
+};
+
 // Images of the run, each alone, as they are among the others.
 Made made_again(const Generator& generator, const Adapter& adapter,
                 const std::vector<std::int64_t>& places, FilmStrip* film) {
-  std::vector<Tensor> tokens, labels, instances;
+  Collected images;
   for (const std::int64_t index : places) {
     const Subjects subjects = subjects_of_image(generator.run, index, generator.task);
-    tokens.push_back(sample_image_tokens(generator.run, adapter, subjects, index,
-                                         film != nullptr ? film->observer() : FrameObserver()));
-    labels.push_back(labels_of(subjects));
-    if (subjects.back().instances.defined()) instances.push_back(subjects.back().instances);
+    images.add(sample_image_tokens(generator.run, adapter, subjects, index,
+                                   film != nullptr ? film->observer() : FrameObserver()),
+               subjects);
   }
-  return {at::cat(tokens), at::cat(labels), instances.empty() ? Tensor() : at::cat(instances)};
+  return images.all();
 }
 
 // The subjects of images [first, first + count): entries of the lists in turn.
@@ -164,8 +172,7 @@ class Wanted {
 
  private:
   static Tensor in_turn(const std::vector<std::int64_t>& list, const Tensor& places) {
-    const Tensor all = torch::tensor(at::ArrayRef<std::int64_t>(list), torch::kInt64);
-    return all.index_select(0, places % all.size(0));
+    return id_tensor(list).index_select(0, places % std::ssize(list));
   }
 
   const Generator& generator_;
@@ -174,18 +181,16 @@ class Wanted {
 
 Made made(const Generator& generator, const Adapter& adapter, const Wanted& wanted, int count,
           FilmStrip* film) {
-  std::vector<Tensor> tokens, labels, instances;
+  Collected images;
   for (int first = 0; first < count; first += generator.run.decode_batch) {
     const std::int64_t size = std::min(generator.run.decode_batch, count - first);
     const Subjects subjects = wanted.subjects(first, size);
     const bool filmed = film != nullptr && first < kFilmImages;
-    tokens.push_back(adapter.sample_tokens(generator.run, subjects,
-                                           static_cast<std::uint64_t>(first),
-                                           filmed ? film->observer() : FrameObserver()));
-    labels.push_back(labels_of(subjects));
-    if (subjects.back().instances.defined()) instances.push_back(subjects.back().instances);
+    images.add(adapter.sample_tokens(generator.run, subjects, static_cast<std::uint64_t>(first),
+                                     filmed ? film->observer() : FrameObserver()),
+               subjects);
   }
-  return {at::cat(tokens), at::cat(labels), instances.empty() ? Tensor() : at::cat(instances)};
+  return images.all();
 }
 
 std::vector<datasets::Image> images_of(const Generator& generator, const Tensor& tokens) {

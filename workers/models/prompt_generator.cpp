@@ -74,6 +74,13 @@ ParameterMap init_prompt_generator(const PromptConfig& config, std::uint64_t see
       });
 }
 
+Identifiers Identifiers::to(torch::Device device) const {
+  const auto move = [&](const Tensor& ids) {
+    return ids.defined() ? ids.to(device, /*non_blocking=*/true) : ids;
+  };
+  return {move(classes), move(instances)};
+}
+
 Tensor prompt_embeddings(const PromptConfig& config, const ParameterMap& parameters,
                          const Identifiers& identifiers) {
   const Tensor term = identifier_term(config, parameters, identifiers);

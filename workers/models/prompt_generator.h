@@ -44,6 +44,9 @@ struct Identifiers {
   Identifiers(Tensor all_classes = {}, Tensor all_instances = {})
       : classes(std::move(all_classes)), instances(std::move(all_instances)) {}
 
+  // Does not wait for the copy.
+  Identifiers to(torch::Device device) const;
+
   Tensor classes;    // int64 [B] in [0, C)
   Tensor instances;  // int64 [B] in [0, N), -1: left out; undefined: left out everywhere
 };

@@ -38,7 +38,7 @@ class ModelAdapter : public Adapter {
                        const FrameObserver& observe) const override {
     const torch::InferenceMode inference;
     Subjects here;
-    for (const Identifiers& identifiers : subjects) here.push_back(moved(identifiers));
+    for (const Identifiers& identifiers : subjects) here.push_back(identifiers.to(device_));
     return model_->sample_tokens(weights(), condition_of(run, here), run, first, observe)
         .to(torch::kCPU);
   }
@@ -56,11 +56,6 @@ class ModelAdapter : public Adapter {
     for (const auto& [name, tensor] : parameters) result[name] = tensor.to(device_);
     return result;
   }
-  Identifiers moved(const Identifiers& identifiers) const {
-    const auto move = [&](const Tensor& ids) { return ids.defined() ? ids.to(device_) : ids; };
-    return {move(identifiers.classes), move(identifiers.instances)};
-  }
-
   std::unique_ptr<FamilyModel> model_;
   torch::ScalarType compute_;
   torch::Device device_;
@@ -221,12 +216,8 @@ TuningBatch TuningBatch::to(torch::Device device) const {
   const auto move = [&](const Tensor& tensor) {
     return tensor.defined() ? tensor.to(device, /*non_blocking=*/true) : tensor;
   };
-  return {move(targets),
-          move(ids),
-          move(positions),
-          move(weights),
-          {move(identifiers.classes), move(identifiers.instances)},
-          move(dropout)};
+  return {move(targets),          move(ids),    move(positions), move(weights),
+          identifiers.to(device), move(dropout)};
 }
 
 void mask_batch(TuningBatch& batch, const Tensor& scores, const std::vector<std::int64_t>& counts) {

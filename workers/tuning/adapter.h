@@ -14,11 +14,11 @@ namespace marquee::workers {
 // Rows of a batch, or of a micro-batch of it.
 struct TuningBatch {
   Tensor targets;  // int64 [B, N]
-  // Where the adapter masks tokens, else undefined:
-  Tensor ids;  // int64 [B, N], -1 where masked
-  Tensor
-      positions;   // int64 [B, M]: the masked tokens of each row; rows that have fewer name others
-  Tensor weights;  // float32 [B, M]: 1 for a masked token, 0 for one that fills its row
+  // Where the adapter masks tokens, else undefined. `positions` names the masked ones of each row,
+  // and others where a row has fewer than M; `weights` is 1 for the masked ones, else 0.
+  Tensor ids;        // int64 [B, N], -1 where masked
+  Tensor positions;  // int64 [B, M]
+  Tensor weights;    // float32 [B, M]
   Identifiers identifiers;
   Tensor dropout;  // float32 [B, S, D] factors for prompts; undefined where the method has none
 

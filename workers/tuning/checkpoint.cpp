@@ -14,8 +14,7 @@ constexpr std::size_t kKept = 2;
 
 void write_validation(Hdf5File& file, const Validation& validation) {
   if (validation.losses.empty()) return;
-  file.write_tensor("validation/steps",
-                    torch::tensor(at::ArrayRef<std::int64_t>(validation.steps), torch::kInt64));
+  file.write_tensor("validation/steps", id_tensor(validation.steps));
   file.write_tensor("validation/losses",
                     torch::tensor(at::ArrayRef<double>(validation.losses), torch::kFloat64));
   file.set_attribute("validation", "best", static_cast<std::int64_t>(validation.best));

@@ -45,7 +45,7 @@ class MaskedModel : public FamilyModel {
     const Tensor start =
         with_class_slot(slot(now, batch), torch::full({batch, config_.tokens()}, -1, unknown));
     const auto logits = [&](const Tensor& ids, std::int64_t step) {
-      if (moves) now.prompts = condition.header(step);
+      if (moves && step > 0) now.prompts = condition.header(step);
       const Tensor hidden = transform(config_, weights, embed(weights, now, ids));
       const Tensor last =
           hidden.narrow(1, hidden.size(1) - config_.positions(), config_.positions());

@@ -13,10 +13,6 @@ using experiments::WaypointSource;
 
 constexpr std::int64_t kLeftOut = -1;
 
-Tensor ids(const std::vector<std::int64_t>& values) {
-  return torch::tensor(at::ArrayRef<std::int64_t>(values), torch::kInt64);
-}
-
 // The training images of each class in ascending order.
 std::vector<std::vector<std::int64_t>> images_by_class(const TaskClasses& task) {
   std::vector<std::vector<std::int64_t>> images(static_cast<std::size_t>(task.classes));
@@ -92,6 +88,10 @@ Subjects listed(const WaypointRule& rule, std::int64_t rows, const TaskClasses& 
 
 }  // namespace
 
+Tensor id_tensor(const std::vector<std::int64_t>& values) {
+  return torch::tensor(at::ArrayRef<std::int64_t>(values), torch::kInt64);
+}
+
 TaskClasses task_classes(const RunConfig& run, int classes, const Tensor& labels) {
   return {classes, experiments::knows_instances(run) ? labels : Tensor()};
 }
@@ -128,7 +128,7 @@ Subjects subjects_of(const RunConfig& run, const Tensor& labels, std::uint64_t f
   }
   Subjects subjects;
   for (std::size_t i = 0; i < count; ++i)
-    subjects.emplace_back(ids(classes[i]), draws ? ids(instances[i]) : Tensor());
+    subjects.emplace_back(id_tensor(classes[i]), draws ? id_tensor(instances[i]) : Tensor());
   return subjects;
 }
 

@@ -10,6 +10,8 @@
 
 namespace marquee::workers {
 
+Tensor id_tensor(const std::vector<std::int64_t>& values);  // int64 [n]
+
 // B images, by waypoint of the marquee header; a single one where prompts do not move.
 using Subjects = std::vector<Identifiers>;
 

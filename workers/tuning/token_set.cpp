@@ -7,6 +7,7 @@
 #include "datasets/few_shot.h"
 #include "datasets/task.h"
 #include "workers/split_rows.h"
+#include "workers/tuning/subjects.h"
 
 namespace marquee::workers {
 
@@ -61,7 +62,7 @@ TokenSet load_validation_tokens(const experiments::RunConfig& run, const BaseMod
     cluster::throw_usage("'early_stopping' with task '" + run.task +
                          "': val200 holds no image with a class");
   }
-  const Tensor index = torch::tensor(at::ArrayRef<std::int64_t>(kept), torch::kInt64);
+  const Tensor index = id_tensor(kept);
   tokens.ids = cached.ids.index_select(0, index);
   tokens.labels = labels.index_select(0, index);
   tokens.classes = dataset->num_classes();

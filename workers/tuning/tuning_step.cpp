@@ -51,10 +51,6 @@ Tensor flat_gradient(const ParameterMap& trained, const Tensor& loss) {
   return at::cat(parts);
 }
 
-Tensor id_tensor(const std::vector<std::int64_t>& values) {
-  return torch::tensor(at::ArrayRef<std::int64_t>(values), torch::kInt64);
-}
-
 }  // namespace
 
 TuningBatch make_batch(const RunConfig& run, const TokenSet& tokens, const Adapter& adapter,

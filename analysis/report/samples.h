@@ -1,0 +1,18 @@
+// Sample grids that a page shows.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "analysis/report/comparison.h"
+
+namespace marquee::analysis {
+
+std::filesystem::path attempt_folder(const std::filesystem::path& results, const RunEntry& run);
+
+// Copies the grid of an attempt into `folder`; returns its name there, "" where there is none (any
+// more).
+std::string copy_samples(const std::filesystem::path& results, const RunEntry& run,
+                         const std::filesystem::path& folder);
+
+}  // namespace marquee::analysis

@@ -1,0 +1,115 @@
+// Which values a run can have.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <initializer_list>
+
+#include "cluster/error.h"
+#include "cluster/suggest.h"
+#include "datasets/shots.h"
+#include "datasets/task.h"
+#include "experiments/base_manifest.h"
+#include "experiments/run_config.h"
+#include "experiments/waypoints.h"
+
+namespace marquee::experiments {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::string_view, 2> kProtocols{"mini-v0", "mini-v1"};
+
+}  // namespace
+
+bool is_protocol(const std::string& name) {
+  return std::find(kProtocols.begin(), kProtocols.end(), name) != kProtocols.end();
+}
+
+void check_run(const RunConfig& run) {
+  const auto fail = [](const std::string& key, const std::string& value,
+                       const std::string& expected) {
+    cluster::throw_usage("'" + key + "' is " + value + "; expected " + expected);
+  };
+  const auto one_of = [&](const char* key, const std::string& value,
+                          std::initializer_list<std::string_view> valid) {
+    if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
+    const std::vector<std::string> words(valid.begin(), valid.end());
+    fail(key, "'" + value + "'" + cluster::did_you_mean(value, words),
+         "one of " + cluster::join(words));
+  };
+  const auto within = [&](const char* key, double value, double low, double high) {
+    if (!(value >= low && value <= high)) {
+      fail(key, json(value).dump(),
+           "a number from " + json(low).dump() + " to " + json(high).dump());
+    }
+  };
+  datasets::find_task(run.task);
+  static_cast<void>(datasets::shots_per_class(run.shots));
+  // The database holds signed numbers.
+  if (run.seed > static_cast<std::uint64_t>(INT64_MAX)) {
+    fail("seed", std::to_string(run.seed), "a whole number from 0 to " + std::to_string(INT64_MAX));
+  }
+  const std::vector<std::string>& methods = method_names();
+  if (std::find(methods.begin(), methods.end(), run.method) == methods.end()) {
+    fail("method", "'" + run.method + "'" + cluster::did_you_mean(run.method, methods),
+         "one of " + cluster::join(methods));
+  }
+  one_of("profile", run.profile, {"mini"});
+  one_of("protocol", run.protocol, {kProtocols[0], kProtocols[1]});
+  one_of("prompt_kind", run.prompt_kind, {"additive", "factorised", "free"});
+  one_of("conditions", run.conditions, {"class", "instance", "both", "none"});
+  one_of("marquee_schedule", run.marquee_schedule, {"linear", "cosine", "step"});
+  one_of("marquee_space", run.marquee_space, {"token", "embedding"});
+  one_of("sample_instances", run.sample_instances, {"drawn", "none"});
+  one_of("masking", run.masking, {"released", "per_sample"});
+  one_of("mask_schedule", run.mask_schedule,
+         {"cosine", "uniform", "pow2", "pow2.5", "pow3", "log", "exp"});
+  one_of("reference", run.reference, {"test", "val", "val200"});
+  one_of("compute", run.compute, {"fp32", "bf16"});
+  one_of("family", run.family, {kMasked, kAutoregressive});
+  within("prompt_length", run.prompt_length, 1, 4096);
+  const bool factorised = run.method == "prompt" && run.prompt_kind == "factorised";
+  within("factors", run.factors, factorised ? 1 : 0, 64);
+  within("instance_dropout", run.instance_dropout, 0, 0.99);
+  within("marquee_waypoints", run.marquee_waypoints, 2, kMaxWaypoints);
+  if (run.method == "prompt") check_waypoints(run);
+  within("lora_rank", run.lora_rank, 1, 1024);
+  within("steps", run.steps, 1, kMaxSteps);
+  within("epochs", run.epochs, 0, 1'000'000);
+  within("early_stopping", run.early_stopping, 0, kMaxSteps);
+  within("patience", run.patience, 1, 1'000'000);
+  if (run.early_stopping > 0 && trains(run) && datasets::shots_per_class(run.shots) == 0) {
+    fail("early_stopping", std::to_string(run.early_stopping),
+         "0 with shots " + run.shots + ", which hold the images of val200");
+  }
+  within("learning_rate", run.learning_rate, 0, 10);
+  within("batch", run.batch, 1, 65536);
+  within("micro_batches", run.micro_batches, 1, 4096);
+  if (!std::has_single_bit(static_cast<unsigned>(run.micro_batches)) ||
+      run.batch % run.micro_batches != 0) {
+    fail("micro_batches", std::to_string(run.micro_batches),
+         "a power of two that divides batch (" + std::to_string(run.batch) + ")");
+  }
+  within("weight_decay", run.weight_decay, 0, 1);
+  within("label_smoothing", run.label_smoothing, 0, 0.99);
+  within("dropout", run.dropout, 0, 0.99);
+  within("decode_steps", run.decode_steps, 1, 1024);
+  within("choice_temperature", run.choice_temperature, 0, 1000);
+  within("temperature", run.temperature, 0, 1000);
+  within("top_k", run.top_k, 0, 1 << 20);
+  within("top_p", run.top_p, 0, 1);
+  within("decode_batch", run.decode_batch, 1, 4096);
+  within("samples", run.samples, 8, 1'000'000);
+  within("crops", run.crops, 1, 256);
+  one_of("decode", run.decode, {"accurate", "tensorflow"});
+  one_of("on_bad_record", run.on_bad_record, {"refuse", "skip"});
+  within("threads", run.threads, 1, 1024);
+  within("checkpoint_interval", run.checkpoint_interval, 1, 1'000'000);
+  if (run.profile == "mini" && run.task == "caltech101") {
+    cluster::throw_usage(
+        "task 'caltech101' with profile mini: the mini base is pretrained on those images, so the "
+        "result would mean nothing");
+  }
+}
+
+}  // namespace marquee::experiments
