@@ -1,5 +1,8 @@
 #include "workers/base_tokenizer.h"
 
+#include <algorithm>
+#include <vector>
+
 namespace marquee::workers {
 
 std::int64_t BaseTokenizer::image_size() const {
@@ -22,13 +25,24 @@ Tensor BaseTokenizer::encode(const Tensor& images) const {
       .ids;
 }
 
-Tensor BaseTokenizer::decode(const Tensor& ids) const {
-  if (ids.size(0) == 0) return torch::empty({0, 3, image_size(), image_size()});
+Tensor BaseTokenizer::decode_some(const Tensor& ids) const {
   if (const auto* taming = std::get_if<VqganConfig>(&config_)) {
     const Tensor vectors = code_vectors(weights_.at(kVqganCodebook), ids);
     return (vqgan_decode(*taming, weights_, vectors) + 1) / 2;
   }
   return decode_ids(std::get<TokenizerConfig>(config_), weights_, ids);
+}
+
+Tensor BaseTokenizer::decode(const Tensor& ids) const {
+  // The widest layers take 512 bytes and more a pixel: 8 images of 256 x 256 at once are 270 MB
+  // each.
+  constexpr std::int64_t kPixels = std::int64_t{8} << 16;
+  if (ids.size(0) == 0) return torch::empty({0, 3, image_size(), image_size()});
+  std::vector<Tensor> parts;
+  for (const Tensor& some :
+       ids.split(std::max(std::int64_t{1}, kPixels / (image_size() * image_size()))))
+    parts.push_back(decode_some(some));
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
 }
 
 ShapeMap tokenizer_shapes(const BaseTokenizer::Config& config) {

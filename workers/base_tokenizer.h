@@ -26,10 +26,12 @@ class BaseTokenizer {
   // float [B, 3, S, S] in [0, 1] -> int64 [B, N], raster order.
   Tensor encode(const Tensor& images) const;
   // int64 [B, N] -> float [B, 3, S, S], nominally in [0, 1]; nothing clips. Throws usage when an id
-  // is out of range.
+  // is out of range. A few images at a time where they are large.
   Tensor decode(const Tensor& ids) const;
 
  private:
+  Tensor decode_some(const Tensor& ids) const;
+
   Config config_;
   ParameterMap weights_;
 };

@@ -62,7 +62,38 @@ std::string line_from(double x1, double y1, double x2, double y2, const std::str
          coordinate(x2) + "\" y2=\"" + coordinate(y2) + "\" " + style + "/>";
 }
 
+// Where the entries of a legend stand when it breaks into lines.
+struct Legend {
+  template <typename Entries>  // with names
+  Legend(const Entries& entries, double left, double right, double top) : bottom(top) {
+    double x = left;
+    for (const auto& entry : entries) {
+      const double wide = kGap + kLetter * static_cast<double>(entry.name.size());
+      if (x > left && x + wide > right) {
+        x = left;
+        bottom += kLine;
+      }
+      places.emplace_back(x, bottom);
+      x += wide;
+    }
+  }
+
+  // What of a name fits into a line of its own.
+  static std::string shortened(const std::string& name, double width) {
+    const auto most = static_cast<std::size_t>((width - kGap) / kLetter);
+    return name.size() <= most ? name : name.substr(0, most) + "…";
+  }
+
+  static constexpr double kLine = 18, kLetter = 6.6, kGap = 32;
+  std::vector<std::pair<double, double>> places;
+  double bottom;
+};
+
 }  // namespace
+
+std::size_t distinct_colours() {
+  return std::size(kColours);
+}
 
 std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options) {
   std::vector<double> xs, ys;
@@ -86,7 +117,8 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
   y.low -= margin;
   y.high += margin;
 
-  std::string svg = "<svg viewBox=\"0 0 " + number(kWidth) + " " + number(kHeight) +
+  const Legend legend(lines, kLeft, kWidth, kHeight - 12);
+  std::string svg = "<svg viewBox=\"0 0 " + number(kWidth) + " " + number(legend.bottom + 12) +
                     "\" role=\"img\" aria-label=\"" +
                     kainjow::mustache::html_escape(options.title) + "\">";
   svg += text_at(kLeft, 16, "start", options.title, " class=\"title\"");
@@ -112,7 +144,6 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
   svg += text_at(14, (kTop + floor) / 2, "middle", options.y_label,
                  " transform=\"rotate(-90 14 " + coordinate((kTop + floor) / 2) + ")\"");
 
-  double legend = kLeft;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string colour = kColours[i % std::size(kColours)];
     std::string points;
@@ -125,10 +156,9 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
     }
     svg += "<polyline points=\"" + points + "\" fill=\"none\" stroke=\"" + colour +
            "\" stroke-width=\"1.6\"/>";
-    svg += line_from(legend, kHeight - 12, legend + 16, kHeight - 12,
-                     "stroke=\"" + colour + "\" stroke-width=\"3\"");
-    svg += text_at(legend + 20, kHeight - 8, "start", lines[i].name);
-    legend += 32 + 6.6 * static_cast<double>(lines[i].name.size());
+    const auto& [at_x, at_y] = legend.places[i];
+    svg += line_from(at_x, at_y, at_x + 16, at_y, "stroke=\"" + colour + "\" stroke-width=\"3\"");
+    svg += text_at(at_x + 20, at_y + 4, "start", Legend::shortened(lines[i].name, kWidth - kLeft));
   }
   return svg + "</svg>";
 }
@@ -136,7 +166,7 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
 std::string dot_plot(const std::vector<std::string>& rows, const std::vector<DotSeries>& series,
                      const PlotOptions& options) {
   constexpr double kRow = 22, kLetter = 6.4, kWidthOfDots = 420;
-  constexpr double kLegendLeft = 12, kLegendTop = 52, kLegendLine = 18, kLegendGap = 28;
+  constexpr double kLegendLeft = 12, kLegendTop = 52;
   std::vector<double> all;
   for (const DotSeries& dots : series) {
     for (const auto& value : dots.values)
@@ -151,19 +181,8 @@ std::string dot_plot(const std::vector<std::string>& rows, const std::vector<Dot
   const Axis x{*low - margin, *high + margin, left, left + kWidthOfDots, false};
   const double floor = kTop + kRow * static_cast<double>(rows.size());
   const double width = left + kWidthOfDots + kRight;
-  // The legend breaks into lines.
-  std::vector<std::pair<double, double>> legend;
-  double legend_x = kLegendLeft, legend_y = floor + kLegendTop;
-  for (const DotSeries& dots : series) {
-    const double wide = kLegendGap + kLetter * static_cast<double>(dots.name.size());
-    if (legend_x > kLegendLeft && legend_x + wide > width) {
-      legend_x = kLegendLeft;
-      legend_y += kLegendLine;
-    }
-    legend.emplace_back(legend_x, legend_y);
-    legend_x += wide;
-  }
-  const double height = legend_y + kLegendLine;
+  const Legend legend(series, kLegendLeft, width, floor + kLegendTop);
+  const double height = legend.bottom + Legend::kLine;
 
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + coordinate(width) +
                     " " + coordinate(height) + "\" width=\"" + coordinate(width) +
@@ -193,7 +212,7 @@ std::string dot_plot(const std::vector<std::string>& rows, const std::vector<Dot
       svg += "<circle cx=\"" + coordinate(x.position(*value)) + "\" cy=\"" +
              coordinate(middle(row)) + fill + "\"/>";
     }
-    const auto& [at_x, at_y] = legend[i];
+    const auto& [at_x, at_y] = legend.places[i];
     svg += "<circle cx=\"" + coordinate(at_x) + "\" cy=\"" + coordinate(at_y) + fill + "\"/>";
     svg += text_at(at_x + 8, at_y + 4, "start", series[i].name);
   }

@@ -1,6 +1,7 @@
 // Plots as SVG, for pages.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,9 @@ struct PlotOptions {
   bool log_x = false;  // x > 0
   bool markers = false;
 };
+
+// Lines of one plot whose colours differ.
+std::size_t distinct_colours();
 
 // One <svg> element with axes, ticks at round numbers and a legend; "" when there is no point.
 std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options);

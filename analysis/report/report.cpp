@@ -137,8 +137,15 @@ ms::data task_section(const fs::path& results, const Comparison& comparison,
     plots << plot;
   };
   add_plot(few_shot_plot(rows));
-  for (const auto& [shots, curves] : losses)
-    add_plot(line_plot(curves, {"tuning loss, " + shots + " shots", "step", "loss", false, false}));
+  const std::size_t most = distinct_colours();
+  for (const auto& [shots, curves] : losses) {
+    for (std::size_t first = 0; first < curves.size(); first += most) {
+      const auto begin = curves.begin() + static_cast<std::ptrdiff_t>(first);
+      const std::size_t count = std::min(most, curves.size() - first);
+      add_plot(line_plot({begin, begin + static_cast<std::ptrdiff_t>(count)},
+                         {"tuning loss, " + shots + " shots", "step", "loss", false, false}));
+    }
+  }
   section.set("rows", lines);
   section.set("samples", samples);
   section.set("plots", plots);

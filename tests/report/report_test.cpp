@@ -260,6 +260,20 @@ TEST(Tables, EscapeBarsInMarkdown) {
   EXPECT_EQ(markdown_text({{"a"}, {{"x|y\nz"}}, {false}}), "| a |\n| --- |\n| x\\|y z |\n");
 }
 
+TEST(LinePlot, LegendsBreakIntoLinesAndShortenNames) {
+  const auto height = [](const std::string& svg) {
+    return std::stod(svg.substr(svg.find(' ', svg.find("viewBox=\"0 0 ") + 13)));
+  };
+  std::vector<PlotLine> lines{{"a", {{1, 5}, {2, 5}}}};
+  const double one = height(line_plot(lines, {}));
+  lines.push_back({std::string(56, 'b'), {{1, 5}}});
+  EXPECT_GT(height(line_plot(lines, {})), one);
+  lines.push_back({std::string(400, 'c'), {{1, 5}}});
+  const std::string svg = line_plot(lines, {});
+  EXPECT_EQ(svg.find(std::string(100, 'c')), std::string::npos);
+  EXPECT_NE(svg.find("ccc…"), std::string::npos);
+}
+
 TEST(LinePlot, IsEmptyWithoutPoints) {
   EXPECT_EQ(line_plot({{"a", {}}}, {}), "");
 }

@@ -6,6 +6,7 @@
 #include "tests/workers/tiny_base.h"
 #include "workers/models/marquee_header.h"
 #include "workers/models/prompt_generator.h"
+#include "workers/models/transformer.h"
 #include "workers/random.h"
 #include "workers/tuning/family_model.h"
 
@@ -47,6 +48,29 @@ class GradientCheck : public testing::Test {
   TuningBatch batch_;
   ParameterMap base_ = rough(init_transformer(kSmall, 1), 5);
 };
+
+// Of the tokens that stand masked in the batch, from the logits of all: the loss by its formula.
+TEST_F(GradientCheck, LossIsThatOfTheMaskedTokensAlone) {
+  constexpr double kSmoothing = 0.1;
+  const Tensor prompts = rough({{"p", torch::zeros({2, 4, kSmall.width})}}, 4).at("p").detach();
+  const Tensor losses = make_masked_model(kSmall, /*recompute=*/false)
+                            ->sample_losses(base_, {.prompts = prompts}, batch_, kSmoothing);
+  const Tensor ids = at::cat({torch::zeros({2, 1}, torch::kInt64), batch_.ids}, 1);
+  const Tensor logs = at::log_softmax(prompted_logits(kSmall, base_, ids, prompts), -1);
+  const Tensor masked = batch_.ids == -1;
+  ASSERT_TRUE(torch::equal(masked.sum(1), torch::tensor({5, 3})));
+  for (std::int64_t row = 0; row < 2; ++row) {
+    double sum = 0;
+    for (std::int64_t n = 0; n < kSmall.tokens(); ++n) {
+      if (!masked[row][n].item<bool>()) continue;
+      const Tensor token = logs[row][n + 1];  // slot 0 is no token
+      const auto target = batch_.targets[row][n].item<std::int64_t>();
+      sum -= (1 - kSmoothing) * token[target].item<double>() +
+             kSmoothing * token.mean().item<double>();
+    }
+    EXPECT_NEAR(losses[row].item<double>(), sum / masked[row].sum().item<double>(), 1e-6) << row;
+  }
+}
 
 std::vector<PromptConfig> every_generator() {
   std::vector<PromptConfig> all;

@@ -51,7 +51,7 @@ experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& ba
   const double started = cluster::monotonic_seconds();
   if (run.method == "oracle_reconstruction")
     images = rounded_to_levels(base.tokenizer.decode(base.tokenizer.encode(images)));
-  image_features(base.feature_config, base.features, images);
+  if (!base.features.empty()) image_features(base.feature_config, base.features, images);
   experiments::PhaseTimes times;
   times.sample = cluster::monotonic_seconds() - started;
   times.images = kImages;

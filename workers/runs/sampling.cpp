@@ -54,13 +54,15 @@ Samples generate(const experiments::RunConfig& run, const BaseModel& base, const
     labels.push_back(labels_of(subjects));
     tokens.push_back(adapter.sample_tokens(run, subjects, place));
     const Tensor images = base.tokenizer.decode(tokens.back());
-    features.push_back(
-        image_features(base.feature_config, base.features, rounded_to_levels(images)));
+    if (!base.features.empty()) {
+      features.push_back(
+          image_features(base.feature_config, base.features, rounded_to_levels(images)));
+    }
     append_images(images, keep, samples.images);
   }
   samples.labels = at::cat(labels);
   samples.tokens = at::cat(tokens);
-  samples.features = at::cat(features);
+  if (!features.empty()) samples.features = at::cat(features);
   return samples;
 }
 

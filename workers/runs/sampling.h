@@ -10,10 +10,11 @@
 namespace marquee::workers {
 
 struct Samples {
-  Tensor labels;                        // int64 [n]: image i has label i modulo the classes, unless
-                                        // the run's marquee header ends elsewhere
-  Tensor tokens;                        // int64 [n, N]
-  Tensor features;                      // float32 [n, d], of the images as a PNG holds them
+  Tensor labels;  // int64 [n]: image i has label i modulo the classes, unless
+                  // the run's marquee header ends elsewhere
+  Tensor tokens;  // int64 [n, N]
+  Tensor
+      features;  // float32 [n, d], of the images as a PNG holds them; undefined without a network
   std::vector<datasets::Image> images;  // the first `keep`
 };
 
