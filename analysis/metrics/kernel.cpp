@@ -32,10 +32,7 @@ double kernel_distance(const Tensor& generated, const Tensor& reference) {
 }
 
 Estimate kernel_estimate(const Tensor& generated, const Tensor& reference) {
-  MARQUEE_CHECK(generated.dim() == 2 && reference.dim() == 2 &&
-                    generated.size(1) == reference.size(1) && generated.size(0) >= 2 &&
-                    reference.size(0) >= 2,
-                "feature sets must be [n, d] of one width with n of 2 or more");
+  check_pair(generated, reference, 2);
   const Tensor g = generated.to(torch::kFloat64), r = reference.to(torch::kFloat64);
   const auto n = static_cast<double>(g.size(0)), m = static_cast<double>(r.size(0));
   const Tensor within = row_sums(g, g) - self_terms(g);
@@ -51,6 +48,24 @@ Estimate kernel_estimate(const Tensor& generated, const Tensor& reference) {
     estimate.standard_error = std::sqrt((n - 1) / n * spread);
   }
   return estimate;
+}
+
+Tensor kernel_distances(const Tensor& generated, const Tensor& reference,
+                        const KernelSubsets& subsets, NumpyRandom& random) {
+  check_pair(generated, reference, std::max<std::int64_t>(2, subsets.size));
+  const auto drawn = [&](const Tensor& set) {
+    return set.index_select(0, torch::tensor(random.choice(static_cast<std::size_t>(set.size(0)),
+                                                           static_cast<std::size_t>(subsets.size))));
+  };
+  Tensor values = torch::empty({subsets.subsets}, torch::kFloat64);
+  for (std::int64_t i = 0; i < subsets.subsets; ++i) {
+    Tensor g, r;
+    if (subsets.drawn_first == DrawnFirst::generated) g = drawn(generated);
+    r = drawn(reference);
+    if (!g.defined()) g = drawn(generated);
+    values[i] = kernel_distance(g, r);
+  }
+  return values;
 }
 
 }  // namespace marquee::analysis

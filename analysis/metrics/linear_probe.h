@@ -1,7 +1,7 @@
 // A linear classifier on features: does a generated image show the class that it was asked for?
 #pragma once
 
-#include "analysis/metrics/frechet.h"
+#include "analysis/metrics/features.h"
 
 namespace marquee::analysis {
 

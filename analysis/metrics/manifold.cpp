@@ -1,35 +1,14 @@
 #include "analysis/metrics/manifold.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <vector>
 
-#include "cluster/error.h"
+#include "analysis/metrics/neighbours.h"
 
 namespace marquee::analysis {
 namespace {
-
-constexpr std::int64_t kBlockRows = 256;
-constexpr std::int64_t kDirectDifferences = 2;  // cdist without the matrix product form
-
-Tensor distances(const Tensor& a, const Tensor& b) {
-  return at::cdist(a, b, 2.0, kDirectDifferences);
-}
-
-// Distance of each row to its k-th neighbour for each k asked for: float64 [ks, n].
-std::vector<Tensor> radii(const Tensor& set, const std::vector<int>& ks) {
-  const int most = *std::max_element(ks.begin(), ks.end());
-  std::vector<std::vector<Tensor>> parts(ks.size());
-  for (std::int64_t first = 0; first < set.size(0); first += kBlockRows) {
-    const Tensor block = set.narrow(0, first, std::min(kBlockRows, set.size(0) - first));
-    // The nearest is the row itself, at distance zero.
-    const Tensor nearest =
-        std::get<0>(distances(block, set).topk(most + 1, 1, /*largest=*/false, /*sorted=*/true));
-    for (std::size_t i = 0; i < ks.size(); ++i) parts[i].push_back(nearest.select(1, ks[i]));
-  }
-  std::vector<Tensor> result;
-  for (const auto& part : parts) result.push_back(at::cat(part));
-  return result;
-}
 
 struct Options {
   int k_pr, k_dc;
@@ -37,45 +16,84 @@ struct Options {
 };
 
 ManifoldMetrics compute(const Tensor& generated, const Tensor& reference, const Options& options) {
-  MARQUEE_CHECK(
-      generated.dim() == 2 && reference.dim() == 2 && generated.size(1) == reference.size(1),
-      "feature sets must be [n, d] of one width");
-  const int most = std::max(options.k_pr, options.k_dc);
-  if (std::min(generated.size(0), reference.size(0)) <= most) {
-    cluster::throw_usage(
-        "precision, recall, density and coverage with k = " + std::to_string(most) +
-        " need more than " + std::to_string(most) + " images on each side, not " +
-        std::to_string(generated.size(0)) + " and " + std::to_string(reference.size(0)));
-  }
-  const Tensor g = generated.to(torch::kFloat64).contiguous(),
-               r = reference.to(torch::kFloat64).contiguous();
-  const std::vector<Tensor> real = radii(r, {options.k_pr, options.k_dc});
-  const Tensor made = radii(g, {options.k_pr})[0];
-  const auto inside = [](const Tensor& distance, const Tensor& radius, bool strict) {
-    return strict ? distance < radius : distance <= radius;
+  check_pair(generated, reference, std::max(options.k_pr, options.k_dc) + 1);
+  const Tensor centre = common_centre(generated, reference);
+  const bool narrow = generated.scalar_type() == torch::kFloat32 &&
+                      reference.scalar_type() == torch::kFloat32;
+  const auto points = [&](const Tensor& features) {
+    return PointSet(narrow ? features : features.to(torch::kFloat64), centre);
+  };
+  const PointSet made = points(generated), real = points(reference);
+  const Tensor around_real =
+      nearest_distances(real, real, std::max(options.k_pr, options.k_dc), /*itself=*/true);
+  const Tensor around_made = nearest_distances(made, made, options.k_pr, /*itself=*/true);
+  const auto radii = [](const Tensor& distances, int k) {
+    return distances.select(1, k - 1).contiguous();
   };
 
-  std::vector<Tensor> precise, counts;
-  Tensor recalled = torch::zeros({r.size(0)}, torch::kBool),
-         covered = torch::zeros({r.size(0)}, torch::kBool);
-  for (std::int64_t first = 0; first < g.size(0); first += kBlockRows) {
-    const std::int64_t rows = std::min(kBlockRows, g.size(0) - first);
-    const Tensor block = distances(g.narrow(0, first, rows), r);
-    precise.push_back(inside(block, real[0].unsqueeze(0), options.strict_pr).any(1));
-    recalled.logical_or_(
-        inside(block, made.narrow(0, first, rows).unsqueeze(1), options.strict_pr).any(0));
-    const Tensor in_real = inside(block, real[1].unsqueeze(0), options.strict_dc);
-    counts.push_back(in_real.sum(1).to(torch::kFloat64));
-    covered.logical_or_(in_real.any(0));
-  }
-  const Tensor density = at::cat(counts) / static_cast<double>(options.k_dc);
+  enum : unsigned { kPrecise = 1, kRecalled = 2, kDense = 4 };
+  const std::vector<Balls> balls{
+      {radii(around_real, options.k_pr), /*around_rows=*/false, options.strict_pr},
+      {radii(around_made, options.k_pr), /*around_rows=*/true, options.strict_pr},
+      {radii(around_real, options.k_dc), /*around_rows=*/false, options.strict_dc}};
+  const auto n = static_cast<std::size_t>(made.size()), m = static_cast<std::size_t>(real.size());
+  std::vector<std::uint8_t> precise(n);
+  std::vector<std::int64_t> counts(n);
+  std::vector<std::atomic<std::uint8_t>> recalled(m), covered(m);
+  pairs_inside(made, real, balls, [&](std::int64_t row, std::int64_t column, unsigned mask) {
+    const auto i = static_cast<std::size_t>(row), j = static_cast<std::size_t>(column);
+    if ((mask & kPrecise) != 0) precise[i] = 1;
+    if ((mask & kRecalled) != 0) recalled[j].store(1, std::memory_order_relaxed);
+    if ((mask & kDense) == 0) return;
+    ++counts[i];
+    covered[j].store(1, std::memory_order_relaxed);
+  });
+  const Tensor density =
+      torch::tensor(counts, torch::kInt64).to(torch::kFloat64) / static_cast<double>(options.k_dc);
   const Estimate density_estimate{
       density.mean().item<double>(),
-      density.std().item<double>() / std::sqrt(static_cast<double>(g.size(0)))};
-  return {{share_of(at::cat(precise)), share_of(recalled)}, {density_estimate, share_of(covered)}};
+      density.std().item<double>() / std::sqrt(static_cast<double>(n))};
+  const auto share = [](const auto& hits) {
+    return share_of(torch::tensor(std::vector<std::uint8_t>(hits.begin(), hits.end())));
+  };
+  return {{share(precise), share(recalled)}, {density_estimate, share(covered)}};
 }
 
 }  // namespace
+
+Tensor ball_radii(const Tensor& features, const std::vector<int>& ks) {
+  const int most = *std::max_element(ks.begin(), ks.end());
+  check_features(features, "given", most + 1);
+  const PointSet points(features, common_centre(features, features));
+  const Tensor distances = nearest_distances(points, points, most, /*itself=*/true);
+  std::vector<Tensor> columns;
+  for (const int k : ks) columns.push_back(distances.select(1, k - 1));
+  return at::stack(columns, 1);
+}
+
+Tensor realism_scores(const Tensor& generated, const Tensor& reference, int k) {
+  constexpr std::int64_t kBlockRows = 256;
+  constexpr std::int64_t kDirectDifferences = 2;  // cdist without the matrix product form
+  check_pair(generated, reference, 1);
+  const Tensor radii = ball_radii(reference, {k}).select(1, 0);
+  // numpy.median: the mean of the middle two of an even number.
+  const Tensor small = (radii < at::quantile(radii, 0.5)).nonzero().flatten();
+  const Tensor balls = reference.to(torch::kFloat64).index_select(0, small);
+  std::vector<Tensor> scores;
+  for (std::int64_t first = 0; first < generated.size(0); first += kBlockRows) {
+    const Tensor block =
+        generated.narrow(0, first, std::min(kBlockRows, generated.size(0) - first));
+    scores.push_back((radii.index_select(0, small) /
+                      at::cdist(block.to(torch::kFloat64), balls, 2.0, kDirectDifferences))
+                         .amax(1));
+  }
+  return at::cat(scores);
+}
+
+double f_score(double precision, double recall) {
+  constexpr double kLeast = 1e-5;
+  return 2 * precision * recall / std::max(kLeast, precision + recall);
+}
 
 Estimate share_of(const Tensor& hits) {
   const auto count = static_cast<double>(hits.numel());

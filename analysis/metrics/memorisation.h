@@ -2,7 +2,7 @@
 // on for long can simply be reproduced, and every other metric rewards it.
 #pragma once
 
-#include "analysis/metrics/frechet.h"
+#include "analysis/metrics/features.h"
 
 namespace marquee::analysis {
 

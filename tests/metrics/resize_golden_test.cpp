@@ -1,17 +1,16 @@
-// All images, sizes and methods of resize.h5 that are ours. Tolerances: the README beside it.
+// All images, sizes and methods of resize.h5. Tolerances: the README beside it.
 #include <cstdio>
-#include <functional>
 
 #include <gtest/gtest.h>
 
-#include "datasets/resize.h"
 #include "tests/fixtures/reference_file.h"
+#include "workers/features/resize_rules.h"
 
-namespace marquee::datasets {
+namespace marquee::workers {
 namespace {
 
 using fixtures::ReferenceFile;
-using fixtures::Tensor;
+using datasets::Image;
 
 constexpr const char* kResize = "metrics/resize.h5";
 
@@ -23,94 +22,47 @@ Image image_of(const Tensor& levels) {
           {data, data + whole.numel()}};
 }
 
-Tensor tensor_of(const Image& image) {
-  return torch::tensor(image.rgb).reshape({image.height, image.width, 3});
-}
-Tensor tensor_of(const FloatImage& image) {
-  return torch::tensor(image.rgb).reshape({image.height, image.width, 3});
-}
-
-struct Method {
-  const char* name;  // in the file
-  double tolerance;  // of 255
-  std::function<Tensor(const Image&, int height, int width)> resize;
-};
-
-Tensor pillow(const Image& image, int height, int width, PillowFilter filter) {
-  return tensor_of(pillow_resize(image, height, width, filter));
-}
-Tensor pillow_float(const Image& image, int height, int width, PillowFilter filter) {
-  return tensor_of(pillow_resize_to_float(image, height, width, filter));
+// Of 255. Levels of Pillow are met bit for bit, its floats too where it was compiled alike;
+// LibTorch's antialiased filters have float32 positions.
+double tolerance(ResizeRule rule) {
+  const std::string_view name = name_of(rule);
+  if (name.ends_with("_uint8") || rule == ResizeRule::pil_nearest) return 0;
+  return name.ends_with("_antialias") ? 0.01 : 1e-4;
 }
 
-// Levels of Pillow are met bit for bit, its floats too where it was compiled alike; torch's filters
-// have float32 positions.
-const Method kMethods[] = {
-    {"torch_bilinear_antialias", 0.01,
-     [](const Image& image, int h, int w) { return tensor_of(resize_to_float(image, h, w)); }},
-    {"clean_fid_clean", 1e-4,
-     [](const Image& image, int h, int w) { return tensor_of(clean_fid_resize(image, h, w)); }},
-    {"torch_bicubic_antialias", 0.01,
-     [](const Image& image, int h, int w) {
-       return pillow_float(image, h, w, PillowFilter::bicubic);
-     }},
-    {"pil_bicubic_float_noclip", 1e-4,
-     [](const Image& image, int h, int w) {
-       return pillow_float(image, h, w, PillowFilter::bicubic);
-     }},
-    {"pil_bicubic_uint8", 0,
-     [](const Image& image, int h, int w) { return pillow(image, h, w, PillowFilter::bicubic); }},
-    {"pil_bilinear_float", 1e-4,
-     [](const Image& image, int h, int w) {
-       return pillow_float(image, h, w, PillowFilter::bilinear);
-     }},
-    {"pil_bilinear_uint8", 0,
-     [](const Image& image, int h, int w) { return pillow(image, h, w, PillowFilter::bilinear); }},
-    {"pil_box_float", 1e-4,
-     [](const Image& image, int h, int w) { return pillow_float(image, h, w, PillowFilter::box); }},
-    {"pil_box_uint8", 0,
-     [](const Image& image, int h, int w) { return pillow(image, h, w, PillowFilter::box); }},
-    {"pil_lanczos_float_noclip", 1e-4,
-     [](const Image& image, int h, int w) {
-       return pillow_float(image, h, w, PillowFilter::lanczos);
-     }},
-};
-
-void PrintTo(const Method& method, std::ostream* out) {
-  *out << method.name;
-}
-
-class ResizeGolden : public testing::TestWithParam<Method> {};
+class ResizeGolden : public testing::TestWithParam<ResizeRule> {};
 
 TEST_P(ResizeGolden, EqualsTheReference) {
   MARQUEE_REQUIRE_REFERENCE(kResize);
   const ReferenceFile reference(kResize);
-  const Method& method = GetParam();
+  const ResizeRule rule = GetParam();
+  const std::string method(name_of(rule));
   int compared = 0;
   double worst = 0;
   for (const std::string& name : reference.file().children("out")) {
     const Image image = image_of(reference.read("images/" + name));
     for (const std::string& target : reference.file().children("out/" + name)) {
       const std::string group = "out/" + name + "/" + target + "/";
-      if (!reference.has(group + method.name)) continue;
+      if (!reference.has(group + method)) continue;
       int height = 0, width = 0;
       ASSERT_EQ(std::sscanf(target.c_str(), "to_%dx%d", &height, &width), 2) << group;
-      const Tensor resized = method.resize(image, height, width)
+      const Tensor made = resized(image, height, width, rule)
+                                 .permute({1, 2, 0})
                                  .index_select(0, reference.read_ids(group + "rows"))
                                  .index_select(1, reference.read_ids(group + "cols"))
                                  .to(torch::kFloat64);
-      const Tensor expected = reference.read(group + method.name).to(torch::kFloat64);
-      fixtures::expect_close(resized, expected, method.tolerance, 0, group + method.name);
-      worst = std::max(worst, (resized - expected).abs().max().item<double>());
+      const Tensor expected = reference.read(group + method).to(torch::kFloat64);
+      fixtures::expect_close(made, expected, tolerance(rule), 0, group + method);
+      worst = std::max(worst, (made - expected).abs().max().item<double>());
       ++compared;
     }
   }
-  if (compared == 0) GTEST_SKIP() << "no " << method.name << " in " << kResize;
-  std::printf("%s: largest difference %g in %d images\n", method.name, worst, compared);
+  if (compared == 0) GTEST_SKIP() << "no " << method << " in " << kResize;
+  std::printf("%s: largest difference %g in %d images\n", method.c_str(), worst, compared);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, ResizeGolden, testing::ValuesIn(kMethods),
-                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Rules, ResizeGolden, testing::ValuesIn(resize_rules()),
+                         [](const auto& tested) { return std::string(name_of(tested.param)); });
 
 }  // namespace
-}  // namespace marquee::datasets
+}  // namespace marquee::workers
