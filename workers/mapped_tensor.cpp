@@ -28,14 +28,14 @@ torch::ScalarType scalar_type(ElementType type) {
 }  // namespace
 
 Tensor mapped_tensor(const StoredTensor& stored,
-                     const std::shared_ptr<const cluster::MappedFile>& file) {
+                     const std::shared_ptr<const void>& memory) {
   const bool boolean = stored.type == ElementType::boolean;
   const torch::ScalarType type = boolean ? torch::kUInt8 : scalar_type(stored.type);
   if (stored.parts.size() == 1 && !stored.parts.front().empty() && stored.aligned()) {
     // LibTorch has no memory that is only read; nothing here writes into it.
     void* data = const_cast<char*>(stored.parts.front().data());
     const Tensor view = torch::from_blob(
-        data, stored.shape, [file](void*) {}, type);
+        data, stored.shape, [memory](void*) {}, type);
     return boolean ? view.ne(0) : view;
   }
   Tensor copy = torch::empty(stored.shape, type);

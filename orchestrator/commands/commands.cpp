@@ -52,9 +52,11 @@ const std::vector<Command>& all_commands() {
       {"doctor", "check this machine and installation", doctor_command},
       {"run", "one run, here, without MPI", run_command},
       {"sample", "generate images from a run, a prompt file or a base", sample_command},
+      {"evaluate", "metrics of any two sets of images, as the field's tools compute them",
+       evaluate_command},
       {"export", "what a run has trained, as a file for others", export_command},
       {"pretrain", "make a base model from a recipe", pretrain_command},
-      {"import", "make a base model from published checkpoints", import_command},
+      {"import", "make a base or a feature network from published checkpoints", import_command},
   };
   return commands;
 }

@@ -38,6 +38,7 @@ int run_command(const Arguments& arguments);
 int sample_command(const Arguments& arguments);
 int data_cache_command(const Arguments& arguments);  // part of data
 int pretrain_command(const Arguments& arguments);
+int evaluate_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
 

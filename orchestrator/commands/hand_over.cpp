@@ -1,4 +1,4 @@
-// marquee run, sample, export, pretrain, import and data cache: handed over to marquee-trainer, the
+// marquee run, sample, evaluate, export, pretrain, import and data cache: handed over to marquee-trainer, the
 // program with LibTorch. Its options are declared there, so `marquee run --help` is answered by it
 // too.
 #include <cerrno>
@@ -37,6 +37,9 @@ int pretrain_command(const Arguments& arguments) {
 }
 int import_command(const Arguments& arguments) {
   return hand_over("import", arguments);
+}
+int evaluate_command(const Arguments& arguments) {
+  return hand_over("evaluate", arguments);
 }
 int export_command(const Arguments& arguments) {
   return hand_over("export", arguments);

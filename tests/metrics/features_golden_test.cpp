@@ -7,6 +7,7 @@
 #include "analysis/metrics/inception_score.h"
 #include "analysis/metrics/kernel.h"
 #include "analysis/metrics/manifold.h"
+#include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "tests/fixtures/formula_tensors.h"
 #include "tests/fixtures/reference_file.h"
@@ -96,8 +97,9 @@ TEST_F(FeaturesGolden, FeaturesAreThoseOfTheFile) {
                                0, name);
       }
       const std::string key = std::string(side) + "_sha256";
-      if (reference_->file().has_attribute(c.name, key))
+      if (reference_->file().has_attribute(c.name, key)) {
         EXPECT_EQ(hash_of(rows), reference_->file().string_attribute(c.name, key)) << c.name << key;
+      }
     }
   }
 }
@@ -262,7 +264,8 @@ TEST_F(FeaturesGolden, KernelDistancesOfDrawnSubsetsAreWhatTheToolsPrint) {
     NumpyRandom random(kToolSeed);
     const Tensor values = kernel_distances(c.generated, c.real, subsets, random);
     const auto near = [&](double value, const char* name, double tolerance) {
-      if (has(at + name)) EXPECT_NEAR(value, number(at + name), tolerance) << at << name;
+      if (has(at + name)) { EXPECT_NEAR(value, number(at + name), tolerance) << at << name;
+      }
     };
     fixtures::expect_close(values, reference_->read(at + "per_subset_float64"), 1e-10, 1e-9,
                            at + "per_subset_float64");

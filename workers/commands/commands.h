@@ -20,6 +20,10 @@ int cache_command(const cluster::Arguments& arguments);
 int sample_command(const cluster::Arguments& arguments);
 // A base from published checkpoints.
 int import_command(const cluster::Arguments& arguments);
+// A feature network, likewise: `marquee import features`.
+int import_features_command(const cluster::Arguments& arguments);
+// Metrics of two sets of images.
+int evaluate_command(const cluster::Arguments& arguments);
 int export_command(const cluster::Arguments& arguments);
 
 }  // namespace marquee::workers

@@ -20,7 +20,7 @@ bool is_floating(ElementType type) {
 }
 
 SourceNetwork network_of(const WeightFile& file, const char* layout, std::string_view prefix) {
-  return {file.source, file.format, layout, std::string(prefix), file.file, {}};
+  return {file.source, file.format, layout, std::string(prefix), file.file, file.memory(), {}};
 }
 
 // First parts of the names in a file, for a message.
@@ -78,10 +78,12 @@ void SourceNetwork::check(const ShapeMap& expected) const {
 
 Tensor SourceNetwork::load(const std::string& name, torch::ScalarType type) const {
   const SourceTensor& tensor = tensors.at(name);
-  const Tensor stored = mapped_tensor(tensor.stored, file);
+  const Tensor stored = mapped_tensor(tensor.stored, memory);
   Tensor values = torch::empty(tensor.shape(), type);
   values.copy_(tensor.hwio ? stored.permute({3, 2, 0, 1}) : stored);
-  for (const std::string_view part : tensor.stored.parts) file->release(part);
+  if (file) {
+    for (const std::string_view part : tensor.stored.parts) file->release(part);
+  }
   if (!values.isfinite().all().item<bool>()) {
     cluster::throw_environment(source + ": tensor '" + tensor.name +
                                "' has values that are not finite in the type wanted");

@@ -23,7 +23,8 @@ struct SourceNetwork {
   std::string source;                               // of the file, for messages
   std::string format, layout;                       // "flax msgpack", "maskgit"
   std::string prefix;                               // of the names in the file: "params/"
-  std::shared_ptr<const cluster::MappedFile> file;  // what the tensors' views point into
+  std::shared_ptr<const cluster::MappedFile> file;  // where the tensors are, if it is mapped
+  std::shared_ptr<const void> memory;               // keeps what the tensors' views point into
   std::map<std::string, SourceTensor> tensors;      // by our names
 
   std::int64_t numbers() const;  // in all tensors

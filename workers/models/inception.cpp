@@ -9,7 +9,7 @@ namespace marquee::workers {
 namespace {
 
 constexpr double kBatchNormEpsilon = 1e-3;
-constexpr std::int64_t kLogits = 1008, kFeatures = 2048;
+constexpr std::int64_t kLogits = 1008, kFeatures = 2048, kSpatialChannels = 7;
 
 // A convolution of the plan: stride and padding follow from its place.
 struct Convolution {
@@ -118,7 +118,7 @@ Tensor halved(const Tensor& x) {
   return at::max_pool2d(x, 3, 2);
 }
 Tensor grid_mean(const Tensor& x) {
-  return x.mean({2, 3});
+  return (x.scalar_type() == torch::kFloat64 ? x : x.to(torch::kFloat32)).mean({2, 3});
 }
 
 }  // namespace
@@ -134,7 +134,9 @@ ShapeMap inception_shapes() {
   return shapes;
 }
 
-Inception::Inception(const ParameterMap& weights, const std::string& source) {
+Inception::Inception(const ParameterMap& weights, const std::string& source,
+                     torch::ScalarType compute)
+    : compute_(compute) {
   ParameterMap used;
   for (const auto& [name, tensor] : weights)
     if (!name.ends_with(".num_batches_tracked")) used[name] = tensor;
@@ -146,12 +148,13 @@ Inception::Inception(const ParameterMap& weights, const std::string& source) {
     const Tensor scale = number("weight") / (number("running_var") + kBatchNormEpsilon).sqrt();
     const Tensor kernel = used.at(name + ".conv.weight").to(torch::kFloat64);
     folded_[name + ".weight"] = (kernel * scale.reshape({-1, 1, 1, 1}))
-                                    .to(torch::kFloat32)
+                                    .to(compute)
                                     .contiguous(at::MemoryFormat::ChannelsLast);
-    folded_[name + ".bias"] =
-        (number("bias") - number("running_mean") * scale).to(torch::kFloat32);
+    folded_[name + ".bias"] = (number("bias") - number("running_mean") * scale).to(compute);
   }
-  for (const char* name : {"fc.weight", "fc.bias"}) folded_[name] = used.at(name).to(torch::kFloat32);
+  // The last layer is a thousandth of the work and stays precise.
+  const auto precise = compute == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  for (const char* name : {"fc.weight", "fc.bias"}) folded_[name] = used.at(name).to(precise);
 }
 
 Tensor Inception::convolved(const Tensor& x, const std::string& name) const {
@@ -220,7 +223,7 @@ InceptionOutputs Inception::operator()(const Tensor& images, const std::vector<s
     if (open.contains(name)) outputs[name] = grid_mean(x);
     return outputs.size() == open.size();
   };
-  Tensor x = images.to(torch::kFloat32).contiguous(at::MemoryFormat::ChannelsLast);
+  Tensor x = images.to(compute_).contiguous(at::MemoryFormat::ChannelsLast);
   const auto stage = [&](const char* name, Tensor output) {
     x = std::move(output);
     if (observe) observe(name, x);
@@ -234,8 +237,16 @@ InceptionOutputs Inception::operator()(const Tensor& images, const std::vector<s
   if (give("192", x)) return outputs;
   for (const char* name : {"Mixed_5b", "Mixed_5c", "Mixed_5d"}) stage(name, block_a(x, name));
   stage("Mixed_6a", block_b(x, "Mixed_6a"));
-  for (const char* name : {"Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"})
-    stage(name, block_c(x, name));
+  for (const char* name : {"Mixed_6b", "Mixed_6c"}) stage(name, block_c(x, name));
+  if (open.contains("spatial")) {
+    outputs["spatial"] = convolved(x, "Mixed_6d.branch1x1")
+                             .narrow(1, 0, kSpatialChannels)
+                             .permute({0, 2, 3, 1})
+                             .reshape({x.size(0), -1})
+                             .to(folded_.at("fc.bias").scalar_type());
+    if (outputs.size() == open.size()) return outputs;
+  }
+  for (const char* name : {"Mixed_6d", "Mixed_6e"}) stage(name, block_c(x, name));
   if (give("768", x)) return outputs;
   stage("Mixed_7a", block_d(x, "Mixed_7a"));
   stage("Mixed_7b", block_e(x, "Mixed_7b", /*maximum=*/false));

@@ -1,23 +1,25 @@
 #include "workers/weight_files/weight_file.h"
 
-#include <cstring>
-
 #include "cluster/error.h"
 #include "cluster/text.h"
 #include "workers/weight_files/flax_file.h"
 #include "workers/weight_files/safetensors_file.h"
+#include "workers/weight_files/torch_file.h"
 
 namespace marquee::workers {
 namespace {
 
-bool is_pytorch_checkpoint(std::string_view bytes) {
-  // A zip archive, or, of older versions, a pickle of protocol 2 to 5. A flax checkpoint may begin
-  // with 0x80 too, an empty map: then nothing follows.
-  const bool pickle = bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
-  return bytes.starts_with(std::string_view("PK\x03\x04")) || pickle;
+// A flax checkpoint may begin with 0x80 too, an empty map: then nothing follows.
+bool is_pickle(std::string_view bytes) {
+  return bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
 }
 
 }  // namespace
+
+std::shared_ptr<const void> WeightFile::memory() const {
+  if (file) return file;
+  return std::make_shared<const decltype(unpacked)>(unpacked);
+}
 
 const StoredTensor& WeightFile::tensor(const std::string& name) const {
   const auto found = tensors.find(name);
@@ -36,13 +38,15 @@ WeightFile open_weight_file(const std::filesystem::path& path) {
   }
   auto file = cluster::MappedFile::open(path);
   const std::string_view bytes = file->bytes();
-  if (is_pytorch_checkpoint(bytes)) {
-    cluster::throw_environment(path.string() +
-                               ": is a PyTorch checkpoint (torch.save), which is not read here; "
-                               "convert it to safetensors first, docs/models.md says how");
-  }
   WeightFile weights;
-  if (looks_like_safetensors(bytes)) {
+  if (looks_like_torch_zip(bytes)) return parse_torch_zip(path);
+  if (looks_like_torch_pickles(bytes)) {
+    weights = parse_torch_pickles(bytes, path.string());
+  } else if (is_pickle(bytes)) {
+    cluster::throw_environment(path.string() +
+                               ": is a pickle, but not one that torch.save wrote of tensors; "
+                               "convert it to safetensors first, docs/models.md says how");
+  } else if (looks_like_safetensors(bytes)) {
     weights = parse_safetensors(bytes, path.string());
   } else if (looks_like_flax(bytes)) {
     weights = parse_flax(bytes, path.string());
@@ -50,7 +54,8 @@ WeightFile open_weight_file(const std::filesystem::path& path) {
     cluster::throw_environment(
         path.string() + (bytes.empty()
                              ? ": is empty"
-                             : ": is neither a safetensors file nor a flax msgpack checkpoint"));
+                             : ": is no safetensors file, flax msgpack checkpoint or PyTorch "
+                               "file of tensors"));
   }
   weights.file = std::move(file);
   return weights;

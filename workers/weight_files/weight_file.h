@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/mapped_file.h"
 #include "workers/weight_files/stored_tensor.h"
@@ -19,8 +20,9 @@ inline constexpr std::size_t kMaxTensorNameBytes = 1024;
 
 struct WeightFile {
   std::string source;                               // for messages: the path
-  std::string format;                               // "safetensors" or "flax msgpack"
-  std::shared_ptr<const cluster::MappedFile> file;  // what the tensors' views point into
+  std::string format;                               // "safetensors", "flax msgpack", ...
+  std::shared_ptr<const cluster::MappedFile> file;  // what the tensors' views point into,
+  std::vector<std::shared_ptr<const std::string>> unpacked{};  // or this, of archives
   std::map<std::string, StoredTensor> tensors;      // names are UTF-8
   // What is there under a name but is no tensor of a type read here: what it is instead. Matters
   // only to who wants it.
@@ -28,13 +30,18 @@ struct WeightFile {
   // safetensors: `__metadata__`. flax: numbers and texts outside tensors (`step`), as text.
   std::map<std::string, std::string> metadata;
 
+  // Keeps what the tensors' views point into.
+  std::shared_ptr<const void> memory() const;
+
   // Throws environment naming file and tensor when it is missing or unsupported.
   const StoredTensor& tensor(const std::string& name) const;
 };
 
-// The format is told by the content, not by the name. Throws environment naming the file, and the
-// tensor where it is one, for a file that is damaged or cut off, of another format, or a PyTorch
-// checkpoint (a pickle can run code: it is not read, docs/models.md says how to convert it).
+// safetensors, flax msgpack, or what torch.save wrote of a dictionary of tensors; told by the
+// content, not by the name. Throws environment naming the file, and the tensor where it is one, for
+// a file that is damaged or cut off, of another format, or a PyTorch checkpoint that holds more than
+// tensors in dictionaries (a pickle can run code: that part of it is not read, docs/models.md says
+// how to convert it).
 WeightFile open_weight_file(const std::filesystem::path& path);
 
 }  // namespace marquee::workers

@@ -1,0 +1,46 @@
+// How a metric is computed, by name: the field's tools differ in the network's input, in sample
+// counts, estimators and neighbourhoods, and every difference moves the number. A protocol fixes all
+// of it; numbers of two protocols never stand in one column. docs/metrics.md sets them side by side.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace marquee::experiments {
+
+struct Protocol {
+  std::string name;     // as it is stored: "clean-fid"
+  std::string follows;  // the tool, its version and mode
+  // Whether golden values of the tool stand behind it; if not, why.
+  bool verified = true;
+  std::string unverified_because{};
+
+  std::string network = "inception";  // or mini, vgg16
+  std::string resize{}, range{};      // of inception: a resize rule's name; tensorflow or unit
+  std::string layer = "2048";         // of inception: what distances are taken between
+  bool mixed_sizes = false;           // the tool takes images of several sizes
+
+  std::vector<std::string> metrics;  // in the order of tables
+  int ddof = 1;                      // of covariances
+
+  // Kernel distance: mean over random subsets; 0 subsets: over all pairs.
+  std::int64_t kid_subsets = 0, kid_size = 0;
+  bool kid_capped = false;  // smaller sets make smaller subsets, else they are refused
+  std::uint32_t kid_seed = 0;
+
+  int is_splits = 1;
+  std::optional<std::uint32_t> is_shuffle{};  // seed
+
+  int pr_neighbours = 3;  // distances <= radius
+  int dc_neighbours = 5;  // distances < radius
+};
+
+const std::vector<Protocol>& protocols();
+const Protocol* find_protocol(std::string_view name);
+// Throws usage naming the known ones.
+const Protocol& protocol_named(std::string_view name);
+
+}  // namespace marquee::experiments

@@ -1,0 +1,276 @@
+// Whole evaluations: the images of end_to_end.h5 through every tool's protocol, the statistics
+// archives of npz/, the PNG files. Tolerances: the README beside them.
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "analysis/metrics/inception_score.h"
+#include "analysis/metrics/kernel.h"
+#include "analysis/metrics/manifold.h"
+#include "cluster/durable_file.h"
+#include "datasets/encode_png.h"
+#include "tests/cluster/temporary_folder.h"
+#include "tests/fixtures/inception_weights.h"
+#include "tests/fixtures/reference_file.h"
+#include "tests/workers/refusal.h"
+#include "workers/evaluation/measure.h"
+#include "workers/mapped_tensor.h"
+#include "workers/weight_files/npz_file.h"
+
+namespace marquee::workers {
+namespace {
+
+using experiments::Protocol;
+using fixtures::ReferenceFile;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr const char* kEndToEnd = "metrics/end_to_end.h5";
+
+const CountProgress kNoProgress = [](std::int64_t, std::int64_t) {};
+
+class EvaluationGolden : public testing::Test {
+ protected:
+  void SetUp() override {
+    MARQUEE_REQUIRE_REFERENCE(kEndToEnd);
+    reference_.emplace(kEndToEnd);
+    for (const char* side : {"a", "b"}) {
+      const Tensor levels = reference_->read(std::string("images_") + side).to(torch::kUInt8);
+      const auto folder = folder_.path() / side;
+      std::filesystem::create_directory(folder);
+      for (std::int64_t i = 0; i < levels.size(0); ++i) {
+        const Tensor one = levels[i].contiguous();
+        const auto* data = one.const_data_ptr<std::uint8_t>();
+        char name[16];
+        std::snprintf(name, sizeof name, "%05d.png", static_cast<int>(i));
+        datasets::write_png(folder / name, {static_cast<int>(one.size(0)),
+                                            static_cast<int>(one.size(1)),
+                                            {data, data + one.numel()}});
+      }
+      folders_[side] = folder.string();
+    }
+  }
+
+  // Both folders through the network of a protocol.
+  const std::map<std::string, MeasuredSet>& sets(const Protocol& protocol) {
+    auto& sets = sets_[protocol.resize + protocol.range];
+    if (!sets.empty()) return sets;
+    const auto network = inception_network(
+        fixtures::inception_weights(reference_->seed()), "formula", "formula",
+        {*resize_rule_named(protocol.resize),
+         protocol.range == "unit" ? InputRange::unit : InputRange::tensorflow},
+        torch::kFloat32);
+    for (const auto& [side, folder] : folders_) {
+      sets[side] = measure(*open_image_source(folder, {}), *network,
+                           {"64", "192", "768", "2048", "logits_unbiased"}, {}, kNoProgress);
+    }
+    return sets;
+  }
+
+  std::map<std::string, double> scores(Protocol protocol) {
+    const auto& both = sets(protocol);
+    std::map<std::string, double> values;
+    for (const auto& metric : score(protocol, protocol.metrics, both.at("a"), both.at("b"),
+                                    "formula", {0, /*resamples=*/0}))
+      values[metric.metric] = metric.value;
+    return values;
+  }
+
+  bool has(const std::string& name) const { return reference_->has(name); }
+  double number(const std::string& name) const { return reference_->read_number(name); }
+  void expect(double value, const std::string& name, double tolerance) const {
+    if (has(name)) { EXPECT_NEAR(value, number(name), tolerance) << name;
+    }
+  }
+  void expect_head(const Protocol& protocol, const std::string& side, const std::string& output,
+                   const std::string& name) {
+    if (!has(name)) return;
+    const Tensor head = reference_->read(name);
+    fixtures::expect_close(sets(protocol).at(side).outputs.at(output).narrow(0, 0, head.size(0)),
+                           head, output == "2048" ? 1e-4 : 2e-4, 0, name);
+  }
+
+  cluster::TemporaryFolder folder_;
+  std::optional<ReferenceFile> reference_;
+  std::map<std::string, std::string> folders_;
+  static inline std::map<std::string, std::map<std::string, MeasuredSet>> sets_;
+};
+
+// FID of so few images lies about 3e-4 below the value in exact arithmetic, in every tool: the
+// square roots of rounding eigenvalues.
+constexpr double kFidRoom = 1e-3;
+
+TEST_F(EvaluationGolden, TorchFidelity) {
+  const std::string at = "torch_fidelity/";
+  if (!has("torch_fidelity")) GTEST_SKIP() << "no " << at;
+  Protocol protocol = experiments::protocol_named("torch-fidelity");
+  const Tensor drawn = reference_->read_ids(at + "kid_index_a");
+  protocol.kid_subsets = drawn.size(0);
+  protocol.kid_size = drawn.size(1);
+  auto values = scores(protocol);
+  expect(values["fid"], at + "frechet_inception_distance", kFidRoom);
+  expect(values["kid"], at + "kernel_inception_distance_mean", 5e-6);
+  expect(values["inception_score"], at + "inception_score_mean", 1e-5);
+  for (const char* share : {"precision", "recall"}) expect(values[share], at + share, 1e-6);
+  expect(values["f_score"], at + "f_score", 1e-6);
+  const std::string exact = at + "network_forced_to_float64/";
+  expect(values["fid"], exact + "frechet_inception_distance", kFidRoom);
+  expect(values["kid"], exact + "kernel_inception_distance_mean", 5e-6);
+  expect(values["inception_score"], exact + "inception_score_mean", 1e-5);
+  for (const char* share : {"precision", "recall", "f_score"})
+    expect(values[share], exact + share, 1e-6);
+
+  // Spreads, subsets and order.
+  const auto& both = sets(protocol);
+  const Tensor &a = both.at("a").outputs.at("2048"), &b = both.at("b").outputs.at("2048");
+  analysis::NumpyRandom random(protocol.kid_seed);
+  const Tensor each =
+      analysis::kernel_distances(a, b, {protocol.kid_subsets, protocol.kid_size}, random);
+  for (const std::string& group : {at, exact})
+    expect(each.std(false).item<double>(), group + "kernel_inception_distance_std", 5e-6);
+  analysis::NumpyRandom draws(protocol.kid_seed);
+  const Tensor others = reference_->read_ids(at + "kid_index_b");
+  for (std::int64_t i = 0; i < drawn.size(0); ++i) {
+    const auto row = [&](const Tensor& set) {
+      return torch::tensor(draws.choice(static_cast<std::size_t>(set.size(0)),
+                                        static_cast<std::size_t>(protocol.kid_size)));
+    };
+    fixtures::expect_equal(row(a), drawn[i], at + "kid_index_a");
+    fixtures::expect_equal(row(b), others[i], at + "kid_index_b");
+  }
+  const analysis::InceptionScore split = analysis::inception_score(
+      both.at("a").outputs.at("logits_unbiased"), protocol.is_splits, protocol.is_shuffle);
+  for (const std::string& group : {at, exact})
+    expect(split.deviation, group + "inception_score_std", 1e-5);
+  analysis::NumpyRandom order(*protocol.is_shuffle);
+  fixtures::expect_equal(
+      torch::tensor(order.permutation(static_cast<std::size_t>(a.size(0)))),
+      reference_->read_ids(at + "isc_permutation"), at + "isc_permutation");
+
+  // From the features that the file holds, where no network comes in between.
+  const Tensor stored_a = reference_->read(at + "features_a"),
+               stored_b = reference_->read(at + "features_b");
+  fixtures::expect_close(a, stored_a, 1e-4, 0, at + "features_a");
+  fixtures::expect_close(b, stored_b, 1e-4, 0, at + "features_b");
+  const auto relative = [&](double value, const std::string& name) {
+    if (has(name)) { EXPECT_NEAR(value, number(name), 1e-8 * number(name)) << name;
+    }
+  };
+  relative(analysis::frechet_distance(stored_a, stored_b), at + "fid_reference_same_features");
+  relative(analysis::frechet_distance(stored_a, stored_b, 0), at + "fid_reference_ddof0");
+  if (has(at + "prdc_k5_same_features")) {
+    const auto shares = analysis::precision_recall(stored_a, stored_b, 5, /*strict=*/true);
+    const auto density = analysis::density_coverage(stored_a, stored_b, 5);
+    fixtures::expect_close(
+        torch::tensor({shares.precision.value, shares.recall.value, density.density.value,
+                       density.coverage.value},
+                      torch::kFloat64),
+        reference_->read(at + "prdc_k5_same_features"), 1e-12, 0, at + "prdc_k5_same_features");
+  }
+  expect_head(protocol, "a", "logits_unbiased", at + "logits_unbiased_a_head");
+}
+
+TEST_F(EvaluationGolden, PytorchFid) {
+  if (!has("pytorch_fid")) GTEST_SKIP() << "no pytorch_fid";
+  for (const std::string layer : {"64", "192", "768", "2048"}) {
+    const std::string name = "pytorch_fid/fid_" + layer;
+    if (!has(name)) continue;
+    const Protocol& protocol =
+        experiments::protocol_named(layer == "2048" ? "pytorch-fid" : "pytorch-fid-" + layer);
+    expect(scores(protocol)["fid"], name, kFidRoom);
+    expect(scores(protocol)["fid"], name + "_reference_same_features", 1e-4);
+  }
+  const Protocol& protocol = experiments::protocol_named("pytorch-fid");
+  for (const std::string side : {"a", "b"})
+    expect_head(protocol, side, "2048", "pytorch_fid/features_" + side + "_head");
+}
+
+TEST_F(EvaluationGolden, CleanFid) {
+  if (!has("clean_fid")) GTEST_SKIP() << "no clean_fid";
+  for (const auto& [mode, name] :
+       {std::pair{"clean", "clean-fid"},
+        {"legacy_pytorch", "clean-fid-legacy-pytorch"},
+        {"legacy_tensorflow", "clean-fid-legacy-tensorflow"}}) {
+    const Protocol& protocol = experiments::protocol_named(name);
+    auto values = scores(protocol);
+    const std::string at = std::string("clean_fid/");
+    expect(values["fid"], at + "fid_" + mode, kFidRoom);
+    expect(values["fid"], at + "fid_" + mode + "_reference_same_features", 1e-4);
+    expect(values["kid"], at + "kid_" + mode, 5e-6);
+    expect(values["kid"], at + "kid_" + mode + "_float64", 5e-6);
+    for (const std::string side : {"a", "b"})
+      expect_head(protocol, side, "2048", at + "features_" + mode + "_" + side + "_head");
+  }
+}
+
+TEST_F(EvaluationGolden, FilesHoldTheImages) {
+  const auto png = fixtures::reference_dir() / "metrics/png";
+  if (!std::filesystem::exists(png)) GTEST_SKIP() << "no " << png;
+  const auto source = open_image_source(png.string(), {});
+  std::map<std::string, std::int64_t> seen;
+  for (std::size_t i = 0; i < source->size(); ++i) {
+    // "a_00003.png": image 3 of images_a.
+    const std::string stem = std::filesystem::path(source->where(i)).stem();
+    const std::string side = stem.substr(0, 1);
+    const std::int64_t row = std::stoll(stem.substr(2));
+    const datasets::Image image = source->image(i);
+    const Tensor expected = reference_->read("images_" + side)[row].to(torch::kUInt8).flatten();
+    EXPECT_TRUE(torch::equal(torch::tensor(image.rgb), expected)) << stem;
+    ++seen[side];
+  }
+  EXPECT_GT(seen["a"], 0);
+  EXPECT_GT(seen["b"], 0);
+}
+
+// Every member of every archive of npz/ that NumPy could read, by its type and shape; what it could
+// not is refused.
+TEST(NpzGolden, ArchivesAreReadAsNumpyReadsThem) {
+  const auto folder = fixtures::reference_dir() / "metrics/npz";
+  if (!std::filesystem::exists(folder / "npz.json")) GTEST_SKIP() << "no " << folder;
+  const json archives = json::parse(std::ifstream(folder / "npz.json"));
+  for (const auto& [name, entry] : archives.items()) {
+    if (!entry.is_object() || !entry.contains("contents")) continue;
+    const auto path = folder / name;
+    const json& contents = entry.at("contents");
+    if (contents.is_string()) {  // "numpy.load fails: ..."
+      EXPECT_THAT(refusal_of([&] { open_npz(path); }), HasSubstr(name));
+      continue;
+    }
+    const WeightFile file = open_npz(path);
+    EXPECT_EQ(file.tensors.size(), contents.size()) << name;
+    for (const auto& [array, description] : contents.items()) {
+      const StoredTensor& tensor = file.tensor(array);
+      EXPECT_EQ(json(tensor.shape), description.at(1)) << name << " " << array;
+      const std::string type = description.at(0);
+      if (type != ">f8") {
+        EXPECT_EQ(type_named_in_numpy(type), tensor.type) << name << " " << array;
+      }
+      else
+        EXPECT_EQ(tensor.type, ElementType::f64);
+    }
+  }
+}
+
+// All archives of statistics hold the same ones, each in its own way.
+TEST(NpzGolden, StatisticsAgreeAcrossFormats) {
+  const auto folder = fixtures::reference_dir() / "metrics/npz";
+  const auto stored = folder / "stats_stored.npz";
+  if (!std::filesystem::exists(stored)) GTEST_SKIP() << "no " << stored;
+  const MeasuredSet expected = read_statistics(stored, "2048");
+  for (const auto& [name, room] : {std::pair{"stats_deflated.npz", 0.0},
+                                   {"stats_adm_like.npz", 0.0},
+                                   {"stats_f32_fortran.npz", 1e-5}}) {
+    if (!std::filesystem::exists(folder / name)) continue;
+    EXPECT_TRUE(holds_statistics(folder / name));
+    const MeasuredSet set = read_statistics(folder / name, "2048");
+    const auto &one = set.statistics.at("2048"), &other = expected.statistics.at("2048");
+    fixtures::expect_close(one.mean, other.mean, room, 0, name);
+    fixtures::expect_close(one.covariance, other.covariance, room, 0, name);
+    EXPECT_EQ(set.statistics.contains("spatial"), std::string_view(name) == "stats_adm_like.npz");
+    EXPECT_NEAR(analysis::frechet_distance(one, other), 0, room * 10 + 1e-9) << name;
+  }
+}
+
+}  // namespace
+}  // namespace marquee::workers

@@ -1,0 +1,224 @@
+// marquee evaluate: the metrics of any two sets of images, by a named protocol.
+#include <iostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cluster/error.h"
+#include "cluster/suggest.h"
+#include "experiments/base_manifest.h"
+#include "workers/commands/commands.h"
+#include "workers/commands/terminal_progress.h"
+#include "workers/evaluation/measure.h"
+#include "workers/features/feature_files.h"
+
+namespace marquee::workers {
+namespace {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+using experiments::MetricValue;
+using experiments::Protocol;
+using nlohmann::json;
+
+void print_protocols() {
+  for (const Protocol& protocol : experiments::protocols()) {
+    std::cout << protocol.name << (protocol.verified ? "" : " (unverified)") << "\n  "
+              << protocol.follows << "\n";
+    if (!protocol.verified) std::cout << "  unverified: " << protocol.unverified_because << "\n";
+    if (protocol.network == "inception")
+      std::cout << "  inception, " << protocol.resize << " to 299, layer " << protocol.layer << "\n";
+    std::cout << "  " << cluster::join(protocol.metrics) << "\n";
+  }
+}
+
+std::vector<std::string> words_of(const std::string& list) {
+  std::vector<std::string> words;
+  std::size_t first = 0;
+  while (first <= list.size()) {
+    const std::size_t comma = std::min(list.find(',', first), list.size());
+    if (comma > first) words.push_back(list.substr(first, comma - first));
+    first = comma + 1;
+  }
+  return words;
+}
+
+bool is_statistics(const std::string& what) {
+  return fs::is_regular_file(what) && fs::path(what).extension() == ".npz" &&
+         holds_statistics(what);
+}
+
+Protocol protocol_of(const po::variables_map& values) {
+  Protocol protocol = experiments::protocol_named(values["protocol"].as<std::string>());
+  // Options that the tools have too; the number then is one of another protocol, and says so.
+  std::string changed;
+  const auto change = [&](const char* option, const char* text, std::int64_t& setting) {
+    if (values.count(option) == 0) return;
+    setting = values[option].as<std::int64_t>();
+    if (setting < 1) cluster::throw_usage(std::string("--") + option + " must be at least 1");
+    changed += fmt::format("{}{} {}", changed.empty() ? "" : ", ", text, setting);
+  };
+  change("kid-subsets", "kid subsets", protocol.kid_subsets);
+  change("kid-subset-size", "kid subset size", protocol.kid_size);
+  if (!changed.empty()) {
+    if (protocol.kid_subsets == 0)
+      cluster::throw_usage("protocol " + protocol.name + " takes kid over all pairs");
+    protocol.name += " (" + changed + ")";
+  }
+  return protocol;
+}
+
+json json_of(const Protocol& protocol, const std::vector<MetricValue>& metrics,
+             const FeatureNetwork& network, const po::variables_map& values,
+             const MeasuredSet& generated, const MeasuredSet& reference) {
+  json numbers = json::object(), errors = json::object();
+  for (const MetricValue& metric : metrics) {
+    numbers[metric.metric] = metric.value;
+    if (metric.standard_error) errors[metric.metric] = *metric.standard_error;
+  }
+  return {{"protocol", protocol.name},
+          {"follows", protocol.follows},
+          {"verified", protocol.verified},
+          {"network", network.name()},
+          {"network_hash", network.hash()},
+          {"input_rule", network.input_rule()},
+          {"generated", values["generated"].as<std::string>()},
+          {"reference", values["reference"].as<std::string>()},
+          {"n_generated", generated.images},
+          {"n_reference", reference.images},
+          {"seed", values["seed"].as<std::uint64_t>()},
+          {"metrics", numbers},
+          {"standard_errors", errors}};
+}
+
+void print_table(const Protocol& protocol, const std::vector<MetricValue>& metrics,
+                 const FeatureNetwork& network, const MeasuredSet& generated,
+                 const MeasuredSet& reference) {
+  const auto count = [](const MeasuredSet& set) {
+    return set.images > 0 ? std::to_string(set.images) : std::string("statistics");
+  };
+  std::cout << fmt::format("protocol {}{}: {}\n{} {}, {}\n{} generated, {} reference\n\n",
+                           protocol.name, protocol.verified ? "" : " (unverified)",
+                           protocol.follows, network.name(), network.hash().substr(0, 12),
+                           network.input_rule(), count(generated), count(reference));
+  for (const MetricValue& metric : metrics) {
+    std::cout << fmt::format("{:<16} {:.10g}", metric.metric, metric.value);
+    if (metric.standard_error) std::cout << fmt::format("  ± {:.2g}", *metric.standard_error);
+    std::cout << "\n";
+  }
+  std::cout << std::flush;
+}
+
+}  // namespace
+
+int evaluate_command(const cluster::Arguments& arguments) {
+  cluster::CommandLine line;
+  line.usage = "marquee evaluate --generated X --reference Y [options] | --list";
+  line.text =
+      "Compares two sets of images by a protocol of the field's tools: the same network input,\n"
+      "estimators and counts, so that the number is the same number. X and Y are each a folder of\n"
+      "images, a zip or tar archive, an .h5 or .npz file of uint8 [n, H, W, 3], a TASK:SPLIT, or\n"
+      "(fid only) a statistics file of pytorch-fid, clean-fid or ADM. docs/metrics.md sets the\n"
+      "protocols side by side and says what may be compared with what.\n\n"
+      "  marquee import features pt_inception-2015-12-05-6726825d.pth\n"
+      "  marquee evaluate --generated samples/ --reference eurosat:test --protocol clean-fid\n"
+      "  marquee evaluate --generated a.zip --reference b.npz --protocol pytorch-fid --json\n"
+      "  marquee evaluate --list";
+  line.options.add_options()                                                                  //
+      ("generated", po::value<std::string>()->default_value(""), "images that were made")     //
+      ("reference", po::value<std::string>()->default_value(""), "what they should look like")  //
+      ("protocol", po::value<std::string>()->default_value("clean-fid"), "see --list")        //
+      ("metrics", po::value<std::string>()->default_value(""),
+       "names with commas between them (default: all of the protocol)")  //
+      ("json", "one JSON object on standard output")                     //
+      ("save-stats", po::value<std::string>()->default_value(""),
+       "write mean and covariance of the reference's features (.npz)")  //
+      ("features", po::value<std::string>()->default_value(""),
+       "network: a weight file, or a name below assets/features (default: inception)")  //
+      ("compute", po::value<std::string>()->default_value("fp32"),
+       "fp32, or bf16: faster; docs/metrics.md states the error")                       //
+      ("recursive", "look into the folders of folders")                                 //
+      ("mixed-sizes", "allow images of several sizes; each is resized")                 //
+      ("seed", po::value<std::uint64_t>()->default_value(0), "of bootstrap and subsets")  //
+      ("resamples", po::value<int>()->default_value(20),
+       "of the bootstrap behind standard errors; 0: none")  //
+      ("kid-subsets", po::value<std::int64_t>(), "other than the protocol's")  //
+      ("kid-subset-size", po::value<std::int64_t>(), "likewise")               //
+      ("data", po::value<std::string>()->default_value("data"), "folder of the tasks")  //
+      ("assets", po::value<std::string>()->default_value(""), "folder of networks")     //
+      ("cache", po::value<std::string>()->default_value(""),
+       "keep features here, by content (and unpack archives here)")  //
+      ("batch", po::value<std::int64_t>()->default_value(32), "images at once")  //
+      ("threads", po::value<int>()->default_value(0), "default: all cores")      //
+      ("list", "the protocols")                                                  //
+      ("quiet", "no progress");
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  if (values.count("list") != 0) {
+    print_protocols();
+    return 0;
+  }
+  const auto text = [&](const char* option) { return values[option].as<std::string>(); };
+  for (const char* side : {"generated", "reference"})
+    if (text(side).empty()) cluster::throw_usage(std::string("--") + side + " is missing");
+  const Protocol protocol = protocol_of(values);
+  const bool statistics[] = {is_statistics(text("generated")), is_statistics(text("reference"))};
+  std::vector<std::string> metrics = words_of(text("metrics"));
+  if (metrics.empty()) {
+    metrics = protocol.metrics;
+    if (statistics[0] || statistics[1])
+      std::erase_if(metrics, [](const std::string& name) { return name != "fid"; });
+    if (metrics.empty())
+      cluster::throw_usage("statistics files go with protocols that have fid");
+  }
+  const std::vector<std::string> outputs = outputs_needed(protocol, metrics);
+  const std::string compute = text("compute");
+  if (compute != "fp32" && compute != "bf16")
+    cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
+  if (values["batch"].as<std::int64_t>() < 1) cluster::throw_usage("--batch must be at least 1");
+  if (const int resamples = values["resamples"].as<int>(); resamples < 0 || resamples == 1)
+    cluster::throw_usage("--resamples must be 0, or 2 or more");
+  if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
+
+  const std::unique_ptr<FeatureNetwork> network = load_feature_network(
+      protocol, experiments::find_assets_dir(text("assets")), text("features"),
+      compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+  SourceOptions source;
+  source.recursive = values.count("recursive") != 0;
+  source.data = text("data");
+  source.cache = text("cache").empty() ? fs::temp_directory_path() / "marquee-evaluate"
+                                       : fs::path(text("cache"));
+  MeasureOptions options;
+  options.batch = values["batch"].as<std::int64_t>();
+  options.mixed_sizes = values.count("mixed-sizes") != 0 || protocol.mixed_sizes;
+  options.cache = text("cache");
+  TerminalProgress shown(values.count("quiet") != 0);
+  const auto measured = [&](const char* side, bool stored) {
+    if (stored) return read_statistics(text(side), protocol.layer);
+    return measure(*open_image_source(text(side), source), *network, outputs, options,
+                   [&](std::int64_t done, std::int64_t total) {
+                     shown.progress(side, done, total, 0);
+                     if (shown.interrupted())
+                       throw cluster::Error(cluster::ErrorKind::environment, "interrupted");
+                   });
+  };
+  const MeasuredSet generated = measured("generated", statistics[0]),
+                    reference = measured("reference", statistics[1]);
+  shown.end();
+  if (!text("save-stats").empty()) {
+    if (statistics[1]) cluster::throw_usage("--save-stats: the reference is statistics already");
+    write_statistics(text("save-stats"), reference, protocol);
+  }
+  const std::vector<MetricValue> numbers =
+      score(protocol, metrics, generated, reference, network->hash(),
+            {values["seed"].as<std::uint64_t>(), values["resamples"].as<int>()});
+  if (values.count("json") != 0) {
+    std::cout << json_of(protocol, numbers, *network, values, generated, reference).dump(2)
+              << std::endl;
+  } else {
+    print_table(protocol, numbers, *network, generated, reference);
+  }
+  return 0;
+}
+
+}  // namespace marquee::workers

@@ -1,0 +1,52 @@
+// A network that measures images: what every metric but the pixels' own is computed from.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datasets/image.h"
+#include "workers/features/inception_input.h"
+#include "workers/models/feature_network.h"
+#include "workers/models/inception.h"
+
+namespace marquee::workers {
+
+using FeatureOutputs = std::map<std::string, Tensor>;  // float32 [B, d]
+
+// Thread safe for reading.
+class FeatureNetwork {
+ public:
+  virtual ~FeatureNetwork() = default;
+  virtual std::string name() const = 0;
+  virtual std::string hash() const = 0;        // SHA-256 of the weights
+  virtual std::string input_rule() const = 0;  // how images of any size are fed to it
+  // Images may differ in size where the rule takes them. Throws usage for an output that the network
+  // does not have.
+  virtual FeatureOutputs extract(const std::vector<datasets::Image>& images,
+                                 const std::vector<std::string>& outputs) const = 0;
+};
+
+// The FID Inception: outputs of Inception.
+std::unique_ptr<FeatureNetwork> inception_network(const ParameterMap& weights,
+                                                  const std::string& source, std::string hash,
+                                                  const InceptionInput& input,
+                                                  torch::ScalarType compute);
+// The small network of a base: output "features". Images are cropped to their central square and
+// resized with antialiased bilinear, as the runs of its profile are scored.
+std::unique_ptr<FeatureNetwork> mini_network(const FeatureConfig& config, ParameterMap weights,
+                                             std::string hash);
+// A TorchScript module that maps float [B, 3, H, W] to [B, d] or a tuple whose first element is
+// that: output "features". It is code of whoever wrote the file; the caller has asked whether the
+// user trusts it. Throws environment naming the file.
+struct ScriptInput {
+  std::int64_t side = 224;  // images are resized to it by `resize`; 0: passed as they are
+  ResizeRule resize = ResizeRule::pil_bicubic_float_noclip;
+  // (x / 255 - mean) / deviation by channel; without `normalise` levels 0..255 are passed.
+  bool normalise = true;
+};
+std::unique_ptr<FeatureNetwork> script_network(const std::string& file, std::string hash,
+                                               const ScriptInput& input);
+
+}  // namespace marquee::workers
