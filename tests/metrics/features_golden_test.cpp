@@ -62,6 +62,20 @@ Tensor rows_of(const ReferenceFile& reference, const std::string& group, const s
   return reference.read(group + "/" + side);
 }
 
+// Formula in the attribute `about` of the group inception_score.
+Tensor formula_logits(const ReferenceFile& reference, const std::string& group) {
+  constexpr double kPeak = 6;
+  const auto& file = reference.file();
+  const std::string base = file.string_attribute(group, "formula_base");
+  const std::int64_t n = file.int_attribute(group, "n"), classes = file.int_attribute(group, "C");
+  const std::uint64_t seed = reference.seed();
+  Tensor logits = fixtures::formula_scaled(seed, base + "/logits", {n, classes}, 0,
+                                           file.double_attribute(group, "std"))
+                      .to(torch::kFloat32);
+  const Tensor labels = fixtures::formula_integers(seed, base + "/label", {n}, classes);
+  return logits.scatter_add(1, labels.unsqueeze(1), torch::full({n, 1}, kPeak));
+}
+
 // Of the little-endian bytes, row by row.
 std::string hash_of(const Tensor& values) {
   const Tensor whole = values.contiguous();
@@ -301,14 +315,8 @@ TEST_F(FeaturesGolden, InceptionScoreIsWhatTheToolsPrint) {
     const std::string at = "inception_score/" + name + "/";
     const auto& file = reference_->file();
     const std::string group = "inception_score/" + name;
-    const Tensor logits =
-        has(at + "logits")
-            ? reference_->read(at + "logits")
-            : fixtures::formula_scaled(
-                  reference_->seed(), file.string_attribute(group, "formula_base"),
-                  {file.int_attribute(group, "n"), file.int_attribute(group, "C")}, 0,
-                  file.double_attribute(group, "std"))
-                  .to(torch::kFloat32);
+    const Tensor logits = has(at + "logits") ? reference_->read(at + "logits")
+                                             : formula_logits(*reference_, group);
     EXPECT_EQ(hash_of(logits), file.string_attribute(group, "sha256")) << at;
     const auto splits = static_cast<int>(file.int_attribute(group, "splits"));
     NumpyRandom random(kToolSeed);

@@ -252,23 +252,28 @@ TEST(NpzGolden, ArchivesAreReadAsNumpyReadsThem) {
   }
 }
 
-// All archives of statistics hold the same ones, each in its own way.
+// Archives of statistics hold the same ones, each in its own way; of the float32 file the covariance
+// is noise, which is no covariance and is refused as one.
 TEST(NpzGolden, StatisticsAgreeAcrossFormats) {
   const auto folder = fixtures::reference_dir() / "metrics/npz";
   const auto stored = folder / "stats_stored.npz";
   if (!std::filesystem::exists(stored)) GTEST_SKIP() << "no " << stored;
-  const MeasuredSet expected = read_statistics(stored, "2048");
-  for (const auto& [name, room] : {std::pair{"stats_deflated.npz", 0.0},
-                                   {"stats_adm_like.npz", 0.0},
-                                   {"stats_f32_fortran.npz", 1e-5}}) {
+  const auto expected = read_statistics(stored, "2048").statistics.at("2048");
+  for (const std::string name :
+       {"stats_deflated.npz", "stats_adm_like.npz", "stats_f32_fortran.npz"}) {
     if (!std::filesystem::exists(folder / name)) continue;
     EXPECT_TRUE(holds_statistics(folder / name));
     const MeasuredSet set = read_statistics(folder / name, "2048");
-    const auto &one = set.statistics.at("2048"), &other = expected.statistics.at("2048");
-    fixtures::expect_close(one.mean, other.mean, room, 0, name);
-    fixtures::expect_close(one.covariance, other.covariance, room, 0, name);
-    EXPECT_EQ(set.statistics.contains("spatial"), std::string_view(name) == "stats_adm_like.npz");
-    EXPECT_NEAR(analysis::frechet_distance(one, other), 0, room * 10 + 1e-9) << name;
+    const auto& own = set.statistics.at("2048");
+    EXPECT_EQ(set.statistics.contains("spatial"), name == "stats_adm_like.npz");
+    const bool single = name == "stats_f32_fortran.npz";
+    fixtures::expect_close(own.mean, expected.mean, single ? 1e-6 : 0, single ? 1e-6 : 0, name);
+    if (single && !at::allclose(own.covariance, own.covariance.t())) {
+      EXPECT_THAT(refusal_of([&] { analysis::frechet_distance(own, expected); }),
+                  HasSubstr("not symmetric"));
+      continue;
+    }
+    fixtures::expect_close(own.covariance, expected.covariance, single ? 1e-5 : 0, 0, name);
   }
 }
 

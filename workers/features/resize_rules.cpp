@@ -1,5 +1,6 @@
 #include "workers/features/resize_rules.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cluster/error.h"
@@ -63,9 +64,14 @@ Tensor tf1_bilinear(const Tensor& image, std::int64_t height, std::int64_t width
 }
 
 Tensor nearest(const Tensor& image, std::int64_t height, std::int64_t width) {
+  // Summed up as Pillow does: what falls onto a border falls to the side that rounding says.
   const auto places = [](std::int64_t in, std::int64_t out) {
     const double scale = static_cast<double>(in) / static_cast<double>(out);
-    return ((torch::arange(out, torch::kFloat64) + 0.5) * scale).floor().to(torch::kInt64);
+    std::vector<std::int64_t> found;
+    double place = scale * 0.5;
+    for (std::int64_t i = 0; i < out; ++i, place += scale)
+      found.push_back(std::min(static_cast<std::int64_t>(place), in - 1));
+    return torch::tensor(found);
   };
   return image.index_select(1, places(image.size(1), height))
       .index_select(2, places(image.size(2), width));
