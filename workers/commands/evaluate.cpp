@@ -167,9 +167,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
   if (metrics.empty()) {
     metrics = protocol.metrics;
     if (statistics[0] || statistics[1])
-      std::erase_if(metrics, [](const std::string& name) { return name != "fid"; });
-    if (metrics.empty())
-      cluster::throw_usage("statistics files go with protocols that have fid");
+      std::erase_if(metrics, [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
   }
   const std::vector<std::string> outputs = outputs_needed(protocol, metrics);
   const std::string compute = text("compute");
@@ -194,7 +192,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
   options.cache = text("cache");
   TerminalProgress shown(values.count("quiet") != 0);
   const auto measured = [&](const char* side, bool stored) {
-    if (stored) return read_statistics(text(side), protocol.layer);
+    if (stored) return read_statistics(text(side), main_output(protocol));
     return measure(*open_image_source(text(side), source), *network, outputs, options,
                    [&](std::int64_t done, std::int64_t total) {
                      shown.progress(side, done, total, 0);

@@ -139,10 +139,10 @@ bool holds_statistics(const fs::path& file) {
   return arrays.tensors.contains("mu") || arrays.tensors.contains("sigma");
 }
 
-MeasuredSet read_statistics(const fs::path& file, const std::string& layer) {
+MeasuredSet read_statistics(const fs::path& file, const std::string& name) {
   const WeightFile arrays = open_npz(file);
   MeasuredSet set;
-  set.statistics[layer] = pair_of(arrays, "mu", "sigma");
+  set.statistics[name] = pair_of(arrays, "mu", "sigma");
   if (arrays.tensors.contains("mu_s"))
     set.statistics[kSpatial] = pair_of(arrays, "mu_s", "sigma_s");
   if (arrays.tensors.contains("n"))
@@ -155,7 +155,7 @@ void write_statistics(const fs::path& file, const MeasuredSet& set,
   std::map<std::string, Tensor> arrays;
   for (const auto& [name, features] : set.outputs) {
     const bool spatial = name == kSpatial;
-    if (!spatial && name != protocol.layer && name != "features") continue;
+    if (!spatial && name != main_output(protocol)) continue;
     const analysis::FeatureStatistics statistics =
         analysis::feature_statistics(features, protocol.ddof);
     arrays[spatial ? "mu_s" : "mu"] = statistics.mean;

@@ -24,10 +24,10 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
                     const std::vector<std::string>& outputs, const MeasureOptions& options,
                     const CountProgress& progress);
 
-// A statistics file (.npz) of pytorch-fid, clean-fid or ADM: `mu` and `sigma` of output `layer`,
+// A statistics file (.npz) of pytorch-fid, clean-fid or ADM: `mu` and `sigma` of output `name`,
 // and, where it has them, `mu_s` and `sigma_s` of "spatial". Throws environment naming file and
 // array for what does not fit.
-MeasuredSet read_statistics(const std::filesystem::path& file, const std::string& layer);
+MeasuredSet read_statistics(const std::filesystem::path& file, const std::string& name);
 // Whether an .npz file holds statistics (and not images).
 bool holds_statistics(const std::filesystem::path& file);
 

@@ -22,11 +22,6 @@ using experiments::Protocol;
 constexpr const char* kSpatial = "spatial";
 constexpr const char* kLogits = "logits_unbiased";
 
-// What distances are taken between.
-std::string main_output(const Protocol& protocol) {
-  return protocol.network == "inception" ? protocol.layer : "features";
-}
-
 std::string output_of(const Protocol& protocol, const std::string& metric) {
   if (metric == "sfid") return kSpatial;
   return metric == "inception_score" ? kLogits : main_output(protocol);
@@ -156,6 +151,10 @@ class Scorer {
 };
 
 }  // namespace
+
+std::string main_output(const Protocol& protocol) {
+  return protocol.network == "inception" ? protocol.layer : "features";
+}
 
 std::vector<std::string> outputs_needed(const Protocol& protocol,
                                         const std::vector<std::string>& metrics) {

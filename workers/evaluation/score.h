@@ -21,6 +21,8 @@ struct MeasuredSet {
   bool has_features() const { return !outputs.empty(); }
 };
 
+// The network's output that distances are taken between.
+std::string main_output(const experiments::Protocol& protocol);
 // The network's outputs that `metrics` are computed from. Throws usage for a metric that the
 // protocol does not have.
 std::vector<std::string> outputs_needed(const experiments::Protocol& protocol,

@@ -1,0 +1,214 @@
+"""`marquee evaluate` and `import features` as a user calls them: every kind of input, what is printed, what is refused."""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import struct
+import subprocess
+import tarfile
+import tempfile
+import unittest
+import zipfile
+import zlib
+
+from harness import ENVIRONMENT, MARQUEE, USAGE, real_assets, real_trainer
+
+SIDE = 16
+IMAGES = 12
+
+
+def pixels(seed, count=IMAGES, side=SIDE):
+    """Blotches of colour, so that the network sees images that differ."""
+    draw = random.Random(seed)
+    images = []
+    for _ in range(count):
+        corners = [[draw.randrange(256) for _ in range(3)] for _ in range(4)]
+        images.append(bytes(min(255, max(0, corners[2 * (y >= side // 2) + (x >= side // 2)][c] + draw.randrange(-20, 21)))
+                            for y in range(side) for x in range(side) for c in range(3)))
+    return images
+
+
+def png(image, side=SIDE):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + image[y * side * 3:(y + 1) * side * 3] for y in range(side))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def npy(shape, data, kind="|u1"):
+    header = repr({"descr": kind, "fortran_order": False, "shape": shape})
+    header += " " * (63 - (10 + len(header)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data
+
+
+class EvaluateCommand(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if real_trainer() is None or real_assets() is None:
+            raise unittest.SkipTest("no trainer or no base in this build")
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="marquee-evaluate-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.environment = {**os.environ, "MARQUEE_ASSETS": str(real_assets()), "OMP_NUM_THREADS": "1"}
+        cls.a = cls.write_folder("a", pixels(1))
+        cls.b = cls.write_folder("b", pixels(2))
+
+    @classmethod
+    def write_folder(cls, name, images, side=SIDE):
+        folder = cls.folder / name
+        folder.mkdir()
+        for i, image in enumerate(images):
+            (folder / f"{i:03d}.png").write_bytes(png(image, side))
+        return folder
+
+    def call(self, *words, command="evaluate"):
+        return subprocess.run([str(MARQUEE), command, *map(str, words)], capture_output=True, text=True,
+                              env=self.environment, timeout=300)
+
+    def evaluate(self, generated, reference, *words):
+        done = self.call("--generated", generated, "--reference", reference, "--protocol", "mini-v1", "--json",
+                         "--quiet", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def refuse(self, code, *words, command="evaluate"):
+        done = self.call(*words, "--quiet", *([] if "--protocol" in words else ["--protocol", "mini-v1"])) \
+            if command == "evaluate" else self.call(*words, command=command)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(done.stderr.count("error:"), 1, done.stderr)
+        return done.stderr
+
+    def test_prints_what_the_contract_says(self):
+        result = self.evaluate(self.a, self.b)
+        self.assertEqual(result["protocol"], "mini-v1")
+        self.assertEqual((result["n_generated"], result["n_reference"]), (IMAGES, IMAGES))
+        self.assertEqual(len(result["network_hash"]), 64)
+        self.assertEqual(set(result["metrics"]),
+                         {"fid_mini", "kid_mini", "precision", "recall", "density", "coverage"})
+        self.assertGreater(result["metrics"]["fid_mini"], 0)
+        self.assertGreater(result["standard_errors"]["fid_mini"], 0)
+        table = self.call("--generated", self.a, "--reference", self.b, "--protocol", "mini-v1")
+        self.assertIn("12 generated, 12 reference", table.stdout)
+        self.assertRegex(table.stdout, r"fid_mini +\d")
+        self.assertIn("generated 12/12", table.stderr)
+
+    def test_every_kind_of_input_gives_the_same_numbers(self):
+        expected = self.evaluate(self.a, self.b)["metrics"]
+        with zipfile.ZipFile(self.folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(self.a.iterdir()):
+                archive.write(file, f"images/{file.name}")
+        with tarfile.open(self.folder / "b.tar.gz", "w:gz") as archive:
+            archive.add(self.b, "b")
+        with zipfile.ZipFile(self.folder / "b.npz", "w") as archive:
+            archive.writestr("arr_0.npy", npy((IMAGES, SIDE, SIDE, 3), b"".join(pixels(2))))
+        cache = self.folder / "cache"
+        for generated in (self.a, self.folder / "a.zip"):
+            for reference in (self.b, self.folder / "b.tar.gz", self.folder / "b.npz"):
+                with self.subTest(generated=generated.name, reference=reference.name):
+                    for _ in range(2):  # made, then from the cache
+                        self.assertEqual(self.evaluate(generated, reference, "--cache", cache)["metrics"], expected)
+        # Equal files have equal content, wherever they lie; the array's rows are other bytes.
+        self.assertEqual(len(list(cache.glob("features-*.h5"))), 3)
+
+    def test_a_damaged_cache_is_made_again(self):
+        cache = self.folder / "damaged-cache"
+        expected = self.evaluate(self.a, self.b, "--cache", cache)
+        for file in cache.glob("features-*.h5"):
+            data = bytearray(file.read_bytes())
+            data[len(data) // 2] ^= 1
+            file.write_bytes(data)
+        self.assertEqual(self.evaluate(self.a, self.b, "--cache", cache), expected)
+
+    def test_a_set_with_itself(self):
+        metrics = self.evaluate(self.a, self.a)["metrics"]
+        self.assertLess(abs(metrics["fid_mini"]), 1e-9)
+        self.assertEqual((metrics["precision"], metrics["recall"], metrics["coverage"]), (1, 1, 1))
+
+    def test_bad_images_are_one_clear_error(self):
+        broken = self.write_folder("broken", pixels(3))
+        (broken / "005.png").write_bytes(b"no image")
+        self.assertIn("005.png", self.refuse(ENVIRONMENT, "--generated", broken, "--reference", self.b))
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.assertIn("holds no image", self.refuse(ENVIRONMENT, "--generated", empty, "--reference", self.b))
+        few = self.write_folder("few", pixels(4, count=1))
+        self.assertIn("the generated images are 1",
+                      self.refuse(USAGE, "--generated", few, "--reference", self.b))
+        neighbours = self.write_folder("neighbours", pixels(4, count=5))
+        self.assertIn("at least 6", self.refuse(USAGE, "--generated", neighbours, "--reference", self.b,
+                                                "--metrics", "density"))
+        for name in ("/etc/x.png", "../x.png"):
+            with zipfile.ZipFile(self.folder / "leaving.zip", "w") as archive:
+                archive.writestr("0.png", png(pixels(1)[0]))
+                archive.writestr(name, png(pixels(1)[1]))
+            self.assertIn("absolute name or one with '..'",
+                          self.refuse(ENVIRONMENT, "--generated", self.folder / "leaving.zip", "--reference", self.b))
+        self.assertIn("no folder, archive", self.refuse(USAGE, "--generated", "nowhere", "--reference", self.b))
+
+    def test_bad_words_are_usage_errors(self):
+        both = ("--generated", self.a, "--reference", self.b)
+        self.assertIn("expected one of", self.refuse(USAGE, *both, "--protocol", "clean"))
+        self.assertIn("has no metric 'isc'", self.refuse(USAGE, *both, "--metrics", "isc"))
+        self.assertIn("--reference is missing", self.refuse(USAGE, "--generated", self.a))
+        self.assertIn("marquee import features",
+                      self.refuse(ENVIRONMENT, *both, "--protocol", "clean-fid", "--assets", self.folder))
+
+    def test_statistics_files(self):
+        stats = self.folder / "b-stats.npz"
+        expected = self.evaluate(self.a, self.b, "--save-stats", stats)["metrics"]["fid_mini"]
+        with zipfile.ZipFile(stats) as archive:
+            self.assertIsNone(archive.testzip())
+            self.assertEqual(set(archive.namelist()), {"mu.npy", "sigma.npy", "n.npy"})
+        with zipfile.ZipFile(self.folder / "wide.npz", "w") as archive:
+            archive.writestr("mu.npy", npy((3,), struct.pack("<3d", 1, 2, 3), "<f8"))
+            archive.writestr("sigma.npy", npy((2, 3), struct.pack("<6d", *range(6)), "<f8"))
+        self.assertIn("[2, 3]", self.refuse(ENVIRONMENT, "--generated", self.a, "--reference", self.folder / "wide.npz",
+                                            "--metrics", "fid_mini"))
+        with zipfile.ZipFile(self.folder / "other.npz", "w") as archive:
+            archive.writestr("mu.npy", npy((2,), struct.pack("<2d", 1, 2), "<f8"))
+            archive.writestr("sigma.npy", npy((2, 2), struct.pack("<4d", 1, 0, 0, 1), "<f8"))
+        self.assertIn("different networks",
+                      self.refuse(USAGE, "--generated", self.a, "--reference", self.folder / "other.npz",
+                                  "--metrics", "fid_mini"))
+        result = self.evaluate(self.a, stats)
+        self.assertAlmostEqual(result["metrics"]["fid_mini"], expected, delta=1e-4 * expected)
+        self.assertEqual(result["n_reference"], IMAGES)
+        self.assertIn("needs the images themselves",
+                      self.refuse(USAGE, "--generated", self.a, "--reference", stats, "--metrics", "precision"))
+
+    def test_inception_from_every_form_of_its_file(self):
+        weights = self.folder / "weights"
+        subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", weights], check=True)
+        assets = self.folder / "assets"
+        assets.mkdir()
+        refused = self.call("features", weights / "inception.pth", "--assets", assets, command="import")
+        self.assertEqual(refused.returncode, USAGE)
+        self.assertIn("none of the published files", refused.stderr)
+        values = set()
+        for form in ("pth", "pt", "safetensors"):
+            done = self.call("features", weights / f"inception.{form}", "--assets", assets, "--name", form, "--trust",
+                             command="import")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            result = self.call("--generated", self.a, "--reference", self.b, "--protocol", "pytorch-fid", "--json",
+                               "--quiet", "--assets", assets, "--features", form, "--resamples", 0)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            values.add(json.loads(result.stdout)["metrics"]["fid"])
+        self.assertEqual(len(values), 1)
+        mixed = self.write_folder("mixed", pixels(5, count=2))
+        (mixed / "wide.png").write_bytes(png(pixels(6, 1, 20)[0], 20))
+        self.assertIn("images of one size are expected",
+                      self.refuse(ENVIRONMENT, "--generated", mixed, "--reference", self.b, "--protocol", "pytorch-fid",
+                                  "--assets", assets, "--features", "pt"))
+        (weights / "inception.pth").write_bytes((weights / "inception.pth").read_bytes()[:-4])
+        cut = self.call("features", weights / "inception.pth", "--assets", assets, "--name", "cut", "--trust",
+                        command="import")
+        self.assertEqual(cut.returncode, ENVIRONMENT)
+        self.assertIn("cut off", cut.stderr)
+        self.assertFalse((assets / "features" / "cut").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
