@@ -77,8 +77,8 @@ ArchiveReader::ArchiveReader(const fs::path& path, Formats formats)
   }
   state_->check(archive_read_open_filename(reader, path.c_str(), kBlock),
                 formats == kZip ? "no zip archive: " : "no zip or tar archive: ");
-  state_->allowed = std::max(kAlwaysAllowed,
-                             kMostTimesLarger * static_cast<std::uint64_t>(fs::file_size(path)));
+  state_->allowed =
+      std::max(kAlwaysAllowed, kMostTimesLarger * static_cast<std::uint64_t>(fs::file_size(path)));
 }
 
 ArchiveReader::~ArchiveReader() = default;

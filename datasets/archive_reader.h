@@ -10,8 +10,8 @@
 
 namespace marquee::datasets {
 
-// Not thread safe. Every failure is an environment error that names the archive, and the entry where
-// there is one.
+// Not thread safe. Every failure is an environment error that names the archive, and the entry
+// where there is one.
 class ArchiveReader {
  public:
   // kZip: by its central directory, so that an archive that was cut off is none.

@@ -15,6 +15,7 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/suggest.h"
+#include "experiments/evaluation_record.h"
 #include "experiments/run_folder.h"
 
 namespace marquee::experiments {
@@ -37,6 +38,7 @@ struct Read {
   InboxEntry entry;
   AttemptRecord record;  // of kind attempt
   RunConfig run;
+  EvaluationRecord evaluation;  // of kind evaluation
   std::string refusal;
 };
 
@@ -104,6 +106,8 @@ Read read_entry(const fs::path& results, const std::string& name, std::uint64_t 
       cluster::throw_environment("epoch " + std::to_string(read.entry.epoch) +
                                  " is one that nobody has had yet");
     if (read.entry.kind == "attempt") read_sealed(results, epoch, read);
+    if (read.entry.kind == "evaluation")
+      read.evaluation = read_evaluation(results, read.entry.evaluation);
   } catch (const std::exception& error) {
     read.refusal = error.what();
   }
@@ -111,6 +115,7 @@ Read read_entry(const fs::path& results, const std::string& name, std::uint64_t 
 }
 
 void apply(Ledger& ledger, const Read& read, TakenIn& taken) {
+  if (read.entry.kind == "evaluation") return ledger.enter_evaluation(read.evaluation);
   if (read.entry.kind == "attempt") {
     ledger.register_run(read.run);
     if (!ledger.finish_attempt(read.record)) {
@@ -135,6 +140,8 @@ std::string summary_of(const Read& read) {
   if (read.entry.kind == "attempt")
     return "attempt " + std::to_string(read.entry.attempt) + " of run " + read.entry.runs.front() +
            ": " + read.record.status;
+  if (read.entry.kind == "evaluation")
+    return "evaluation " + read.entry.evaluation + " of " + read.evaluation.name;
   return read.entry.kind + " of " + std::to_string(read.entry.runs.size()) + " runs";
 }
 
@@ -174,8 +181,16 @@ void put_away(const fs::path& results, const Read& read) {
 }  // namespace
 
 json to_json(const InboxEntry& entry) {
-  json content{{"marquee_inbox", kFormat}, {"kind", entry.kind}, {"runs", entry.runs},
-               {"epoch", entry.epoch},     {"made", entry.made}, {"host", entry.host}};
+  json content{{"marquee_inbox", kFormat},
+               {"kind", entry.kind},
+               {"epoch", entry.epoch},
+               {"made", entry.made},
+               {"host", entry.host}};
+  if (entry.kind == "evaluation") {
+    content["evaluation"] = entry.evaluation;
+    return content;
+  }
+  content["runs"] = entry.runs;
   if (entry.kind == "attempt") content["attempt"] = entry.attempt;
   return content;
 }
@@ -185,8 +200,8 @@ InboxEntry inbox_entry_from_json(const json& content) {
     cluster::throw_environment("no entry: " + what);
   };
   if (!content.is_object()) refuse("expected a JSON object");
-  const std::vector<std::string> keys{"marquee_inbox", "kind", "runs",   "epoch",
-                                      "made",          "host", "attempt"};
+  const std::vector<std::string> keys{"marquee_inbox", "kind", "runs",    "epoch",
+                                      "made",          "host", "attempt", "evaluation"};
   for (const auto& [key, value] : content.items()) {
     if (std::find(keys.begin(), keys.end(), key) == keys.end())
       refuse("unknown key '" + plain(key) + "'" + cluster::did_you_mean(plain(key), keys));
@@ -201,6 +216,14 @@ InboxEntry inbox_entry_from_json(const json& content) {
     entry.epoch = epoch.get<std::uint64_t>();
     entry.made = plain(content.at("made").get<std::string>());
     entry.host = plain(content.at("host").get<std::string>());
+    if (entry.kind == "evaluation") {
+      entry.evaluation = content.at("evaluation").get<std::string>();
+      if (!is_evaluation_id(entry.evaluation)) refuse("evaluation must be 32 hex digits");
+      if (content.contains("runs") || content.contains("attempt"))
+        refuse("runs and attempt do not belong to kind evaluation");
+      return entry;
+    }
+    if (content.contains("evaluation")) refuse("evaluation belongs to kind evaluation");
     const json& runs = content.at("runs");
     if (!runs.is_array() || runs.empty() || runs.size() > kMaxRuns)
       refuse("runs must be a list of 1 to " + std::to_string(kMaxRuns) + " run ids");
@@ -220,7 +243,7 @@ InboxEntry inbox_entry_from_json(const json& content) {
   }
   constexpr std::array kKinds{"cancel", "rerun", "attempt"};
   if (std::find(kKinds.begin(), kKinds.end(), entry.kind) == kKinds.end())
-    refuse("kind must be cancel, rerun or attempt, not '" + plain(entry.kind) + "'");
+    refuse("kind must be cancel, rerun, attempt or evaluation, not '" + plain(entry.kind) + "'");
   return entry;
 }
 

@@ -19,10 +19,11 @@ namespace marquee::experiments {
 
 struct InboxEntry {
   // cancel, rerun: of `runs`. attempt: number `attempt` of the one run in `runs` is sealed in its
-  // folder.
+  // folder. evaluation: `evaluation` is stored (evaluation_record.h).
   std::string kind;
-  std::vector<std::string> runs;
+  std::vector<std::string> runs{};
   int attempt = 0;
+  std::string evaluation{};
   std::uint64_t epoch = 0;  // of the lease as its writer saw it
   std::string made, host;   // UTC; filled by seal_entry
 };

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/evaluation_record.h"
 #include "experiments/run_config.h"
 #include "experiments/run_folder.h"
 #include "experiments/sweep_file.h"
@@ -31,7 +32,7 @@ enum class AttemptFolder { claimed, none };
 // An entry of the inbox as the ledger remembers it.
 struct TakenRequest {
   std::string name;        // of the entry in the inbox; each is taken in once
-  std::string kind;        // cancel, rerun, attempt, refused
+  std::string kind;        // cancel, rerun, attempt, evaluation, refused
   std::string made, host;  // when and where, as it says itself; may be empty
   std::string text;        // what became of it
 };
@@ -104,6 +105,9 @@ class Ledger {
   std::string status(const std::string& run_id) const;  // "" for an unknown run
   // False when this entry of the inbox has been taken in before.
   bool enter_request(const TakenRequest& request);
+  // In the place of an earlier one of the same id.
+  void enter_evaluation(const EvaluationRecord& evaluation);
+  bool has_evaluation(const std::string& id) const;
   // Replaces what is known about this epoch's coordinator and about the slots.
   void enter_live(const CoordinatorState& coordinator, const std::vector<SlotState>& slots);
 

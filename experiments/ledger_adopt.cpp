@@ -26,6 +26,10 @@ INSERT INTO main.sweeps SELECT * FROM published.sweeps WHERE true ORDER BY rowid
 INSERT INTO main.sweep_runs SELECT * FROM published.sweep_runs WHERE true ORDER BY rowid
   ON CONFLICT DO NOTHING;
 INSERT INTO main.requests SELECT * FROM published.requests WHERE true ON CONFLICT DO NOTHING;
+INSERT INTO main.evaluations SELECT * FROM published.evaluations WHERE true
+  ON CONFLICT DO NOTHING;
+INSERT INTO main.evaluation_metrics SELECT * FROM published.evaluation_metrics WHERE true
+  ON CONFLICT DO NOTHING;
 INSERT INTO main.coordinators SELECT * FROM published.coordinators WHERE true
   ON CONFLICT DO NOTHING;
 INSERT INTO main.events (time, epoch, kind, run_id, text)

@@ -66,4 +66,51 @@ bool Ledger::enter_request(const TakenRequest& request) {
   });
 }
 
+bool Ledger::has_evaluation(const std::string& id) const {
+  return state_->guarded([&] {
+    const Use query = state_->prepared("SELECT 1 FROM evaluations WHERE evaluation = ?");
+    query.bind(1, id);
+    return query.executeStep();
+  });
+}
+
+void Ledger::enter_evaluation(const EvaluationRecord& evaluation) {
+  const std::string id = evaluation_id(evaluation);
+  state_->transaction([&] {
+    for (const char* text : {"DELETE FROM evaluation_metrics WHERE evaluation = ?",
+                             "DELETE FROM evaluations WHERE evaluation = ?"}) {
+      const Use old = state_->prepared(text);
+      old.bind(1, id);
+      old.changes();
+    }
+    const Use insert = state_->prepared(
+        "INSERT INTO evaluations (evaluation, name, citation, task, shots, generated, reference,"
+        " generated_hash, reference_hash, protocol, network, network_hash, input_rule, seed, made,"
+        " commit_hash) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    int place = 1;
+    for (const std::string& text :
+         {id, evaluation.name, evaluation.citation, evaluation.task, evaluation.shots,
+          evaluation.generated, evaluation.reference, evaluation.generated_hash,
+          evaluation.reference_hash, evaluation.protocol, evaluation.network,
+          evaluation.network_hash, evaluation.input_rule})
+      insert.bind(place++, text);
+    insert.bind(place++, static_cast<std::int64_t>(evaluation.seed));
+    insert.bind(place++, evaluation.made);
+    insert.bind(place, evaluation.commit);
+    insert.changes();
+    for (const MetricValue& metric : evaluation.metrics) {
+      const Use row = state_->prepared(
+          "INSERT INTO evaluation_metrics (evaluation, metric, value, standard_error, n_generated,"
+          " n_reference) VALUES (?,?,?,?,?,?)");
+      row.bind(1, id);
+      row.bind(2, metric.metric);
+      row.bind(3, metric.value);
+      row.bind_if(metric.standard_error.has_value(), 4, metric.standard_error.value_or(0));
+      row.bind(5, metric.n_generated);
+      row.bind(6, metric.n_reference);
+      row.changes();
+    }
+  });
+}
+
 }  // namespace marquee::experiments

@@ -1,6 +1,7 @@
 // How a metric is computed, by name: the field's tools differ in the network's input, in sample
-// counts, estimators and neighbourhoods, and every difference moves the number. A protocol fixes all
-// of it; numbers of two protocols never stand in one column. docs/metrics.md sets them side by side.
+// counts, estimators and neighbourhoods, and every difference moves the number. A protocol fixes
+// all of it; numbers of two protocols never stand in one column. docs/metrics.md sets them side by
+// side.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,15 @@ RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results) {
       if (record.status != "running" && ledger.finish_attempt(record)) ++report.taken_in;
     }
   }
+  for (const std::string& id : stored_evaluations(results)) {
+    if (ledger.has_evaluation(id)) continue;
+    try {
+      ledger.enter_evaluation(read_evaluation(results, id));
+    } catch (const cluster::Error& error) {
+      if (error.kind() != cluster::ErrorKind::environment) throw;
+      cluster::log_warning("recovery", error.what());
+    }
+  }
   for (const auto& [run, attempt] : ledger.stale_attempts()) {
     AttemptRecord record;
     record.run_id = run;

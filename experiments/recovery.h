@@ -14,8 +14,8 @@ struct RecoveryReport {
 };
 
 // Reads every run folder of the runs that the ledger knows. A sealed attempt's record counts
-// whatever its epoch; an attempt entered as running by an earlier epoch without one is entered as
-// interrupted.
+// whatever its epoch; stored evaluations that the ledger lacks are entered; an attempt entered as
+// running by an earlier epoch without one is entered as interrupted.
 RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results);
 
 }  // namespace marquee::experiments

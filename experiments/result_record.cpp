@@ -21,6 +21,23 @@ json to_json(const std::vector<MetricValue>& metrics) {
   return list;
 }
 
+std::vector<MetricValue> metrics_from_json(const json& content) {
+  std::vector<MetricValue> metrics;
+  for (const json& entry : content) {
+    MetricValue metric;
+    metric.metric = entry.at("metric");
+    metric.value = entry.at("value");
+    if (!entry.at("standard_error").is_null())
+      metric.standard_error = entry.at("standard_error").get<double>();
+    metric.n_generated = entry.at("n_generated");
+    metric.n_reference = entry.at("n_reference");
+    metric.protocol = entry.at("protocol");
+    metric.network_hash = entry.at("network_hash");
+    metrics.push_back(std::move(metric));
+  }
+  return metrics;
+}
+
 json to_json(const ResultRecord& record) {
   return {{"metrics", to_json(record.metrics)},
           {"trainable_parameters", record.trainable_parameters},
@@ -36,18 +53,7 @@ json to_json(const ResultRecord& record) {
 ResultRecord result_record_from_json(const json& content) {
   ResultRecord record;
   try {
-    for (const json& entry : content.at("metrics")) {
-      MetricValue metric;
-      metric.metric = entry.at("metric");
-      metric.value = entry.at("value");
-      if (!entry.at("standard_error").is_null())
-        metric.standard_error = entry.at("standard_error").get<double>();
-      metric.n_generated = entry.at("n_generated");
-      metric.n_reference = entry.at("n_reference");
-      metric.protocol = entry.at("protocol");
-      metric.network_hash = entry.at("network_hash");
-      record.metrics.push_back(std::move(metric));
-    }
+    record.metrics = metrics_from_json(content.at("metrics"));
     record.trainable_parameters = content.at("trainable_parameters");
     record.seconds = content.at("seconds");
     record.result_sha256 = content.at("result_sha256");

@@ -11,7 +11,7 @@
 namespace marquee::experiments {
 
 struct MetricValue {
-  std::string metric;  // fid_mini, kid_mini, precision, recall, density, coverage, memorisation,
+  std::string metric;  // fid, precision, ...: those of experiments/protocols.h, memorisation,
                        // label_accuracy
   double value = 0;
   std::optional<double> standard_error;
@@ -35,6 +35,8 @@ struct ResultRecord {
 };
 
 nlohmann::json to_json(const std::vector<MetricValue>& metrics);
+// Throws json::exception.
+std::vector<MetricValue> metrics_from_json(const nlohmann::json& content);
 nlohmann::json to_json(const ResultRecord& record);
 // Throws environment naming the key.
 ResultRecord result_record_from_json(const nlohmann::json& content);

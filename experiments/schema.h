@@ -349,8 +349,66 @@ GROUP BY v.task, v.shots, v.method, v.base, v.protocol,
 ORDER BY task, shots, fid_mini;
 )sql";
 
+// Version 5: evaluations of images that no run here has made.
+inline constexpr const char* kSchemaStep5 = R"sql(
+CREATE TABLE evaluations (
+  evaluation TEXT PRIMARY KEY,
+  name TEXT NOT NULL,      -- of the generator
+  citation TEXT NOT NULL,
+  task TEXT NOT NULL,      -- '' where it was not said
+  shots TEXT NOT NULL,
+  generated TEXT NOT NULL, -- as the command named them
+  reference TEXT NOT NULL,
+  generated_hash TEXT NOT NULL,
+  reference_hash TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  network TEXT NOT NULL,
+  network_hash TEXT NOT NULL,
+  input_rule TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  made TEXT NOT NULL,
+  commit_hash TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE evaluation_metrics (
+  evaluation TEXT NOT NULL REFERENCES evaluations,
+  metric TEXT NOT NULL,
+  value REAL NOT NULL,
+  standard_error REAL,
+  n_generated INTEGER NOT NULL,
+  n_reference INTEGER NOT NULL,
+  PRIMARY KEY (evaluation, metric)
+) STRICT;
+
+CREATE TABLE new_requests (
+  request TEXT PRIMARY KEY,
+  taken_in TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('cancel', 'rerun', 'attempt', 'evaluation', 'refused')),
+  made TEXT,
+  host TEXT,
+  text TEXT NOT NULL
+) STRICT;
+INSERT INTO new_requests SELECT * FROM requests ORDER BY rowid;
+DROP TABLE requests;
+ALTER TABLE new_requests RENAME TO requests;
+
+-- Every number that stands here, of runs and of others, with what it may be compared by.
+CREATE VIEW all_metrics AS
+SELECT r.task AS task, r.shots AS shots, r.method AS generator, r.run_id AS made_by,
+       m.metric AS metric, m.value AS value, m.standard_error AS standard_error,
+       m.n_generated AS n_generated, m.n_reference AS n_reference, m.protocol AS protocol,
+       m.network_hash AS network_hash
+FROM metrics m JOIN runs r ON r.run_id = m.run_id
+UNION ALL
+SELECT e.task, e.shots, e.name, e.evaluation, m.metric, m.value, m.standard_error,
+       m.n_generated, m.n_reference, e.protocol, e.network_hash
+FROM evaluation_metrics m JOIN evaluations e ON e.evaluation = m.evaluation;
+)sql";
+
 // Step i leads from version i to i + 1.
-inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3, kSchemaStep4};
+inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3, kSchemaStep4,
+                                         kSchemaStep5};
 inline constexpr int kSchemaVersion = static_cast<int>(kSchemaSteps.size());
 
 }  // namespace marquee::experiments

@@ -14,12 +14,15 @@ struct Command {
   int (*run)(const marquee::cluster::Arguments&);
 };
 
-constexpr Command kCommands[] = {
-    {"serve", marquee::workers::serve_command},   {"run", marquee::workers::run_command},
-    {"probe", marquee::workers::probe_command},   {"cache", marquee::workers::cache_command},
-    {"sample", marquee::workers::sample_command}, {"pretrain", marquee::workers::pretrain_command},
-    {"import", marquee::workers::import_command}, {"export", marquee::workers::export_command},
-    {"evaluate", marquee::workers::evaluate_command}};
+constexpr Command kCommands[] = {{"serve", marquee::workers::serve_command},
+                                 {"run", marquee::workers::run_command},
+                                 {"probe", marquee::workers::probe_command},
+                                 {"cache", marquee::workers::cache_command},
+                                 {"sample", marquee::workers::sample_command},
+                                 {"pretrain", marquee::workers::pretrain_command},
+                                 {"import", marquee::workers::import_command},
+                                 {"export", marquee::workers::export_command},
+                                 {"evaluate", marquee::workers::evaluate_command}};
 
 int dispatch(const marquee::cluster::Arguments& arguments) {
   const std::string name = arguments.empty() ? "" : arguments[0];

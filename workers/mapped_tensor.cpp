@@ -27,8 +27,7 @@ torch::ScalarType scalar_type(ElementType type) {
 
 }  // namespace
 
-Tensor mapped_tensor(const StoredTensor& stored,
-                     const std::shared_ptr<const void>& memory) {
+Tensor mapped_tensor(const StoredTensor& stored, const std::shared_ptr<const void>& memory) {
   const bool boolean = stored.type == ElementType::boolean;
   const torch::ScalarType type = boolean ? torch::kUInt8 : scalar_type(stored.type);
   if (stored.parts.size() == 1 && !stored.parts.front().empty() && stored.aligned()) {

@@ -162,8 +162,8 @@ FrechetAtInfinity frechet_at_infinity(const Tensor& generated, const Tensor& ref
   FrechetAtInfinity result;
   result.sizes = frechet_infinity_sizes(generated.size(0));
   for (const std::int64_t size : result.sizes) {
-    const Tensor rows = torch::tensor(random.choice(static_cast<std::size_t>(generated.size(0)),
-                                                    static_cast<std::size_t>(size)));
+    const Tensor rows = torch::tensor(
+        random.choice(static_cast<std::size_t>(generated.size(0)), static_cast<std::size_t>(size)));
     result.distances.push_back(distance(gaussian_of(generated.index_select(0, rows), ddof), real));
   }
   const Tensor x = torch::tensor(result.sizes).to(torch::kFloat64).reciprocal();
@@ -175,9 +175,8 @@ FrechetAtInfinity frechet_at_infinity(const Tensor& generated, const Tensor& ref
   result.value.value = y.mean().item<double>() - result.slope * middle;
   const Tensor misses = y - (result.value.value + result.slope * x);
   const auto count = static_cast<double>(result.sizes.size());
-  result.value.standard_error =
-      std::sqrt(misses.square().sum().item<double>() / (count - 2) *
-                (1 / count + middle * middle / spread));
+  result.value.standard_error = std::sqrt(misses.square().sum().item<double>() / (count - 2) *
+                                          (1 / count + middle * middle / spread));
   return result;
 }
 

@@ -10,7 +10,7 @@
 namespace marquee::analysis {
 
 struct InceptionScore {
-  Tensor splits;  // float64 [splits]: of images [i n / splits, (i + 1) n / splits)
+  Tensor splits;                   // float64 [splits]: of images [i n / splits, (i + 1) n / splits)
   double mean = 0, deviation = 0;  // over the splits, ddof 0
 };
 

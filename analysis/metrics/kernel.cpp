@@ -54,8 +54,9 @@ Tensor kernel_distances(const Tensor& generated, const Tensor& reference,
                         const KernelSubsets& subsets, NumpyRandom& random) {
   check_pair(generated, reference, std::max<std::int64_t>(2, subsets.size));
   const auto drawn = [&](const Tensor& set) {
-    return set.index_select(0, torch::tensor(random.choice(static_cast<std::size_t>(set.size(0)),
-                                                           static_cast<std::size_t>(subsets.size))));
+    return set.index_select(0,
+                            torch::tensor(random.choice(static_cast<std::size_t>(set.size(0)),
+                                                        static_cast<std::size_t>(subsets.size))));
   };
   Tensor values = torch::empty({subsets.subsets}, torch::kFloat64);
   for (std::int64_t i = 0; i < subsets.subsets; ++i) {

@@ -18,8 +18,8 @@ struct Options {
 ManifoldMetrics compute(const Tensor& generated, const Tensor& reference, const Options& options) {
   check_pair(generated, reference, std::max(options.k_pr, options.k_dc) + 1);
   const Tensor centre = common_centre(generated, reference);
-  const bool narrow = generated.scalar_type() == torch::kFloat32 &&
-                      reference.scalar_type() == torch::kFloat32;
+  const bool narrow =
+      generated.scalar_type() == torch::kFloat32 && reference.scalar_type() == torch::kFloat32;
   const auto points = [&](const Tensor& features) {
     return PointSet(narrow ? features : features.to(torch::kFloat64), centre);
   };
@@ -50,9 +50,8 @@ ManifoldMetrics compute(const Tensor& generated, const Tensor& reference, const 
   });
   const Tensor density =
       torch::tensor(counts, torch::kInt64).to(torch::kFloat64) / static_cast<double>(options.k_dc);
-  const Estimate density_estimate{
-      density.mean().item<double>(),
-      density.std().item<double>() / std::sqrt(static_cast<double>(n))};
+  const Estimate density_estimate{density.mean().item<double>(),
+                                  density.std().item<double>() / std::sqrt(static_cast<double>(n))};
   const auto share = [](const auto& hits) {
     return share_of(torch::tensor(std::vector<std::uint8_t>(hits.begin(), hits.end())));
   };

@@ -40,7 +40,8 @@ struct ManifoldMetrics {
 ManifoldMetrics manifold_metrics(const Tensor& generated, const Tensor& reference, int k_pr = 3,
                                  int k_dc = 5);
 
-// Radii of the balls of the given ks, float64 [n, ks]; `features` needs more than the largest k rows.
+// Radii of the balls of the given ks, float64 [n, ks]; `features` needs more than the largest k
+// rows.
 Tensor ball_radii(const Tensor& features, const std::vector<int>& ks);
 
 // How far inside the reference's balls each generated row lies: the largest radius / distance over

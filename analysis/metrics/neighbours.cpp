@@ -132,8 +132,8 @@ constexpr double kRadiusRoom = 1e-12;
 
 PointSet::PointSet(const Tensor& points, const Tensor& centre) {
   MARQUEE_CHECK(points.dim() == 2, "points must be [n, d]");
-  points_ = (points.scalar_type() == torch::kFloat32 ? points : points.to(torch::kFloat64))
-                .contiguous();
+  points_ =
+      (points.scalar_type() == torch::kFloat32 ? points : points.to(torch::kFloat64)).contiguous();
   centred_ = torch::empty(points_.sizes(), torch::kFloat32);
   squares_ = torch::empty({points_.size(0)}, torch::kFloat32);
   const std::int64_t step = block_rows(points_.size(1));

@@ -24,9 +24,10 @@ class PointSet {
 
   std::int64_t size() const { return points_.size(0); }
   std::int64_t dimension() const { return points_.size(1); }
-  const Tensor& centred() const { return centred_; }      // float32 [n, d]
+  const Tensor& centred() const { return centred_; }                         // float32 [n, d]
   const float* squares() const { return squares_.const_data_ptr<float>(); }  // of centred, [n]
-  // Squared distance to row `j` of `other`, by direct differences in float64. Symmetric, bit by bit.
+  // Squared distance to row `j` of `other`, by direct differences in float64. Symmetric, bit by
+  // bit.
   double squared_distance(std::int64_t i, const PointSet& other, std::int64_t j) const;
 
  private:

@@ -19,10 +19,8 @@ Tensor directions(const Tensor& features) {
 }
 
 double score_of(const Tensor& rows) {
-  const Tensor gram =
-      rows.size(0) <= rows.size(1) ? rows.matmul(rows.t()) : rows.t().matmul(rows);
-  const Tensor values =
-      at::linalg_eigvalsh(gram / static_cast<double>(rows.size(0))).clamp_min(0);
+  const Tensor gram = rows.size(0) <= rows.size(1) ? rows.matmul(rows.t()) : rows.t().matmul(rows);
+  const Tensor values = at::linalg_eigvalsh(gram / static_cast<double>(rows.size(0))).clamp_min(0);
   return std::exp(-at::special_xlogy(values, values).sum().item<double>());
 }
 

@@ -27,6 +27,7 @@ struct Run {
   double seconds = 0;
   std::map<std::string, std::pair<double, double>> metrics;  // value, standard error
   std::int64_t n_generated = 0, n_reference = 0;
+  std::string network_hash;
 };
 
 // What runs of one row share: the configuration as the id sees it, without the seed.
@@ -63,7 +64,7 @@ std::map<std::string, Run> load_runs(SQLite::Database& database, const std::stri
   }
   SQLite::Statement metrics(database,
                             "SELECT r.run_id, metric, value, coalesce(standard_error, 0), "
-                            "n_generated, n_reference FROM metrics r" +
+                            "n_generated, n_reference, network_hash FROM metrics r" +
                                 chosen);
   bind(metrics);
   while (metrics.executeStep()) {
@@ -76,6 +77,7 @@ std::map<std::string, Run> load_runs(SQLite::Database& database, const std::stri
       continue;  // counts other images: those that the probe was fitted to
     run->second.n_generated = metrics.getColumn(4).getInt64();
     run->second.n_reference = metrics.getColumn(5).getInt64();
+    run->second.network_hash = metrics.getColumn(6).getString();
   }
   return runs;
 }
@@ -129,12 +131,44 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
     row.trainable_parameters = run->trainable_parameters;
     row.n_generated = run->n_generated;
     row.n_reference = run->n_reference;
+    row.network_hash = run->network_hash;
   }
   for (const std::string& metric : metric_names()) {
     const MetricSummary summary = summarise(finished, metric);
     if (summary.seeds > 0) row.metrics[metric] = summary;
   }
   return row;
+}
+
+// Images from elsewhere that were measured for a task.
+void add_evaluations(SQLite::Database& database, Comparison& comparison) {
+  std::map<std::string, ComparisonRow> rows;
+  SQLite::Statement evaluations(database,
+                                "SELECT evaluation, name, task, shots, protocol, network_hash, "
+                                "reference FROM evaluations WHERE task <> '' ORDER BY made");
+  while (evaluations.executeStep()) {
+    ComparisonRow row;
+    row.outside = true;
+    row.method = evaluations.getColumn(1).getString();
+    row.task = evaluations.getColumn(2).getString();
+    row.shots = evaluations.getColumn(3).getString();
+    row.protocol = evaluations.getColumn(4).getString();
+    row.network_hash = evaluations.getColumn(5).getString();
+    row.reference = evaluations.getColumn(6).getString();
+    rows[evaluations.getColumn(0).getString()] = std::move(row);
+  }
+  SQLite::Statement metrics(database,
+                            "SELECT evaluation, metric, value, coalesce(standard_error, 0), "
+                            "n_generated, n_reference FROM evaluation_metrics");
+  while (metrics.executeStep()) {
+    const auto row = rows.find(metrics.getColumn(0).getString());
+    if (row == rows.end()) continue;
+    row->second.metrics[metrics.getColumn(1).getString()] = {metrics.getColumn(2).getDouble(),
+                                                             metrics.getColumn(3).getDouble(), 1};
+    row->second.n_generated = metrics.getColumn(4).getInt64();
+    row->second.n_reference = metrics.getColumn(5).getInt64();
+  }
+  for (auto& [id, row] : rows) comparison.rows.push_back(std::move(row));
 }
 
 // Keys in which configurations of the same task, shots and method differ, and each one's values.
@@ -176,8 +210,9 @@ auto sort_key(const ComparisonRow& row) {
   const long shots = counts_images(row.shots) ? std::atol(row.shots.c_str())
                      : row.shots == "full"    ? 2000000000L
                                               : 1000000000L;
-  return std::make_tuple(place_of(datasets::task_names(), row.task), row.task, row.oracle, shots,
-                         place_of(experiments::method_names(), row.method), row.variant);
+  return std::make_tuple(place_of(datasets::task_names(), row.task), row.task, row.oracle,
+                         row.outside, shots, place_of(experiments::method_names(), row.method),
+                         row.variant);
 }
 
 }  // namespace
@@ -187,9 +222,10 @@ bool counts_images(const std::string& shots) {
 }
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"fid_mini",     "kid_mini",      "precision",
-                                              "recall",       "density",       "coverage",
-                                              "memorisation", "label_accuracy"};
+  static const std::vector<std::string> names{
+      "fid_mini", "kid_mini",        "fid",       "sfid",         "fid_infinity",
+      "kid",      "inception_score", "precision", "recall",       "f_score",
+      "density",  "coverage",        "vendi",     "memorisation", "label_accuracy"};
   return names;
 }
 
@@ -232,6 +268,7 @@ Comparison load_comparison(const std::filesystem::path& path, const std::string&
       for (std::size_t i = 0; i < indices.size(); ++i)
         comparison.rows[indices[i]].variant = texts[i];
     }
+    if (sweep.empty()) add_evaluations(database, comparison);
     std::sort(comparison.rows.begin(), comparison.rows.end(),
               [](const auto& a, const auto& b) { return sort_key(a) < sort_key(b); });
     return comparison;
@@ -243,28 +280,106 @@ Comparison load_comparison(const std::filesystem::path& path, const std::string&
   }
 }
 
-std::vector<std::string> tasks_of(const Comparison& comparison) {
-  std::vector<std::string> tasks;
-  for (const ComparisonRow& row : comparison.rows)
-    if (tasks.empty() || tasks.back() != row.task) tasks.push_back(row.task);
-  return tasks;
+bool belongs(const ComparisonRow& row, const Section& section) {
+  // A row without a result has no network yet.
+  return row.task == section.task && row.protocol == section.protocol &&
+         (row.network_hash == section.network_hash || row.network_hash.empty());
 }
 
-Table task_table(const Comparison& comparison, const std::string& task) {
+std::vector<Section> sections_of(const Comparison& comparison) {
+  std::vector<Section> sections;
+  std::map<std::string, int> of_task;
+  // Those with results first: they say which networks there are.
+  for (const bool finished : {true, false}) {
+    for (const ComparisonRow& row : comparison.rows) {
+      if (row.network_hash.empty() == finished) continue;
+      if (std::any_of(sections.begin(), sections.end(),
+                      [&](const Section& known) { return belongs(row, known); }))
+        continue;
+      sections.push_back({row.task, row.protocol, row.network_hash, row.task});
+      ++of_task[row.task];
+    }
+  }
+  for (Section& section : sections) {
+    if (of_task[section.task] < 2) continue;
+    section.title += ", protocol " + section.protocol;
+    const auto alike = std::count_if(sections.begin(), sections.end(), [&](const Section& other) {
+      return other.task == section.task && other.protocol == section.protocol;
+    });
+    constexpr std::size_t kShortHash = 8;
+    if (alike > 1) section.title += ", network " + section.network_hash.substr(0, kShortHash);
+  }
+  std::stable_sort(sections.begin(), sections.end(), [](const Section& a, const Section& b) {
+    const auto place = [](const Section& section) {
+      return std::make_tuple(place_of(datasets::task_names(), section.task), section.task);
+    };
+    return place(a) < place(b);
+  });
+  return sections;
+}
+
+namespace {
+
+std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Section& section) {
+  std::vector<const ComparisonRow*> rows;
+  for (const ComparisonRow& row : comparison.rows)
+    if (belongs(row, section)) rows.push_back(&row);
+  return rows;
+}
+
+// Metrics that some row has.
+std::vector<std::string> shown_metrics(const std::vector<const ComparisonRow*>& rows) {
+  std::vector<std::string> shown;
+  for (const std::string& metric : metric_names()) {
+    if (std::any_of(rows.begin(), rows.end(),
+                    [&](const ComparisonRow* row) { return row->metrics.contains(metric); }))
+      shown.push_back(metric);
+  }
+  return shown;
+}
+
+std::string why_empty(const ComparisonRow& row, const std::string& metric) {
+  if (row.outside) return "was not asked for, or cannot be told of images from elsewhere";
+  if (metric == "memorisation") return "compares with the images tuned on, and there are none";
+  return "was not computed";
+}
+
+}  // namespace
+
+std::string empty_cells_text(const Comparison& comparison, const Section& section) {
+  const std::vector<const ComparisonRow*> rows = rows_of(comparison, section);
+  std::string text;
+  for (const std::string& metric : shown_metrics(rows)) {
+    std::map<std::string, std::set<std::string>> reasons;  // and the rows' names
+    for (const ComparisonRow* row : rows) {
+      if (!row->metrics.empty() && !row->metrics.contains(metric))
+        reasons[why_empty(*row, metric)].insert(row->name());
+    }
+    for (const auto& [reason, names] : reasons) {
+      text += (text.empty() ? "Empty: " : "; ") + metric + " of " +
+              cluster::join({names.begin(), names.end()}) + " " + reason;
+    }
+  }
+  return text.empty() ? "" : text + ".";
+}
+
+Table section_table(const Comparison& comparison, const Section& section) {
+  const std::vector<const ComparisonRow*> rows = rows_of(comparison, section);
+  const std::vector<std::string> metrics = shown_metrics(rows);
   Table table{{"shots", "method", "seeds"}, {}, {false, false, true}};
-  for (const std::string& metric : metric_names()) table.header.push_back(metric);
+  for (const std::string& metric : metrics) table.header.push_back(metric);
   for (const char* name : {"parameters", "seconds"}) table.header.emplace_back(name);
   table.numeric.resize(table.header.size(), true);
-  for (const ComparisonRow& row : comparison.rows) {
-    if (row.task != task) continue;
-    std::string seeds = std::to_string(row.finished.size());
+  for (const ComparisonRow* shown : rows) {
+    const ComparisonRow& row = *shown;
+    std::string seeds = row.outside ? "" : std::to_string(row.finished.size());
     if (row.unfinished > 0) {
       seeds += " of ";
       seeds += std::to_string(row.finished.size() + static_cast<std::size_t>(row.unfinished));
     }
     std::vector<std::string> cells{row.oracle ? "" : row.shots, row.name(), seeds};
-    for (const std::string& metric : metric_names()) cells.push_back(summary_text(row, metric));
-    cells.push_back(row.oracle ? "" : std::to_string(row.trainable_parameters));
+    for (const std::string& metric : metrics) cells.push_back(summary_text(row, metric));
+    cells.push_back(row.oracle || row.outside ? "" : std::to_string(row.trainable_parameters));
     cells.push_back(row.finished.empty() ? "" : number_text("%.0f", row.seconds));
     table.rows.push_back(std::move(cells));
   }
@@ -274,7 +389,7 @@ Table task_table(const Comparison& comparison, const std::string& task) {
 std::string counting_text(const Comparison& comparison) {
   std::set<std::string> generated, reference, splits, protocols, budgets;
   for (const ComparisonRow& row : comparison.rows) {
-    if (row.finished.empty()) continue;
+    if (row.finished.empty() && !row.outside) continue;
     if (!row.oracle) generated.insert(std::to_string(row.n_generated));
     reference.insert(std::to_string(row.n_reference));
     splits.insert(row.reference);
@@ -293,8 +408,8 @@ std::string counting_text(const Comparison& comparison) {
 std::string comparison_text(const std::filesystem::path& path, const std::string& sweep) {
   const Comparison comparison = load_comparison(path, sweep);
   std::string text;
-  for (const std::string& task : tasks_of(comparison))
-    text += "\n" + task + "\n" + aligned_text(task_table(comparison, task));
+  for (const Section& section : sections_of(comparison))
+    text += "\n" + section.title + "\n" + aligned_text(section_table(comparison, section));
   text += "\nsweep " + sweep + ":";
   for (const auto& [status, count] : comparison.statuses)
     text += " " + std::to_string(count) + " " + status;

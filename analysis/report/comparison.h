@@ -32,9 +32,10 @@ struct RunEntry {
 struct ComparisonRow {
   std::string task, shots, method;
   bool oracle = false;
+  bool outside = false;  // images that no run here has made (marquee evaluate --out)
   std::string variant;  // "steps=300, learning_rate=0.1" where needed to tell rows apart; what most
                         // of them share is left out
-  std::string protocol, reference;
+  std::string protocol, network_hash, reference;
   std::string budget;  // "300 steps of 32 images"; empty where nothing is trained
   std::map<std::string, MetricSummary> metrics;
   std::int64_t trainable_parameters = 0;
@@ -60,9 +61,17 @@ std::string summary_text(const ComparisonRow& row, const std::string& metric);
 // `sweep` "": every run. Throws environment for a damaged database.
 Comparison load_comparison(const std::filesystem::path& database, const std::string& sweep = "");
 
-// All rows of one task, a column for each metric.
-Table task_table(const Comparison& comparison, const std::string& task);
-std::vector<std::string> tasks_of(const Comparison& comparison);
+// Rows that may stand in one table: of one task, measured by one protocol with one network.
+struct Section {
+  std::string task, protocol, network_hash;
+  std::string title;  // the task; with the protocol where the task was measured by several
+};
+std::vector<Section> sections_of(const Comparison& comparison);
+bool belongs(const ComparisonRow& row, const Section& section);
+// A column for each metric that some row has.
+Table section_table(const Comparison& comparison, const Section& section);
+// Why cells of the table are empty, a sentence for each metric; empty where none is.
+std::string empty_cells_text(const Comparison& comparison, const Section& section);
 // How the numbers were made, in one line: counts, budgets and protocols.
 std::string counting_text(const Comparison& comparison);
 

@@ -33,7 +33,7 @@ code { font-size: 0.86em; background: var(--soft); padding: 0 0.25em; }
 <body>
 <h1>{{title}}</h1>
 <p>{{status}}</p>
-<p class="about">{{counting}}. Lower is better for fid_mini and kid_mini, higher for the others; memorisation is about
+<p class="about">{{counting}}. Lower is better for fid_mini, kid_mini, fid, sfid and kid, higher for the others; memorisation is about
 0.05 for images like fresh real ones and 1 for copies of the training images. fid_mini is a
 Fréchet distance on the features of the mini network, not FID. Oracle rows show what real images (oracle_real)
 and images that the tokenizer only encodes and decodes (oracle_reconstruction) reach on the same test images.</p>
@@ -45,6 +45,7 @@ and images that the tokenizer only encodes and decodes (oracle_reconstruction) r
 <tbody>
 {{#rows}}<tr class="{{kind}}">{{#cells}}<td{{#number}} class="number"{{/number}}>{{text}}</td>{{/cells}}</tr>
 {{/rows}}</tbody></table></div>
+{{#has_empty}}<p class="about">{{empty}}</p>{{/has_empty}}
 <div class="figures">{{#plots}}<figure>{{{plot}}}</figure>{{/plots}}</div>
 <div class="figures">
 {{#samples}}<figure><figcaption>{{caption}}</figcaption><a href="{{image}}"><img src="{{image}}" alt="samples: {{caption}}" loading="lazy"></a></figure>

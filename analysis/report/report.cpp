@@ -1,6 +1,7 @@
 #include "analysis/report/report.h"
 
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include <kainjow/mustache.hpp>
@@ -84,27 +85,38 @@ ms::data cells_of(const std::vector<std::string>& texts, const std::vector<bool>
   return cells;
 }
 
-// The row with the lowest fid_mini among those with the same shots.
+// fid_mini, or fid where that was measured.
+std::optional<double> distance_of(const ComparisonRow& row) {
+  for (const char* name : {"fid_mini", "fid"})
+    if (const auto found = row.metrics.find(name); found != row.metrics.end())
+      return found->second.mean;
+  return std::nullopt;
+}
+
+// The row with the lowest distance among those with the same shots.
 bool is_best(const ComparisonRow& row, const std::vector<const ComparisonRow*>& rows) {
-  const auto own = row.metrics.find("fid_mini");
-  if (row.oracle || own == row.metrics.end()) return false;
+  const std::optional<double> own = distance_of(row);
+  if (row.oracle || !own) return false;
   return std::none_of(rows.begin(), rows.end(), [&](const ComparisonRow* other) {
-    const auto metric = other->metrics.find("fid_mini");
-    return !other->oracle && other->shots == row.shots && metric != other->metrics.end() &&
-           metric->second.mean < own->second.mean;
+    const std::optional<double> distance = distance_of(*other);
+    return !other->oracle && other->shots == row.shots && distance && *distance < *own;
   });
 }
 
-ms::data task_section(const fs::path& results, const Comparison& comparison,
-                      const std::string& task) {
+ms::data section_data(const fs::path& results, const Comparison& comparison, const Section& shown) {
   std::vector<const ComparisonRow*> rows;
   for (const ComparisonRow& row : comparison.rows)
-    if (row.task == task) rows.push_back(&row);
-  const Table table = task_table(comparison, task);
+    if (belongs(row, shown)) rows.push_back(&row);
+  const Table table = section_table(comparison, shown);
+  const std::string& task = shown.title;
   ms::data section;
+  const std::string empty = empty_cells_text(comparison, shown);
+  section.set("has_empty", !empty.empty());
+  section.set("empty", empty);
   section.set("task", task);
   std::string anchor = task;
-  std::replace(anchor.begin(), anchor.end(), '/', '-');
+  for (const char unwanted : {'/', ' ', ',', '(', ')'})
+    std::replace(anchor.begin(), anchor.end(), unwanted, '-');
   section.set("anchor", anchor);
   section.set("header", cells_of(table.header, table.numeric));
 
@@ -217,8 +229,11 @@ std::string status_text(SQLite::Database& database, const Comparison& comparison
 std::string markdown_page(const Comparison& comparison, const std::string& status) {
   std::string text = "# marquee: methods by task and shots\n\n" + status + ".\n\n" +
                      counting_text(comparison) + ".\n";
-  for (const std::string& task : tasks_of(comparison))
-    text += "\n## " + task + "\n\n" + markdown_text(task_table(comparison, task));
+  for (const Section& section : sections_of(comparison)) {
+    text += "\n## " + section.title + "\n\n" + markdown_text(section_table(comparison, section));
+    if (const std::string empty = empty_cells_text(comparison, section); !empty.empty())
+      text += "\n" + empty + "\n";
+  }
   return text;
 }
 
@@ -236,8 +251,8 @@ std::vector<fs::path> write_report(const fs::path& results) {
     page.set("status", status);
     page.set("counting", counting_text(comparison));
     ms::data tasks{ms::data::type::list};
-    for (const std::string& task : tasks_of(comparison))
-      tasks << task_section(results, comparison, task);
+    for (const Section& section : sections_of(comparison))
+      tasks << section_data(results, comparison, section);
     page.set("tasks", tasks);
     const ms::data failures = failures_of(database);
     page.set("has_failures", !failures.list_value().empty());

@@ -1,6 +1,6 @@
-// marquee run, sample, evaluate, export, pretrain, import and data cache: handed over to marquee-trainer, the
-// program with LibTorch. Its options are declared there, so `marquee run --help` is answered by it
-// too.
+// marquee run, sample, evaluate, export, pretrain, import and data cache: handed over to
+// marquee-trainer, the program with LibTorch. Its options are declared there, so `marquee run
+// --help` is answered by it too.
 #include <cerrno>
 
 #include <unistd.h>

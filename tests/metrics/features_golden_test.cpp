@@ -169,8 +169,7 @@ TEST_F(FeaturesGolden, StatisticsAndTermsEqualTheFiles) {
     const double means = (generated.mean - real.mean).square().sum().item<double>(),
                  traces[] = {generated.covariance.trace().item<double>(),
                              real.covariance.trace().item<double>()};
-    const double root =
-        (means + traces[0] + traces[1] - frechet_distance(c.generated, c.real)) / 2;
+    const double root = (means + traces[0] + traces[1] - frechet_distance(c.generated, c.real)) / 2;
     fixtures::expect_close(torch::tensor({means, traces[0], traces[1], root}, torch::kFloat64),
                            terms, 1e-9, 1e-9, at + "terms");
   }
@@ -211,9 +210,9 @@ TEST_F(FeaturesGolden, FrechetDistanceAtInfinity) {
     fixtures::expect_close(torch::tensor(result.distances, torch::kFloat64),
                            reference_->read(at + "fd_per_size_float64"), 1e-9, 1e-8,
                            at + "fd_per_size_float64");
-    fixtures::expect_close(
-        torch::tensor({result.slope, result.value.value}, torch::kFloat64),
-        reference_->read(at + "slope_intercept_float64"), 1e-8, 1e-7, at + "slope_intercept");
+    fixtures::expect_close(torch::tensor({result.slope, result.value.value}, torch::kFloat64),
+                           reference_->read(at + "slope_intercept_float64"), 1e-8, 1e-7,
+                           at + "slope_intercept");
     for (const auto& [name, relative] :
          {std::pair{"value_float64_features", 1e-7}, {"value_float32_features", 2e-6}}) {
       const double expected = number(at + name);
@@ -278,7 +277,8 @@ TEST_F(FeaturesGolden, KernelDistancesOfDrawnSubsetsAreWhatTheToolsPrint) {
     NumpyRandom random(kToolSeed);
     const Tensor values = kernel_distances(c.generated, c.real, subsets, random);
     const auto near = [&](double value, const char* name, double tolerance) {
-      if (has(at + name)) { EXPECT_NEAR(value, number(at + name), tolerance) << at << name;
+      if (has(at + name)) {
+        EXPECT_NEAR(value, number(at + name), tolerance) << at << name;
       }
     };
     fixtures::expect_close(values, reference_->read(at + "per_subset_float64"), 1e-10, 1e-9,
@@ -302,8 +302,7 @@ TEST_F(FeaturesGolden, KernelDistancesOfDrawnSubsetsAreWhatTheToolsPrint) {
                            at + "dgm_eval_np_random_seed0");
     // One block of as many rows as the smaller set has.
     const std::int64_t rows_of_both = std::min(c.generated.size(0), c.real.size(0));
-    near(kernel_distance(c.generated.narrow(0, 0, rows_of_both),
-                         c.real.narrow(0, 0, rows_of_both)),
+    near(kernel_distance(c.generated.narrow(0, 0, rows_of_both), c.real.narrow(0, 0, rows_of_both)),
          "full_first_min_rows_torch_fidelity_float64", 1e-9 * (1 + std::abs(mean)));
   }
 }
@@ -315,8 +314,8 @@ TEST_F(FeaturesGolden, InceptionScoreIsWhatTheToolsPrint) {
     const std::string at = "inception_score/" + name + "/";
     const auto& file = reference_->file();
     const std::string group = "inception_score/" + name;
-    const Tensor logits = has(at + "logits") ? reference_->read(at + "logits")
-                                             : formula_logits(*reference_, group);
+    const Tensor logits =
+        has(at + "logits") ? reference_->read(at + "logits") : formula_logits(*reference_, group);
     EXPECT_EQ(hash_of(logits), file.string_attribute(group, "sha256")) << at;
     const auto splits = static_cast<int>(file.int_attribute(group, "splits"));
     NumpyRandom random(kToolSeed);
@@ -354,8 +353,7 @@ std::vector<int> neighbours(const ReferenceFile& reference, const std::string& g
   if (!reference.has(group + "/pr")) return ks;
   for (const std::string& name : reference.file().children(group + "/pr")) {
     if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
-    const std::string k =
-        name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+    const std::string k = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
     if (!k.empty() && k.find_first_not_of("0123456789") == std::string::npos)
       ks.push_back(std::stoi(k));
   }
@@ -407,21 +405,19 @@ TEST_F(FeaturesGolden, PrecisionRecallDensityAndCoverageAreWhatTheToolsPrint) {
         const std::string name = c.name + "/pr/prdc_k" + std::to_string(k) + "_" + type;
         const PrecisionRecall shares = precision_recall(c.generated, c.real, k, /*strict=*/true);
         const DensityCoverage dc = density_coverage(c.generated, c.real, k);
-        fixtures::expect_close(
-            torch::tensor({shares.precision.value, shares.recall.value, dc.density.value,
-                           dc.coverage.value},
-                          torch::kFloat64),
-            reference_->read(name), room, 0, name);
+        fixtures::expect_close(torch::tensor({shares.precision.value, shares.recall.value,
+                                              dc.density.value, dc.coverage.value},
+                                             torch::kFloat64),
+                               reference_->read(name), room, 0, name);
       }
     }
     for (const int k : neighbours(*reference_, c.name, "torch_fidelity_k")) {
       const std::string name = c.name + "/pr/torch_fidelity_k" + std::to_string(k);
       const PrecisionRecall shares = precision_recall(c.generated, c.real, k);
-      fixtures::expect_close(
-          torch::tensor({shares.precision.value, shares.recall.value,
-                         f_score(shares.precision.value, shares.recall.value)},
-                        torch::kFloat64),
-          reference_->read(name), flip + 1e-6, 0, name);
+      fixtures::expect_close(torch::tensor({shares.precision.value, shares.recall.value,
+                                            f_score(shares.precision.value, shares.recall.value)},
+                                           torch::kFloat64),
+                             reference_->read(name), flip + 1e-6, 0, name);
     }
   }
 }

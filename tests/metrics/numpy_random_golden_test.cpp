@@ -1,11 +1,10 @@
 // Every vector of numpy_randomstate.json.
-#include "analysis/metrics/numpy_random.h"
-
 #include <fstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "analysis/metrics/numpy_random.h"
 #include "cluster/sha256.h"
 #include "tests/fixtures/reference_file.h"
 
@@ -90,9 +89,10 @@ TEST_F(NumpyRandomGolden, Numbers) {
 }
 
 TEST_F(NumpyRandomGolden, Permutations) {
-  for (const auto& [name, count] : std::map<const char*, std::size_t>{
-           {"permutation_10", 10}, {"permutation_64", 64}, {"permutation_1", 1},
-           {"shuffle_arange10", 10}}) {
+  for (const auto& [name, count] : std::map<const char*, std::size_t>{{"permutation_10", 10},
+                                                                      {"permutation_64", 64},
+                                                                      {"permutation_1", 1},
+                                                                      {"shuffle_arange10", 10}}) {
     each(name, [&, size = count](NumpyRandom& random, const json& expected) {
       EXPECT_EQ(json(random.permutation(size)), expected);
     });

@@ -29,7 +29,7 @@ Tensor any_features(std::int64_t n, std::int64_t d, std::uint64_t seed, int sort
   if (sort == 1) rows = rows + 1000;
   if (sort == 2) rows = rows.clamp_min(0) * (torch::arange(d) % 3 != 0);
   if (sort == 3) rows = rows.index_select(0, torch::arange(n).floor_divide(2));  // each twice
-  if (sort == 4) rows = (rows * 2).round();                          // many ties
+  if (sort == 4) rows = (rows * 2).round();                                      // many ties
   return rows;
 }
 
@@ -210,11 +210,10 @@ TEST(Metrics, DoNotDependOnTheNumberOfThreads) {
   const auto all = [&] {
     NumpyRandom random(1);
     const ManifoldMetrics manifold = manifold_metrics(a, b);
-    return std::vector<double>{manifold.precision_recall.precision.value,
-                               manifold.precision_recall.recall.value,
-                               manifold.density_coverage.density.value,
-                               manifold.density_coverage.coverage.value,
-                               ball_radii(a, {3}).sum().item<double>()};
+    return std::vector<double>{
+        manifold.precision_recall.precision.value, manifold.precision_recall.recall.value,
+        manifold.density_coverage.density.value, manifold.density_coverage.coverage.value,
+        ball_radii(a, {3}).sum().item<double>()};
   };
   const int before = at::get_num_threads();
   at::set_num_threads(1);

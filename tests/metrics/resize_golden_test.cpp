@@ -9,8 +9,8 @@
 namespace marquee::workers {
 namespace {
 
-using fixtures::ReferenceFile;
 using datasets::Image;
+using fixtures::ReferenceFile;
 
 constexpr const char* kResize = "metrics/resize.h5";
 
@@ -47,10 +47,10 @@ TEST_P(ResizeGolden, EqualsTheReference) {
       int height = 0, width = 0;
       ASSERT_EQ(std::sscanf(target.c_str(), "to_%dx%d", &height, &width), 2) << group;
       const Tensor made = resized(image, height, width, rule)
-                                 .permute({1, 2, 0})
-                                 .index_select(0, reference.read_ids(group + "rows"))
-                                 .index_select(1, reference.read_ids(group + "cols"))
-                                 .to(torch::kFloat64);
+                              .permute({1, 2, 0})
+                              .index_select(0, reference.read_ids(group + "rows"))
+                              .index_select(1, reference.read_ids(group + "cols"))
+                              .to(torch::kFloat64);
       const Tensor expected = reference.read(group + method).to(torch::kFloat64);
       fixtures::expect_close(made, expected, tolerance(rule), 0, group + method);
       worst = std::max(worst, (made - expected).abs().max().item<double>());

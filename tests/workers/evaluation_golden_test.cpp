@@ -56,11 +56,11 @@ class EvaluationGolden : public testing::Test {
   const std::map<std::string, MeasuredSet>& sets(const Protocol& protocol) {
     auto& sets = sets_[protocol.resize + protocol.range];
     if (!sets.empty()) return sets;
-    const auto network = inception_network(
-        fixtures::inception_weights(reference_->seed()), "formula", "formula",
-        {*resize_rule_named(protocol.resize),
-         protocol.range == "unit" ? InputRange::unit : InputRange::tensorflow},
-        torch::kFloat32);
+    const auto network =
+        inception_network(fixtures::inception_weights(reference_->seed()), "formula", "formula",
+                          {*resize_rule_named(protocol.resize),
+                           protocol.range == "unit" ? InputRange::unit : InputRange::tensorflow},
+                          torch::kFloat32);
     for (const auto& [side, folder] : folders_) {
       sets[side] = measure(*open_image_source(folder, {}), *network,
                            {"64", "192", "768", "2048", "logits_unbiased"}, {}, kNoProgress);
@@ -80,7 +80,8 @@ class EvaluationGolden : public testing::Test {
   bool has(const std::string& name) const { return reference_->has(name); }
   double number(const std::string& name) const { return reference_->read_number(name); }
   void expect(double value, const std::string& name, double tolerance) const {
-    if (has(name)) { EXPECT_NEAR(value, number(name), tolerance) << name;
+    if (has(name)) {
+      EXPECT_NEAR(value, number(name), tolerance) << name;
     }
   }
   void expect_head(const Protocol& protocol, const std::string& side, const std::string& output,
@@ -144,9 +145,8 @@ TEST_F(EvaluationGolden, TorchFidelity) {
   for (const std::string& group : {at, exact})
     expect(split.deviation, group + "inception_score_std", 1e-5);
   analysis::NumpyRandom order(*protocol.is_shuffle);
-  fixtures::expect_equal(
-      torch::tensor(order.permutation(static_cast<std::size_t>(a.size(0)))),
-      reference_->read_ids(at + "isc_permutation"), at + "isc_permutation");
+  fixtures::expect_equal(torch::tensor(order.permutation(static_cast<std::size_t>(a.size(0)))),
+                         reference_->read_ids(at + "isc_permutation"), at + "isc_permutation");
 
   // From the features that the file holds, where no network comes in between.
   const Tensor stored_a = reference_->read(at + "features_a"),
@@ -154,7 +154,8 @@ TEST_F(EvaluationGolden, TorchFidelity) {
   fixtures::expect_close(a, stored_a, 1e-4, 0, at + "features_a");
   fixtures::expect_close(b, stored_b, 1e-4, 0, at + "features_b");
   const auto relative = [&](double value, const std::string& name) {
-    if (has(name)) { EXPECT_NEAR(value, number(name), 1e-8 * number(name)) << name;
+    if (has(name)) {
+      EXPECT_NEAR(value, number(name), 1e-8 * number(name)) << name;
     }
   };
   relative(analysis::frechet_distance(stored_a, stored_b), at + "fid_reference_same_features");
@@ -162,11 +163,11 @@ TEST_F(EvaluationGolden, TorchFidelity) {
   if (has(at + "prdc_k5_same_features")) {
     const auto shares = analysis::precision_recall(stored_a, stored_b, 5, /*strict=*/true);
     const auto density = analysis::density_coverage(stored_a, stored_b, 5);
-    fixtures::expect_close(
-        torch::tensor({shares.precision.value, shares.recall.value, density.density.value,
-                       density.coverage.value},
-                      torch::kFloat64),
-        reference_->read(at + "prdc_k5_same_features"), 1e-12, 0, at + "prdc_k5_same_features");
+    fixtures::expect_close(torch::tensor({shares.precision.value, shares.recall.value,
+                                          density.density.value, density.coverage.value},
+                                         torch::kFloat64),
+                           reference_->read(at + "prdc_k5_same_features"), 1e-12, 0,
+                           at + "prdc_k5_same_features");
   }
   expect_head(protocol, "a", "logits_unbiased", at + "logits_unbiased_a_head");
 }
@@ -188,10 +189,9 @@ TEST_F(EvaluationGolden, PytorchFid) {
 
 TEST_F(EvaluationGolden, CleanFid) {
   if (!has("clean_fid")) GTEST_SKIP() << "no clean_fid";
-  for (const auto& [mode, name] :
-       {std::pair{"clean", "clean-fid"},
-        {"legacy_pytorch", "clean-fid-legacy-pytorch"},
-        {"legacy_tensorflow", "clean-fid-legacy-tensorflow"}}) {
+  for (const auto& [mode, name] : {std::pair{"clean", "clean-fid"},
+                                   {"legacy_pytorch", "clean-fid-legacy-pytorch"},
+                                   {"legacy_tensorflow", "clean-fid-legacy-tensorflow"}}) {
     const Protocol& protocol = experiments::protocol_named(name);
     auto values = scores(protocol);
     const std::string at = std::string("clean_fid/");
@@ -245,15 +245,14 @@ TEST(NpzGolden, ArchivesAreReadAsNumpyReadsThem) {
       const std::string type = description.at(0);
       if (type != ">f8") {
         EXPECT_EQ(type_named_in_numpy(type), tensor.type) << name << " " << array;
-      }
-      else
+      } else
         EXPECT_EQ(tensor.type, ElementType::f64);
     }
   }
 }
 
-// Archives of statistics hold the same ones, each in its own way; of the float32 file the covariance
-// is noise, which is no covariance and is refused as one.
+// Archives of statistics hold the same ones, each in its own way; of the float32 file the
+// covariance is noise, which is no covariance and is refused as one.
 TEST(NpzGolden, StatisticsAgreeAcrossFormats) {
   const auto folder = fixtures::reference_dir() / "metrics/npz";
   const auto stored = folder / "stats_stored.npz";

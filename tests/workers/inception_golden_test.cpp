@@ -40,8 +40,8 @@ std::vector<datasets::Image> images_of(const Tensor& levels) {
   for (std::int64_t i = 0; i < levels.size(0); ++i) {
     const Tensor one = levels[i].to(torch::kUInt8).contiguous();
     const auto* data = one.const_data_ptr<std::uint8_t>();
-    images.push_back({static_cast<int>(one.size(0)), static_cast<int>(one.size(1)),
-                      {data, data + one.numel()}});
+    images.push_back(
+        {static_cast<int>(one.size(0)), static_cast<int>(one.size(1)), {data, data + one.numel()}});
   }
   return images;
 }
@@ -99,8 +99,8 @@ TEST(InceptionGolden, EveryStage) {
     // Every n-th number; n is not in the file, but only few give as many.
     const Tensor flat = input.flatten();
     bool equal = false;
-    for (std::int64_t n = flat.numel() / (sample.numel() + 1); n * (sample.numel() - 1) < flat.numel();
-         ++n) {
+    for (std::int64_t n = flat.numel() / (sample.numel() + 1);
+         n * (sample.numel() - 1) < flat.numel(); ++n) {
       const Tensor some = flat.slice(0, 0, flat.numel(), n);
       equal |= some.numel() == sample.numel() && at::allclose(some, sample, 0, 1e-6);
     }
@@ -152,8 +152,8 @@ TEST(InceptionGolden, StoredTensorsAreTheFormulas) {
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
   const auto keys = fixtures::reference_dir() / "metrics/inception_keys.json";
   if (!std::filesystem::exists(keys)) GTEST_SKIP() << "no " << keys;
-  const ParameterMap weights = fixtures::inception_weights(
-      json::parse(std::ifstream(keys)).at("seed").get<std::uint64_t>());
+  const ParameterMap weights =
+      fixtures::inception_weights(json::parse(std::ifstream(keys)).at("seed").get<std::uint64_t>());
   for (const auto& [name, stored] : read_safetensors(path)) {
     if (weights.contains(name)) fixtures::expect_equal(stored, weights.at(name), name);
   }

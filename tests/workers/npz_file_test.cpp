@@ -29,21 +29,20 @@ Tensor tensor_of(const NpyArray& array) {
 
 TEST(Npy, OrdersAndShapesAreReadAsNumpyDoes) {
   const std::string numbers("\x01\x02\x03\x04\x05\x06", 6);
-  const NpyArray rows = parse_npy(
-      npy("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", numbers), "a");
+  const NpyArray rows =
+      parse_npy(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", numbers), "a");
   EXPECT_TRUE(torch::equal(tensor_of(rows), torch::tensor({{1, 2, 3}, {4, 5, 6}}, torch::kUInt8)));
-  const NpyArray columns = parse_npy(
-      npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }", numbers), "a");
+  const NpyArray columns =
+      parse_npy(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }", numbers), "a");
   EXPECT_TRUE(
       torch::equal(tensor_of(columns), torch::tensor({{1, 3, 5}, {2, 4, 6}}, torch::kUInt8)));
-  const NpyArray cube = parse_npy(
-      npy("{'descr': '|u1', 'fortran_order': True, 'shape': (1, 2, 3)}", numbers), "a");
+  const NpyArray cube =
+      parse_npy(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (1, 2, 3)}", numbers), "a");
   EXPECT_TRUE(
       torch::equal(tensor_of(cube), torch::tensor({{{1, 3, 5}, {2, 4, 6}}}, torch::kUInt8)));
-  const NpyArray big = parse_npy(
-      npy("{'descr': '>i2', 'fortran_order': False, 'shape': (3,), }", numbers), "a");
-  EXPECT_TRUE(
-      torch::equal(tensor_of(big), torch::tensor({0x0102, 0x0304, 0x0506}, torch::kInt16)));
+  const NpyArray big =
+      parse_npy(npy("{'descr': '>i2', 'fortran_order': False, 'shape': (3,), }", numbers), "a");
+  EXPECT_TRUE(torch::equal(tensor_of(big), torch::tensor({0x0102, 0x0304, 0x0506}, torch::kInt16)));
   const NpyArray one = parse_npy(
       npy("{'descr': '<i2', 'fortran_order': False, 'shape': (), }", numbers.substr(0, 2)), "a");
   EXPECT_EQ(tensor_of(one).item<int>(), 0x0201);
@@ -54,8 +53,8 @@ TEST(Npy, DamageIsNamed) {
   const auto refusal = [](const std::string& bytes) {
     return refusal_of([&] { parse_npy(bytes, "file: mu"); });
   };
-  EXPECT_THAT(refusal(npy(header, "12345678")), AllOf(HasSubstr("file: mu"), HasSubstr("8 bytes"),
-                                                      HasSubstr("16 of shape [2]")));
+  EXPECT_THAT(refusal(npy(header, "12345678")),
+              AllOf(HasSubstr("file: mu"), HasSubstr("8 bytes"), HasSubstr("16 of shape [2]")));
   EXPECT_THAT(refusal("PK"), HasSubstr("no array of NumPy"));
   EXPECT_THAT(refusal(npy("{'descr': '<f8', 'shape': (2,), }", "")), HasSubstr("damaged header"));
   EXPECT_THAT(refusal(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-2,), }", "")),
@@ -69,8 +68,8 @@ TEST(Npy, DamageIsNamed) {
 
 // Objects are pickles: never read.
 TEST(Npy, ObjectsAreLeftOut) {
-  const NpyArray objects = parse_npy(
-      npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "\x80\x04N."), "a");
+  const NpyArray objects =
+      parse_npy(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "\x80\x04N."), "a");
   EXPECT_THAT(objects.unsupported, HasSubstr("|O"));
   const NpyArray records = parse_npy(
       npy("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (1,), }", "1234"), "a");

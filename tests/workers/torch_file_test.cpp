@@ -43,8 +43,8 @@ class TorchFile : public testing::Test {
     EXPECT_EQ(weight.shape, (std::vector<std::int64_t>{2, 3}));
     EXPECT_TRUE(torch::equal(mapped_tensor(weight, file.memory()),
                              torch::tensor({{1.F, 2.F, 3.F}, {4.F, 5.F, 6.F}})));
-    EXPECT_TRUE(torch::equal(mapped_tensor(file.tensor("fc.bias"), file.memory()),
-                             torch::tensor({7.F})));
+    EXPECT_TRUE(
+        torch::equal(mapped_tensor(file.tensor("fc.bias"), file.memory()), torch::tensor({7.F})));
   }
 
   cluster::TemporaryFolder folder_;
@@ -71,18 +71,23 @@ TEST_F(TorchFile, TensorsOutliveTheFileObject) {
 
 // What a pickle that runs something looks like: refused by the name it asks for.
 TEST_F(TorchFile, NothingRuns) {
-  const std::string attack = bytes("\x80\x02" "cposix\nsystem\n(X\x02\0\0\0idtR.");
+  const std::string attack = bytes(
+      "\x80\x02"
+      "cposix\nsystem\n(X\x02\0\0\0idtR.");
   EXPECT_THAT(refusal_of([&] { zip(kTensors, attack); }),
               AllOf(HasSubstr("weights.pt"), HasSubstr("posix.system"),
                     HasSubstr("only tensors, numbers, texts, lists and dictionaries")));
-  const std::string known = bytes("\x80\x02" "ccollections\nOrderedDict\nctorch\nFloatStorage\nR.");
+  const std::string known = bytes(
+      "\x80\x02"
+      "ccollections\nOrderedDict\nctorch\nFloatStorage\nR.");
   EXPECT_THAT(refusal_of([&] { zip(kTensors, known); }), HasSubstr("calls what is no function"));
 }
 
 TEST_F(TorchFile, EveryCutIsFound) {
   const std::string whole = fixtures::legacy_torch_file(kTensors);
   for (std::size_t size = 4; size < whole.size(); ++size)
-    EXPECT_THAT(refusal_of([&] { legacy(whole.substr(0, size)); }), HasSubstr("weights.pth")) << size;
+    EXPECT_THAT(refusal_of([&] { legacy(whole.substr(0, size)); }), HasSubstr("weights.pth"))
+        << size;
   EXPECT_THAT(refusal_of([&] { legacy(whole + "x"); }), HasSubstr("1 bytes behind its end"));
 }
 

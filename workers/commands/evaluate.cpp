@@ -4,9 +4,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cluster/build_info.h"
 #include "cluster/error.h"
+#include "cluster/host.h"
 #include "cluster/suggest.h"
+#include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/brief_hold.h"
 #include "workers/commands/commands.h"
 #include "workers/commands/terminal_progress.h"
 #include "workers/evaluation/measure.h"
@@ -27,7 +31,8 @@ void print_protocols() {
               << protocol.follows << "\n";
     if (!protocol.verified) std::cout << "  unverified: " << protocol.unverified_because << "\n";
     if (protocol.network == "inception")
-      std::cout << "  inception, " << protocol.resize << " to 299, layer " << protocol.layer << "\n";
+      std::cout << "  inception, " << protocol.resize << " to 299, layer " << protocol.layer
+                << "\n";
     std::cout << "  " << cluster::join(protocol.metrics) << "\n";
   }
 }
@@ -109,6 +114,35 @@ void print_table(const Protocol& protocol, const std::vector<MetricValue>& metri
   std::cout << std::flush;
 }
 
+// Into a results folder: by this process, or by whoever holds it.
+void hand_in(const fs::path& results, const po::variables_map& values, const Protocol& protocol,
+             const std::vector<MetricValue>& metrics, const FeatureNetwork& network,
+             const MeasuredSet& generated, const MeasuredSet& reference) {
+  const auto text = [&](const char* option) { return values[option].as<std::string>(); };
+  experiments::EvaluationRecord record;
+  record.name = text("name");
+  record.citation = text("citation");
+  record.task = text("task");
+  record.shots = text("shots");
+  record.generated = text("generated");
+  record.reference = text("reference");
+  record.generated_hash = generated.content_hash;
+  record.reference_hash = reference.content_hash;
+  record.protocol = protocol.name;
+  record.network = network.name();
+  record.network_hash = network.hash();
+  record.input_rule = network.input_rule();
+  record.seed = values["seed"].as<std::uint64_t>();
+  record.made = cluster::utc_now();
+  record.commit = std::string(cluster::build_commit());
+  record.metrics = metrics;
+  experiments::InboxEntry entry{.kind = "evaluation"};
+  entry.evaluation = experiments::write_evaluation(results, record);
+  const experiments::Delivery delivery = experiments::deliver(results, entry);
+  std::cerr << (delivery.taken ? "entered as evaluation " : "left for the holder as evaluation ")
+            << entry.evaluation << " of " << results.string() << "\n";
+}
+
 }  // namespace
 
 int evaluate_command(const cluster::Arguments& arguments) {
@@ -123,11 +157,13 @@ int evaluate_command(const cluster::Arguments& arguments) {
       "  marquee import features pt_inception-2015-12-05-6726825d.pth\n"
       "  marquee evaluate --generated samples/ --reference eurosat:test --protocol clean-fid\n"
       "  marquee evaluate --generated a.zip --reference b.npz --protocol pytorch-fid --json\n"
+      "  marquee evaluate --generated gan/ --reference dtd:test --out results --name MineGAN "
+      "--task dtd\n"
       "  marquee evaluate --list";
-  line.options.add_options()                                                                  //
-      ("generated", po::value<std::string>()->default_value(""), "images that were made")     //
+  line.options.add_options()                                                                    //
+      ("generated", po::value<std::string>()->default_value(""), "images that were made")       //
       ("reference", po::value<std::string>()->default_value(""), "what they should look like")  //
-      ("protocol", po::value<std::string>()->default_value("clean-fid"), "see --list")        //
+      ("protocol", po::value<std::string>()->default_value("clean-fid"), "see --list")          //
       ("metrics", po::value<std::string>()->default_value(""),
        "names with commas between them (default: all of the protocol)")  //
       ("json", "one JSON object on standard output")                     //
@@ -136,18 +172,27 @@ int evaluate_command(const cluster::Arguments& arguments) {
       ("features", po::value<std::string>()->default_value(""),
        "network: a weight file, or a name below assets/features (default: inception)")  //
       ("compute", po::value<std::string>()->default_value("fp32"),
-       "fp32, or bf16: faster; docs/metrics.md states the error")                       //
-      ("recursive", "look into the folders of folders")                                 //
-      ("mixed-sizes", "allow images of several sizes; each is resized")                 //
+       "fp32, or bf16: faster; docs/metrics.md states the error")                         //
+      ("recursive", "look into the folders of folders")                                   //
+      ("mixed-sizes", "allow images of several sizes; each is resized")                   //
       ("seed", po::value<std::uint64_t>()->default_value(0), "of bootstrap and subsets")  //
       ("resamples", po::value<int>()->default_value(20),
-       "of the bootstrap behind standard errors; 0: none")  //
+       "of the bootstrap behind standard errors; 0: none")                     //
       ("kid-subsets", po::value<std::int64_t>(), "other than the protocol's")  //
       ("kid-subset-size", po::value<std::int64_t>(), "likewise")               //
+      ("out", po::value<std::string>()->default_value(""),
+       "results folder: enter the numbers as those of an outside generator")                     //
+      ("name", po::value<std::string>()->default_value(""), "with --out: the generator's name")  //
+      ("citation", po::value<std::string>()->default_value(""),
+       "with --out: where it is described")  //
+      ("task", po::value<std::string>()->default_value(""),
+       "with --out: what it was adapted to; its row then stands in the task's table")  //
+      ("shots", po::value<std::string>()->default_value(""),
+       "with --out: images per class it saw")                                           //
       ("data", po::value<std::string>()->default_value("data"), "folder of the tasks")  //
       ("assets", po::value<std::string>()->default_value(""), "folder of networks")     //
       ("cache", po::value<std::string>()->default_value(""),
-       "keep features here, by content (and unpack archives here)")  //
+       "keep features here, by content (and unpack archives here)")              //
       ("batch", po::value<std::int64_t>()->default_value(32), "images at once")  //
       ("threads", po::value<int>()->default_value(0), "default: all cores")      //
       ("list", "the protocols")                                                  //
@@ -167,9 +212,13 @@ int evaluate_command(const cluster::Arguments& arguments) {
   if (metrics.empty()) {
     metrics = protocol.metrics;
     if (statistics[0] || statistics[1])
-      std::erase_if(metrics, [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
+      std::erase_if(metrics,
+                    [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
   }
   const std::vector<std::string> outputs = outputs_needed(protocol, metrics);
+  if (!text("out").empty() && text("name").empty())
+    cluster::throw_usage("--out needs --name, the generator's");
+  if (!text("task").empty()) datasets::find_task(text("task"));
   const std::string compute = text("compute");
   if (compute != "fp32" && compute != "bf16")
     cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
@@ -178,9 +227,9 @@ int evaluate_command(const cluster::Arguments& arguments) {
     cluster::throw_usage("--resamples must be 0, or 2 or more");
   if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
 
-  const std::unique_ptr<FeatureNetwork> network = load_feature_network(
-      protocol, experiments::find_assets_dir(text("assets")), text("features"),
-      compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+  const std::unique_ptr<FeatureNetwork> network =
+      load_feature_network(protocol, experiments::find_assets_dir(text("assets")), text("features"),
+                           compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");
@@ -210,6 +259,8 @@ int evaluate_command(const cluster::Arguments& arguments) {
   const std::vector<MetricValue> numbers =
       score(protocol, metrics, generated, reference, network->hash(),
             {values["seed"].as<std::uint64_t>(), values["resamples"].as<int>()});
+  if (!text("out").empty())
+    hand_in(text("out"), values, protocol, numbers, *network, generated, reference);
   if (values.count("json") != 0) {
     std::cout << json_of(protocol, numbers, *network, values, generated, reference).dump(2)
               << std::endl;

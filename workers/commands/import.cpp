@@ -78,7 +78,8 @@ int import_command(const cluster::Arguments& arguments) {
     return import_features_command({arguments.begin() + 1, arguments.end()});
   cluster::CommandLine line;
   line.usage =
-      "marquee import NAME --transformer FILE [--tokenizer FILE] [options] | --list | features FILE";
+      "marquee import NAME --transformer FILE [--tokenizer FILE] [options] | --list | features "
+      "FILE";
   line.text =
       "Makes a base of published checkpoints: flax msgpack files of MaskGIT, or safetensors files\n"
       "of taming-transformers (docs/models.md converts their PyTorch checkpoints). Every tensor's\n"

@@ -18,18 +18,21 @@ int import_features_command(const cluster::Arguments& arguments) {
       "Makes the FID Inception available to `marquee evaluate`: FILE is the state dictionary that\n"
       "pytorch-fid and torch-fidelity publish (pt_inception-2015-12-05-6726825d.pth or\n"
       "weights-inception-2015-12-05-6726825d.pth, or the same tensors as safetensors). It is read\n"
-      "by a reader that knows tensors and dictionaries and runs nothing. With --torchscript FILE is\n"
-      "a TorchScript module of whoever made it (DINOv2, VGG16): it is code, so --trust is needed.\n\n"
+      "by a reader that knows tensors and dictionaries and runs nothing. With --torchscript FILE "
+      "is\n"
+      "a TorchScript module of whoever made it (DINOv2, VGG16): it is code, so --trust is "
+      "needed.\n\n"
       "  marquee import features pt_inception-2015-12-05-6726825d.pth\n"
       "  marquee import features dinov2.pt --torchscript --trust --name dinov2 --side 224";
-  line.options.add_options()                                                                   //
-      ("name", po::value<std::string>()->default_value("inception"), "folder below assets/features")  //
-      ("trust", "take a file that is none of the published ones, recorded by its hash")        //
-      ("torchscript", "FILE is a TorchScript module")                                          //
+  line.options.add_options()  //
+      ("name", po::value<std::string>()->default_value("inception"),
+       "folder below assets/features")                                                   //
+      ("trust", "take a file that is none of the published ones, recorded by its hash")  //
+      ("torchscript", "FILE is a TorchScript module")                                    //
       ("side", po::value<std::int64_t>()->default_value(224),
        "torchscript: images are resized to this side; 0: passed as they are")  //
       ("resize", po::value<std::string>()->default_value("pil_bicubic_float_noclip"),
-       "torchscript: rule, of docs/metrics.md")  //
+       "torchscript: rule, of docs/metrics.md")                                            //
       ("levels", "torchscript: pass levels 0 to 255 instead of ImageNet's normalisation")  //
       ("assets", po::value<std::string>()->default_value(""), "folder of networks");
   line.hidden.add_options()("file", po::value<std::string>()->required(), "FILE");
@@ -50,11 +53,12 @@ int import_features_command(const cluster::Arguments& arguments) {
     cluster::throw_usage("--side must be 0 to 4096");
   import.script.normalise = values.count("levels") == 0;
   const auto resize = resize_rule_named(values["resize"].as<std::string>());
-  if (!resize) cluster::throw_usage("--resize is '" + values["resize"].as<std::string>() +
-                                    "', which is no rule of docs/metrics.md");
+  if (!resize)
+    cluster::throw_usage("--resize is '" + values["resize"].as<std::string>() +
+                         "', which is no rule of docs/metrics.md");
   import.script.resize = *resize;
-  const FeatureManifest manifest = import_features(
-      import, experiments::find_assets_dir(values["assets"].as<std::string>()));
+  const FeatureManifest manifest =
+      import_features(import, experiments::find_assets_dir(values["assets"].as<std::string>()));
   std::cout << "wrote " << manifest.folder.string() << "\n"
             << (manifest.published_as.empty() ? "none of the published files: recorded as "
                                               : manifest.published_as + ", ")

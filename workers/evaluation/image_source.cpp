@@ -54,12 +54,12 @@ class FolderSource : public ImageSource {
       for (const auto& entry : fs::directory_iterator(folder, failed)) add(entry);
     }
     if (failed) cluster::throw_environment(folder.string() + ": " + failed.message());
-    std::sort(files_.begin(), files_.end(), [](const fs::path& a, const fs::path& b) {
-      return a.native() < b.native();
-    });
+    std::sort(files_.begin(), files_.end(),
+              [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
     if (files_.size() < kFewest) {
-      cluster::throw_environment(folder.string() + ": holds no image (.png, .jpg, .jpeg, .webp, "
-                                                   ".gif, .bmp)" +
+      cluster::throw_environment(folder.string() +
+                                 ": holds no image (.png, .jpg, .jpeg, .webp, "
+                                 ".gif, .bmp)" +
                                  (recursive ? "" : "; --recursive looks into its folders too"));
     }
   }
@@ -131,7 +131,8 @@ class ArraySource : public ImageSource {
   }
   datasets::Image image(std::size_t index) const override {
     const auto bytes = row(index);
-    return {static_cast<int>(images_.size(1)), static_cast<int>(images_.size(2)),
+    return {static_cast<int>(images_.size(1)),
+            static_cast<int>(images_.size(2)),
             {bytes.begin(), bytes.end()}};
   }
   std::string stored_bytes(std::size_t index) const override {
@@ -182,10 +183,10 @@ std::string chosen(const std::vector<std::string>& candidates, const fs::path& f
     if (std::find(candidates.begin(), candidates.end(), usual) != candidates.end()) return usual;
   }
   if (candidates.size() == 1) return candidates.front();
-  cluster::throw_environment(
-      file.string() + (candidates.empty()
-                           ? ": holds no uint8 array [n, height, width, 3]"
-                           : ": holds several arrays of images; name one of them 'images'"));
+  cluster::throw_environment(file.string() +
+                             (candidates.empty()
+                                  ? ": holds no uint8 array [n, height, width, 3]"
+                                  : ": holds several arrays of images; name one of them 'images'"));
 }
 
 std::unique_ptr<ImageSource> open_hdf5_images(const fs::path& path) {
@@ -230,8 +231,7 @@ std::unique_ptr<ImageSource> open_image_source(const std::string& what,
   const std::size_t colon = what.rfind(':');
   if (colon != std::string::npos && colon > 0)
     return std::make_unique<SplitSource>(what.substr(0, colon), what.substr(colon + 1), options);
-  cluster::throw_usage("'" + what +
-                       "' is no folder, archive, .h5 or .npz file, and no TASK:SPLIT");
+  cluster::throw_usage("'" + what + "' is no folder, archive, .h5 or .npz file, and no TASK:SPLIT");
 }
 
 std::string content_hash(const ImageSource& source) {

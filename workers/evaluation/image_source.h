@@ -27,7 +27,7 @@ class ImageSource {
 };
 
 struct SourceOptions {
-  bool recursive = false;              // a folder's folders too
+  bool recursive = false;             // a folder's folders too
   std::filesystem::path data, cache;  // of tasks; where archives are unpacked
 };
 
@@ -35,10 +35,10 @@ struct SourceOptions {
 bool has_image_name(std::string_view name);
 
 // `what`: a folder, an archive, an .h5 or .hdf5 file with uint8 [n, H, W, 3] (data set `images`, or
-// the only one of that form), an .npz file with such an array (`arr_0`, `images` or the only one), or
-// TASK:SPLIT. Images come in the order of their names' bytes, or as stored. Throws usage for what is
-// none of these, environment naming the file where it holds no image, is damaged, or has an entry
-// whose name is absolute or goes up ("..").
+// the only one of that form), an .npz file with such an array (`arr_0`, `images` or the only one),
+// or TASK:SPLIT. Images come in the order of their names' bytes, or as stored. Throws usage for
+// what is none of these, environment naming the file where it holds no image, is damaged, or has an
+// entry whose name is absolute or goes up ("..").
 std::unique_ptr<ImageSource> open_image_source(const std::string& what,
                                                const SourceOptions& options);
 

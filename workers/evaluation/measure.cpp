@@ -21,8 +21,8 @@ std::string size_text(const datasets::Image& image) {
   return std::to_string(image.width) + " x " + std::to_string(image.height);
 }
 
-std::string key_of(const ImageSource& source, const FeatureNetwork& network) {
-  return cluster::sha256_hex("evaluation\n" + content_hash(source) + "\n" + network.hash() + "\n" +
+std::string key_of(const std::string& content, const FeatureNetwork& network) {
+  return cluster::sha256_hex("evaluation\n" + content + "\n" + network.hash() + "\n" +
                              network.input_rule() + "\nthreads " +
                              std::to_string(at::get_num_threads()));
 }
@@ -63,8 +63,7 @@ FeatureOutputs computed(const ImageSource& source, const FeatureNetwork& network
         first = batch.back();
         first->rgb.clear();
       }
-      const bool same =
-          batch.back().height == first->height && batch.back().width == first->width;
+      const bool same = batch.back().height == first->height && batch.back().width == first->width;
       if (!same && !options.mixed_sizes) {
         cluster::throw_environment(source.where(index) + ": is " + size_text(batch.back()) +
                                    ", the first image " + size_text(*first) +
@@ -113,12 +112,13 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
   const torch::InferenceMode inference;
   MeasuredSet set;
   set.images = static_cast<std::int64_t>(source.size());
+  set.content_hash = content_hash(source);
   if (options.cache.empty()) {
     set.outputs = computed(source, network, outputs, options, progress);
     return set;
   }
   const fs::path file =
-      options.cache / ("features-" + key_of(source, network).substr(0, 32) + ".h5");
+      options.cache / ("features-" + key_of(set.content_hash, network).substr(0, 32) + ".h5");
   set.outputs = read_cached(file, outputs, set.images);
   if (!set.outputs.empty()) return set;
   set.outputs = computed(source, network, outputs, options, progress);
@@ -142,6 +142,7 @@ bool holds_statistics(const fs::path& file) {
 MeasuredSet read_statistics(const fs::path& file, const std::string& name) {
   const WeightFile arrays = open_npz(file);
   MeasuredSet set;
+  set.content_hash = cluster::sha256_file(file);
   set.statistics[name] = pair_of(arrays, "mu", "sigma");
   if (arrays.tensors.contains("mu_s"))
     set.statistics[kSpatial] = pair_of(arrays, "mu_s", "sigma_s");
@@ -165,8 +166,8 @@ void write_statistics(const fs::path& file, const MeasuredSet& set,
   std::map<std::string, NpzArray> members;
   for (const auto& [name, tensor] : arrays) {
     const Tensor whole = tensor.contiguous();
-    members[name] = {layout_of(whole), std::string(static_cast<const char*>(whole.const_data_ptr()),
-                                                   whole.nbytes())};
+    members[name] = {layout_of(whole),
+                     std::string(static_cast<const char*>(whole.const_data_ptr()), whole.nbytes())};
   }
   write_npz(file, members);
 }

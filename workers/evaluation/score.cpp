@@ -107,8 +107,8 @@ class Scorer {
     const double mean =
         analysis::kernel_distances(made, real, subsets, random).mean().item<double>();
     // Subsets overlap, so their spread is no error of the mean; that of all pairs is.
-    return {mean, options_.resamples == 0 ? kNone
-                                          : analysis::kernel_estimate(made, real).standard_error};
+    return {mean,
+            options_.resamples == 0 ? kNone : analysis::kernel_estimate(made, real).standard_error};
   }
 
   Estimate inception() const {
@@ -180,12 +180,8 @@ std::vector<MetricValue> score(const Protocol& protocol, const std::vector<std::
     const Estimate estimate = scorer.value(metric);
     if (!std::isfinite(estimate.value))
       cluster::throw_environment(metric + " is not finite; the images may all be alike");
-    MetricValue value{metric,
-                      estimate.value,
-                      estimate.standard_error,
-                      generated.images,
-                      reference.images,
-                      protocol.name,
+    MetricValue value{metric,           estimate.value,   estimate.standard_error,
+                      generated.images, reference.images, protocol.name,
                       network_hash};
     if (!std::isfinite(estimate.standard_error)) value.standard_error.reset();
     values.push_back(std::move(value));

@@ -25,7 +25,8 @@ constexpr const char* kScriptKind = "torchscript";
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kScript = "network.pt";
 
-// Files that the field's tools fetch, by the beginning of their SHA-256, which stands in their names.
+// Files that the field's tools fetch, by the beginning of their SHA-256, which stands in their
+// names.
 struct Published {
   const char* prefix;
   const char* what;
@@ -62,9 +63,10 @@ json manifest_json(const FeatureManifest& manifest, const FeatureImport& import)
   json content{{"name", manifest.name},
                {"kind", manifest.kind},
                {"sha256", manifest.sha256},
-               {"source", {{"file", manifest.source_file},
-                           {"sha256", manifest.source_sha256},
-                           {"published_as", manifest.published_as}}}};
+               {"source",
+                {{"file", manifest.source_file},
+                 {"sha256", manifest.source_sha256},
+                 {"published_as", manifest.published_as}}}};
   if (manifest.kind == kScriptKind) {
     content["input"] = {{"side", import.script.side},
                         {"resize", std::string(name_of(import.script.resize))},
@@ -112,9 +114,8 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
       manifest.sha256 = write_safetensors(staging / kWeights, inception_tensors(file));
     } else {
       script_network(import.file.string(), manifest.source_sha256, import.script);
-      cluster::write_file_durably(
-          staging / kScript,
-          cluster::read_file(import.file, fs::file_size(import.file)));
+      cluster::write_file_durably(staging / kScript,
+                                  cluster::read_file(import.file, fs::file_size(import.file)));
       manifest.sha256 = manifest.source_sha256;
     }
     cluster::write_file_durably(staging / "manifest.json",

@@ -12,11 +12,11 @@
 namespace marquee::workers {
 
 struct FeatureImport {
-  std::filesystem::path file;   // of whoever published it
-  std::string kind;             // inception or torchscript
-  std::string name;             // of the folder
-  bool trusted = false;         // what is not a file that everybody knows
-  ScriptInput script{};         // torchscript
+  std::filesystem::path file;  // of whoever published it
+  std::string kind;            // inception or torchscript
+  std::string name;            // of the folder
+  bool trusted = false;        // what is not a file that everybody knows
+  ScriptInput script{};        // torchscript
 };
 
 struct FeatureManifest {
@@ -25,9 +25,9 @@ struct FeatureManifest {
   std::string source_file, source_sha256, published_as;
 };
 
-// Checks names, shapes and the hash of the file, writes the folder whole or not at all. Throws usage
-// where the file is none of the published ones and is not trusted, environment naming file and
-// tensor for what does not fit.
+// Checks names, shapes and the hash of the file, writes the folder whole or not at all. Throws
+// usage where the file is none of the published ones and is not trusted, environment naming file
+// and tensor for what does not fit.
 FeatureManifest import_features(const FeatureImport& import, const std::filesystem::path& assets);
 
 // Of a protocol: Inception (assets/features/inception), or the network of base `mini`. `named`: a

@@ -24,7 +24,10 @@ class InceptionNetwork : public FeatureNetwork {
  public:
   InceptionNetwork(const ParameterMap& weights, const std::string& source, std::string hash,
                    const InceptionInput& input, torch::ScalarType compute)
-      : network_(weights, source, compute), hash_(std::move(hash)), input_(input), compute_(compute) {}
+      : network_(weights, source, compute),
+        hash_(std::move(hash)),
+        input_(input),
+        compute_(compute) {}
 
   std::string name() const override { return "inception-2015-12-05"; }
   std::string hash() const override { return hash_; }
@@ -77,8 +80,8 @@ class ScriptNetwork : public FeatureNetwork {
       module_ = torch::jit::load(file, torch::kCPU);
       module_.eval();
     } catch (const c10::Error& error) {
-      cluster::throw_environment(file + ": no TorchScript module: " +
-                                 error.what_without_backtrace());
+      cluster::throw_environment(file +
+                                 ": no TorchScript module: " + error.what_without_backtrace());
     }
   }
 
@@ -111,8 +114,8 @@ class ScriptNetwork : public FeatureNetwork {
     try {
       torch::jit::Module module = module_;
       const torch::jit::IValue answer = module.forward({levels});
-      const Tensor features = answer.isTuple() ? answer.toTuple()->elements().at(0).toTensor()
-                                               : answer.toTensor();
+      const Tensor features =
+          answer.isTuple() ? answer.toTuple()->elements().at(0).toTensor() : answer.toTensor();
       if (features.size(0) != levels.size(0))
         cluster::throw_environment(file_ + ": gives features of another number of images");
       return {{kFeatures, features.flatten(1).to(torch::kFloat32)}};

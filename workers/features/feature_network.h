@@ -22,8 +22,8 @@ class FeatureNetwork {
   virtual std::string name() const = 0;
   virtual std::string hash() const = 0;        // SHA-256 of the weights
   virtual std::string input_rule() const = 0;  // how images of any size are fed to it
-  // Images may differ in size where the rule takes them. Throws usage for an output that the network
-  // does not have.
+  // Images may differ in size where the rule takes them. Throws usage for an output that the
+  // network does not have.
   virtual FeatureOutputs extract(const std::vector<datasets::Image>& images,
                                  const std::vector<std::string>& outputs) const = 0;
 };

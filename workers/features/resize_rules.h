@@ -1,5 +1,5 @@
-// Every way of resizing that the field's metrics use or were found to use by mistake, by name: which
-// one a network's images went through moves FID more than most methods do. Proven by
+// Every way of resizing that the field's metrics use or were found to use by mistake, by name:
+// which one a network's images went through moves FID more than most methods do. Proven by
 // reference/metrics/resize.h5 (tests/metrics/resize_golden_test.cpp).
 #pragma once
 

@@ -174,10 +174,10 @@ Tensor Inception::block_a(const Tensor& x, const std::string& name) const {
 
 Tensor Inception::block_b(const Tensor& x, const std::string& name) const {
   const auto conv = [&](const Tensor& y, const char* part) { return convolved(y, name + part); };
-  return at::cat({conv(x, ".branch3x3"),
-                  conv(conv(conv(x, ".branch3x3dbl_1"), ".branch3x3dbl_2"), ".branch3x3dbl_3"),
-                  halved(x)},
-                 1);
+  return at::cat(
+      {conv(x, ".branch3x3"),
+       conv(conv(conv(x, ".branch3x3dbl_1"), ".branch3x3dbl_2"), ".branch3x3dbl_3"), halved(x)},
+      1);
 }
 
 Tensor Inception::block_c(const Tensor& x, const std::string& name) const {
@@ -186,17 +186,16 @@ Tensor Inception::block_c(const Tensor& x, const std::string& name) const {
   for (const char* part : {".branch7x7dbl_1", ".branch7x7dbl_2", ".branch7x7dbl_3",
                            ".branch7x7dbl_4", ".branch7x7dbl_5"})
     twice = conv(twice, part);
-  return at::cat({conv(x, ".branch1x1"),
-                  conv(conv(conv(x, ".branch7x7_1"), ".branch7x7_2"), ".branch7x7_3"), twice,
-                  conv(average_around(x), ".branch_pool")},
-                 1);
+  return at::cat(
+      {conv(x, ".branch1x1"), conv(conv(conv(x, ".branch7x7_1"), ".branch7x7_2"), ".branch7x7_3"),
+       twice, conv(average_around(x), ".branch_pool")},
+      1);
 }
 
 Tensor Inception::block_d(const Tensor& x, const std::string& name) const {
   const auto conv = [&](const Tensor& y, const char* part) { return convolved(y, name + part); };
   Tensor wide = x;
-  for (const char* part :
-       {".branch7x7x3_1", ".branch7x7x3_2", ".branch7x7x3_3", ".branch7x7x3_4"})
+  for (const char* part : {".branch7x7x3_1", ".branch7x7x3_2", ".branch7x7x3_3", ".branch7x7x3_4"})
     wide = conv(wide, part);
   return at::cat({conv(conv(x, ".branch3x3_1"), ".branch3x3_2"), wide, halved(x)}, 1);
 }

@@ -1,7 +1,8 @@
 // The Inception-v3 of 2015-12-05 that FID, KID and IS are measured with: 1008 logits, average pools
 // that leave padding out of their counts, a maximum in the last block's pool branch. Weights have
-// torchvision's names ("Mixed_6b.branch7x7dbl_3.conv.weight"), as pytorch-fid's and torch-fidelity's
-// published files do. Proven by inception.h5 (tests/workers/inception_golden_test.cpp).
+// torchvision's names ("Mixed_6b.branch7x7dbl_3.conv.weight"), as pytorch-fid's and
+// torch-fidelity's published files do. Proven by inception.h5
+// (tests/workers/inception_golden_test.cpp).
 #pragma once
 
 #include <map>
@@ -35,7 +36,8 @@ class Inception {
             torch::ScalarType compute = torch::kFloat32);
 
   // images float [B, 3, 299, 299] in the network's range (about -1 to 1). `wanted` names outputs;
-  // nothing behind the last of them is computed; float64 where that is computed in. `observe` gets each stage's output.
+  // nothing behind the last of them is computed; float64 where that is computed in. `observe` gets
+  // each stage's output.
   InceptionOutputs operator()(const Tensor& images, const std::vector<std::string>& wanted,
                               const StageObserver& observe = {}) const;
 

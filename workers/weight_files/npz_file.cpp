@@ -173,7 +173,8 @@ NpyArray parse_npy(std::string bytes, const std::string& source) {
   if (byte(6) < 1 || byte(6) > 3) fail(source, "is of a version of NumPy's format not read here");
   const std::size_t begin = longer ? kLong : kShort;
   std::size_t length = byte(8) | static_cast<std::size_t>(byte(9)) << 8;
-  if (longer) length |= static_cast<std::size_t>(byte(10)) << 16 | static_cast<std::size_t>(byte(11)) << 24;
+  if (longer)
+    length |= static_cast<std::size_t>(byte(10)) << 16 | static_cast<std::size_t>(byte(11)) << 24;
   if (length > kMaxHeaderBytes || length > bytes.size() - begin) fail(source, "cut off");
   const auto description =
       HeaderReader(std::string_view(bytes).substr(begin, length), source).read();
@@ -184,8 +185,8 @@ NpyArray parse_npy(std::string bytes, const std::string& source) {
   }
   const auto type = type_of(description->type);
   if (!type || std::string_view("<>|=").find(description->order) == std::string_view::npos) {
-    array.unsupported = "an array of type " +
-                        cluster::printable(description->order + description->type);
+    array.unsupported =
+        "an array of type " + cluster::printable(description->order + description->type);
     return array;
   }
   const TensorLayout layout{*type, description->shape};
@@ -222,8 +223,8 @@ WeightFile open_npz(const std::filesystem::path& path) {
       fail(arrays.source, "holds more than 100,000 arrays");
     if (arrays.tensors.contains(name) || arrays.unsupported.contains(name))
       fail(arrays.source, "holds " + cluster::printable(name) + " twice");
-    NpyArray array = parse_npy(files.bytes(kMaxBytes - total),
-                               arrays.source + ": " + cluster::printable(name));
+    NpyArray array =
+        parse_npy(files.bytes(kMaxBytes - total), arrays.source + ": " + cluster::printable(name));
     if (!array.unsupported.empty()) {
       arrays.unsupported[name] = array.unsupported;
       continue;

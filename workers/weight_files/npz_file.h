@@ -17,9 +17,9 @@ WeightFile open_npz(const std::filesystem::path& path);
 // One .npy array; `bytes` holds all of it. Exposed for tests and fuzzing. Throws environment naming
 // `source`; an array of what is no number gives its description in `unsupported`.
 struct NpyArray {
-  StoredTensor tensor;       // one part
+  StoredTensor tensor;  // one part
   std::shared_ptr<const std::string> memory;
-  std::string unsupported;   // then `tensor` is empty
+  std::string unsupported;  // then `tensor` is empty
 };
 NpyArray parse_npy(std::string bytes, const std::string& source);
 

@@ -13,19 +13,32 @@ namespace {
 
 std::string description_of(ElementType type) {
   switch (type) {
-    case ElementType::boolean: return "|b1";
-    case ElementType::u8: return "|u1";
-    case ElementType::i8: return "|i1";
-    case ElementType::i16: return "<i2";
-    case ElementType::u16: return "<u2";
-    case ElementType::f16: return "<f2";
-    case ElementType::i32: return "<i4";
-    case ElementType::u32: return "<u4";
-    case ElementType::f32: return "<f4";
-    case ElementType::i64: return "<i8";
-    case ElementType::u64: return "<u8";
-    case ElementType::f64: return "<f8";
-    case ElementType::bf16: break;
+    case ElementType::boolean:
+      return "|b1";
+    case ElementType::u8:
+      return "|u1";
+    case ElementType::i8:
+      return "|i1";
+    case ElementType::i16:
+      return "<i2";
+    case ElementType::u16:
+      return "<u2";
+    case ElementType::f16:
+      return "<f2";
+    case ElementType::i32:
+      return "<i4";
+    case ElementType::u32:
+      return "<u4";
+    case ElementType::f32:
+      return "<f4";
+    case ElementType::i64:
+      return "<i8";
+    case ElementType::u64:
+      return "<u8";
+    case ElementType::f64:
+      return "<f8";
+    case ElementType::bf16:
+      break;
   }
   cluster::throw_defect("NumPy has no bfloat16");
 }
@@ -58,8 +71,8 @@ void write_npz(const std::filesystem::path& path, const std::map<std::string, Np
   const auto check = [&](int status) {
     if (status == ARCHIVE_OK) return;
     const char* reason = archive_error_string(writer.get());
-    cluster::throw_environment(path.string() + ": cannot be written: " +
-                               (reason != nullptr ? reason : "unknown reason"));
+    cluster::throw_environment(
+        path.string() + ": cannot be written: " + (reason != nullptr ? reason : "unknown reason"));
   };
   check(archive_write_set_format_zip(writer.get()));
   check(archive_write_set_options(writer.get(), "zip:compression=store"));

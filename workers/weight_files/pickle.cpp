@@ -19,11 +19,11 @@ constexpr std::size_t kMaxLong = 16;  // bytes of an integer: the magic number o
 
 std::optional<ElementType> storage_type(std::string_view name) {
   static const std::map<std::string_view, ElementType> kTypes{
-      {"torch.FloatStorage", ElementType::f32},     {"torch.DoubleStorage", ElementType::f64},
-      {"torch.HalfStorage", ElementType::f16},      {"torch.BFloat16Storage", ElementType::bf16},
-      {"torch.LongStorage", ElementType::i64},      {"torch.IntStorage", ElementType::i32},
-      {"torch.ShortStorage", ElementType::i16},     {"torch.CharStorage", ElementType::i8},
-      {"torch.ByteStorage", ElementType::u8},       {"torch.BoolStorage", ElementType::boolean}};
+      {"torch.FloatStorage", ElementType::f32}, {"torch.DoubleStorage", ElementType::f64},
+      {"torch.HalfStorage", ElementType::f16},  {"torch.BFloat16Storage", ElementType::bf16},
+      {"torch.LongStorage", ElementType::i64},  {"torch.IntStorage", ElementType::i32},
+      {"torch.ShortStorage", ElementType::i16}, {"torch.CharStorage", ElementType::i8},
+      {"torch.ByteStorage", ElementType::u8},   {"torch.BoolStorage", ElementType::boolean}};
   const auto found = kTypes.find(name);
   return found == kTypes.end() ? std::nullopt : std::optional(found->second);
 }
@@ -198,8 +198,7 @@ class PickleMachine {
         made.entries.emplace_back(pair->items[0], pair->items[1]);
       }
     } else if (function.text == kTensor || function.text == kTensorV2) {
-      if (items.size() < 4 || items[0]->kind != Kind::storage)
-        fail("makes a tensor of no storage");
+      if (items.size() < 4 || items[0]->kind != Kind::storage) fail("makes a tensor of no storage");
       PickledTensor tensor{items[0]->storage, integer_of(items[1], "a tensor's offset"),
                            integers_of(items[2], "a tensor's shape"),
                            integers_of(items[3], "a tensor's strides")};

@@ -1,7 +1,7 @@
 // The part of Python's pickle format that `torch.save` needs for tensors in dictionaries, and
 // nothing else: numbers, texts, tuples, lists, dictionaries, OrderedDict, and the functions that
-// put a tensor together. A pickle is a program; this reader knows no instruction that runs anything,
-// and whatever else a file asks for by name is refused with that name. Protocols 2 to 5.
+// put a tensor together. A pickle is a program; this reader knows no instruction that runs
+// anything, and whatever else a file asks for by name is refused with that name. Protocols 2 to 5.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +24,29 @@ struct PickledStorage {
 
 struct PickledTensor {
   PickledStorage storage;
-  std::int64_t offset = 0;                       // of the first element, in elements
-  std::vector<std::int64_t> shape, strides;      // strides in elements
+  std::int64_t offset = 0;                   // of the first element, in elements
+  std::vector<std::int64_t> shape, strides;  // strides in elements
 };
 
 struct PickledValue {
-  enum class Kind { none, boolean, integer, number, text, sequence, dictionary, storage, tensor, name };
+  enum class Kind {
+    none,
+    boolean,
+    integer,
+    number,
+    text,
+    sequence,
+    dictionary,
+    storage,
+    tensor,
+    name
+  };
 
   Kind kind = Kind::none;
   std::int64_t integer = 0;  // boolean: 0 or 1
   double number = 0;
-  std::string text;                                                       // name: "torch.FloatStorage"
-  std::vector<const PickledValue*> items;                                 // lists and tuples
+  std::string text;                        // name: "torch.FloatStorage"
+  std::vector<const PickledValue*> items;  // lists and tuples
   std::vector<std::pair<const PickledValue*, const PickledValue*>> entries;  // dictionaries
   PickledStorage storage;
   PickledTensor tensor;

@@ -42,9 +42,9 @@ std::optional<std::string_view> view_of(const PickledTensor& tensor, std::string
     stride *= std::max<std::int64_t>(tensor.shape[axis], 1);
   }
   const std::uint64_t element = element_bytes(layout.type);
-  const bool inside = tensor.offset >= 0 &&
-                      static_cast<std::uint64_t>(tensor.offset) <= storage.size() / element &&
-                      *bytes <= storage.size() - static_cast<std::uint64_t>(tensor.offset) * element;
+  const bool inside =
+      tensor.offset >= 0 && static_cast<std::uint64_t>(tensor.offset) <= storage.size() / element &&
+      *bytes <= storage.size() - static_cast<std::uint64_t>(tensor.offset) * element;
   if (!inside) fail(source, what + ": reaches beyond its storage");
   return storage.substr(static_cast<std::size_t>(tensor.offset) * element,
                         static_cast<std::size_t>(*bytes));
@@ -94,7 +94,8 @@ class Collector {
   void add(const PickledTensor& tensor, const std::string& name) {
     const std::string what = "tensor '" + cluster::printable(name) + "'";
     if (name.empty()) fail(weights_.source, "is one tensor; a dictionary of tensors is expected");
-    if (name.size() > kMaxTensorNameBytes) fail(weights_.source, what + ": a name above 1,024 bytes");
+    if (name.size() > kMaxTensorNameBytes)
+      fail(weights_.source, what + ": a name above 1,024 bytes");
     if (weights_.tensors.size() >= kMaxStoredTensors)
       fail(weights_.source, "holds more than 100,000 tensors");
     const auto storage = storages_.find(tensor.storage.key);

@@ -23,7 +23,7 @@ struct WeightFile {
   std::string format;                               // "safetensors", "flax msgpack", ...
   std::shared_ptr<const cluster::MappedFile> file;  // what the tensors' views point into,
   std::vector<std::shared_ptr<const std::string>> unpacked{};  // or this, of archives
-  std::map<std::string, StoredTensor> tensors;      // names are UTF-8
+  std::map<std::string, StoredTensor> tensors;                 // names are UTF-8
   // What is there under a name but is no tensor of a type read here: what it is instead. Matters
   // only to who wants it.
   std::map<std::string, std::string> unsupported;
@@ -39,9 +39,9 @@ struct WeightFile {
 
 // safetensors, flax msgpack, or what torch.save wrote of a dictionary of tensors; told by the
 // content, not by the name. Throws environment naming the file, and the tensor where it is one, for
-// a file that is damaged or cut off, of another format, or a PyTorch checkpoint that holds more than
-// tensors in dictionaries (a pickle can run code: that part of it is not read, docs/models.md says
-// how to convert it).
+// a file that is damaged or cut off, of another format, or a PyTorch checkpoint that holds more
+// than tensors in dictionaries (a pickle can run code: that part of it is not read, docs/models.md
+// says how to convert it).
 WeightFile open_weight_file(const std::filesystem::path& path);
 
 }  // namespace marquee::workers
