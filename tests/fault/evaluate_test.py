@@ -179,6 +179,21 @@ class EvaluateCommand(unittest.TestCase):
         self.assertIn("needs the images themselves",
                       self.refuse(USAGE, "--generated", self.a, "--reference", stats, "--metrics", "precision"))
 
+    def test_outside_generators_enter_the_tables(self):
+        results = self.folder / "results"
+        for name, reference in (("GAN", self.b), ("Other", self.a)):
+            done = self.call("--generated", self.a, "--reference", reference, "--protocol", "mini-v1", "--quiet", "--out",
+                             results, "--name", name, "--task", "dtd", "--shots", "5", "--citation", "Someone 2020")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("entered as evaluation", done.stderr)
+        asked = self.call("--out", results, "--format", "json", "SELECT generator, n_generated FROM all_metrics "
+                          "WHERE metric = 'fid_mini' ORDER BY value", command="query")
+        self.assertEqual([row["generator"] for row in json.loads(asked.stdout)], ["Other", "GAN"], asked.stderr)
+        self.assertEqual(self.call("--out", results, command="report").returncode, 0)
+        table = (results / "report" / "table.md").read_text()
+        self.assertRegex(table, r"\| 5 \| GAN \|  \| \d")
+        self.assertIn("--name", self.refuse(USAGE, "--generated", self.a, "--reference", self.b, "--out", results))
+
     def test_inception_from_every_form_of_its_file(self):
         weights = self.folder / "weights"
         subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", weights], check=True)

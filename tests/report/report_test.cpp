@@ -1,6 +1,7 @@
 // Queries, comparison tables, plots and pages over a small published ledger.
 #include "analysis/report/report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -101,6 +102,48 @@ TEST_F(Results, CountTheImagesThatWereComparedWith) {
       << counting_text(comparison);
   EXPECT_NE(counting_text(comparison).find("trained for 300 steps of 32 images"),
             std::string::npos);
+}
+
+// Numbers of two protocols never stand in one column, and an empty cell says why.
+TEST_F(Results, ProtocolsHaveTablesOfTheirOwn) {
+  ledger_.register_sweep(sweep_);
+  const std::string mini(64, 'b'), inception(64, 'c');
+  finish(sweep_.runs[0], 4.0, {{"memorisation", 0.1, 0.01, 256, 1000, "mini-v0", mini}});
+  finish(sweep_.runs[3], 9.0);
+  experiments::EvaluationRecord outside;
+  outside.task = "eurosat";
+  outside.shots = "5";
+  const auto enter = [&](const std::string& name, const std::string& protocol,
+                         const std::string& network, const std::string& metric, double value) {
+    outside.name = name;
+    outside.protocol = protocol;
+    outside.network_hash = network;
+    outside.metrics = {{metric, value, std::nullopt, 64, 1000, protocol, network}};
+    ledger_.enter_evaluation(outside);
+  };
+  enter("GAN", "mini-v0", mini, "fid_mini", 7.5);
+  enter("GAN", "clean-fid", inception, "fid", 77);
+  enter("Other", "clean-fid", inception, "fid", 66);
+  enter("GAN", "pytorch-fid", inception, "fid", 55);
+  const Comparison comparison = load_comparison(publish());
+  std::map<std::string, Table> tables;
+  for (const Section& section : sections_of(comparison))
+    tables[section.title] = section_table(comparison, section);
+  ASSERT_EQ(tables.size(), 3U);
+  const Table& own = tables.at("eurosat, protocol mini-v0");
+  const std::vector<std::string> expected{"shots",        "method",     "seeds",  "fid_mini",
+                                          "memorisation", "parameters", "seconds"};
+  EXPECT_EQ(own.header, expected);
+  const auto row = std::find_if(own.rows.begin(), own.rows.end(),
+                                [](const auto& cells) { return cells.at(1) == "GAN"; });
+  ASSERT_NE(row, own.rows.end());
+  EXPECT_EQ(row->at(3).substr(0, 3), "7.5");
+  EXPECT_EQ(tables.at("eurosat, protocol clean-fid").rows.size(), 2U);
+  EXPECT_EQ(tables.at("eurosat, protocol pytorch-fid").rows.size(), 1U);
+  const std::string why = empty_cells_text(comparison, sections_of(comparison).front());
+  EXPECT_NE(why.find("memorisation of none compares with the images tuned on"), std::string::npos)
+      << why;
+  EXPECT_NE(why.find("memorisation of GAN was not asked for"), std::string::npos) << why;
 }
 
 TEST_F(Results, AnswerInThreeForms) {

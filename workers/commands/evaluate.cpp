@@ -136,7 +136,8 @@ void hand_in(const fs::path& results, const po::variables_map& values, const Pro
   record.made = cluster::utc_now();
   record.commit = std::string(cluster::build_commit());
   record.metrics = metrics;
-  experiments::InboxEntry entry{.kind = "evaluation"};
+  experiments::InboxEntry entry;
+  entry.kind = "evaluation";
   entry.evaluation = experiments::write_evaluation(results, record);
   const experiments::Delivery delivery = experiments::deliver(results, entry);
   std::cerr << (delivery.taken ? "entered as evaluation " : "left for the holder as evaluation ")
