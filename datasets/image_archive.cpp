@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <fstream>
 
+#include "cluster/archive_reader.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/sha256.h"
-#include "datasets/archive_reader.h"
 #include "example.pb.h"
 
 namespace marquee::datasets {
@@ -26,7 +26,7 @@ void add_record(std::ofstream& out, const std::string& name, std::string bytes) 
 }
 
 void unpack(const fs::path& path, const fs::path& pack) {
-  ArchiveReader files(path, ArchiveReader::kZipOrTar);
+  cluster::ArchiveReader files(path, cluster::ArchiveReader::kZipOrTar);
   cluster::StagedFile staged(pack);
   std::ofstream out(staged.staging_path(), std::ios::binary);
   while (files.next()) add_record(out, files.name(), files.bytes(kMaxImageBytes));
@@ -115,7 +115,7 @@ std::string only_value(const wire::Example& example, const char* key) {
 
 std::vector<std::string> archive_names(const fs::path& path) {
   check_is_file(path);
-  ArchiveReader files(path, ArchiveReader::kZipOrTar);
+  cluster::ArchiveReader files(path, cluster::ArchiveReader::kZipOrTar);
   Records records;
   while (files.next()) add_name(records, files.name(), records.size());
   return names_of(unwrapped(std::move(records)));

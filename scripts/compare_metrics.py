@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 warnings.filterwarnings("ignore")
 # Of fewer images than features the tools' FID holds the square roots of rounding eigenvalues: it lies below its value.
-TOLERANCE = {"fid": 1e-3, "kid": 1e-5, "inception_score": 1e-5, "precision": 1e-6, "recall": 1e-6}
+# KID of clean-fid is summed in float32.
+TOLERANCE = {"fid": 1e-3, "kid": 5e-5, "inception_score": 1e-5, "precision": 1e-6, "recall": 1e-6}
 
 
 def image_files(folder):

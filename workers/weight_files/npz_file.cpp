@@ -8,7 +8,7 @@
 
 #include "cluster/error.h"
 #include "cluster/text.h"
-#include "datasets/archive_reader.h"
+#include "cluster/archive_reader.h"
 
 namespace marquee::workers {
 namespace {
@@ -211,7 +211,7 @@ WeightFile open_npz(const std::filesystem::path& path) {
   WeightFile arrays;
   arrays.source = path.string();
   arrays.format = "npz";
-  datasets::ArchiveReader files(path, datasets::ArchiveReader::kZip);
+  cluster::ArchiveReader files(path, cluster::ArchiveReader::kZip);
   std::uint64_t total = 0;
   while (files.next()) {
     constexpr std::string_view kSuffix = ".npy";

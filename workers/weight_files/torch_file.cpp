@@ -6,7 +6,7 @@
 
 #include "cluster/error.h"
 #include "cluster/text.h"
-#include "datasets/archive_reader.h"
+#include "cluster/archive_reader.h"
 #include "workers/weight_files/pickle.h"
 
 namespace marquee::workers {
@@ -158,7 +158,7 @@ WeightFile parse_torch_zip(const std::filesystem::path& path) {
   std::string pickle_bytes, byte_order = "little";
   bool found = false;
   Storages storages;
-  datasets::ArchiveReader files(path, datasets::ArchiveReader::kZip);
+  cluster::ArchiveReader files(path, cluster::ArchiveReader::kZip);
   while (files.next()) {
     // All lie in one folder, whose name is the file's when it was saved.
     const std::string& name = files.name();

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace marquee::datasets {
+namespace marquee::cluster {
 
 // Not thread safe. Every failure is an environment error that names the archive, and the entry
 // where there is one.
@@ -36,4 +36,4 @@ class ArchiveReader {
   std::string name_;
 };
 
-}  // namespace marquee::datasets
+}  // namespace marquee::cluster

@@ -1,4 +1,4 @@
-#include "datasets/archive_reader.h"
+#include "cluster/archive_reader.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 
 #include "cluster/error.h"
 
-namespace marquee::datasets {
+namespace marquee::cluster {
 namespace {
 
 namespace fs = std::filesystem;
@@ -45,7 +45,7 @@ struct ArchiveReader::State {
   explicit State(const fs::path& of) : path(of), reader(archive_read_new(), archive_read_free) {}
 
   [[noreturn]] void fail(const std::string& what) const {
-    cluster::throw_environment(path.string() + ": " + what);
+    throw_environment(path.string() + ": " + what);
   }
   void check(int status, const std::string& where) const {
     if (status == ARCHIVE_OK || status == ARCHIVE_EOF) return;
@@ -120,4 +120,4 @@ std::string ArchiveReader::bytes(std::uint64_t most) {
   }
 }
 
-}  // namespace marquee::datasets
+}  // namespace marquee::cluster
