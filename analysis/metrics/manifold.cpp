@@ -24,9 +24,8 @@ ManifoldMetrics compute(const Tensor& generated, const Tensor& reference, const 
     return PointSet(narrow ? features : features.to(torch::kFloat64), centre);
   };
   const PointSet made = points(generated), real = points(reference);
-  const Tensor around_real =
-      nearest_distances(real, real, std::max(options.k_pr, options.k_dc), /*itself=*/true);
-  const Tensor around_made = nearest_distances(made, made, options.k_pr, /*itself=*/true);
+  const Tensor around_real = nearest_within(real, std::max(options.k_pr, options.k_dc));
+  const Tensor around_made = nearest_within(made, options.k_pr);
   const auto radii = [](const Tensor& distances, int k) {
     return distances.select(1, k - 1).contiguous();
   };
@@ -64,7 +63,7 @@ Tensor ball_radii(const Tensor& features, const std::vector<int>& ks) {
   const int most = *std::max_element(ks.begin(), ks.end());
   check_features(features, "given", most + 1);
   const PointSet points(features, common_centre(features, features));
-  const Tensor distances = nearest_distances(points, points, most, /*itself=*/true);
+  const Tensor distances = nearest_within(points, most);
   std::vector<Tensor> columns;
   for (const int k : ks) columns.push_back(distances.select(1, k - 1));
   return at::stack(columns, 1);

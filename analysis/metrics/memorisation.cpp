@@ -21,7 +21,7 @@ Estimate memorisation(const Tensor& generated, const Tensor& training, const Ten
   };
   const PointSet known = points(training);
   const auto nearest = [&](const Tensor& features) {
-    return nearest_distances(points(features), known, 1, /*itself=*/false).select(1, 0);
+    return nearest_distances(points(features), known, 1).select(1, 0);
   };
   const double limit = at::quantile(nearest(reference), kQuantile).item<double>();
   return share_of(nearest(generated) < limit);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <span>
+#include <utility>
 
 #include "cluster/error.h"
 
@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kBlockNumbers = std::int64_t{1} << 24;  // of a block of products: 64 MiB
 constexpr std::int64_t kMaxBlockRows = 1024;
+constexpr std::int64_t kColumnsAtOnce = 16;
 constexpr double kUnitRoundoff = 0x1p-24;
 
 // |computed - true| <= bound * (|a|^2 + |b|^2) for a squared distance |a|^2 + |b|^2 - 2 a.b of
@@ -31,27 +32,33 @@ struct Range {
   double low, high;
 };
 
-// Ranges of the squared distances of a block of rows to all points of a set.
+// Ranges of the squared distances of some rows to some points of a set.
 class Block {
  public:
-  Block(const PointSet& rows, std::int64_t first, std::int64_t count, const PointSet& set)
-      : products_(rows.centred().narrow(0, first, count).matmul(set.centred().t())),
+  Block(const PointSet& rows, std::int64_t first, std::int64_t count, const PointSet& set,
+        std::int64_t first_column, std::int64_t columns)
+      : products_(rows.centred()
+                      .narrow(0, first, count)
+                      .matmul(set.centred().narrow(0, first_column, columns).t())),
+        values_(products_.const_data_ptr<float>()),
         row_squares_(rows.squares() + first),
         set_squares_(set.squares()),
+        first_column_(first_column),
+        columns_(columns),
         bound_(error_bound(rows.dimension())) {}
 
-  const float* products(std::int64_t row) const {
-    return products_.const_data_ptr<float>() + row * products_.size(1);
-  }
+  // `row` within the block; `j` of the set, within the block's columns.
   Range range(std::int64_t row, std::int64_t j) const {
     const double squares = static_cast<double>(row_squares_[row]) + set_squares_[j];
-    const double squared = squares - 2.0 * products(row)[j];
+    const double squared =
+        squares - 2.0 * static_cast<double>(values_[row * columns_ + j - first_column_]);
     return {squared - bound_ * squares, squared + bound_ * squares};
   }
 
  private:
   Tensor products_;
-  const float *row_squares_, *set_squares_;
+  const float *values_, *row_squares_, *set_squares_;
+  std::int64_t first_column_, columns_;
   double bound_;
 };
 
@@ -60,7 +67,7 @@ void each_row(const PointSet& rows, const PointSet& set, const Work& work) {
   MARQUEE_CHECK(rows.dimension() == set.dimension(), "point sets must have one dimension");
   const std::int64_t step = block_rows(set.size());
   for (std::int64_t first = 0; first < rows.size(); first += step) {
-    const Block block(rows, first, std::min(step, rows.size() - first), set);
+    const Block block(rows, first, std::min(step, rows.size() - first), set, 0, set.size());
     at::parallel_for(first, std::min(first + step, rows.size()), 1,
                      [&](std::int64_t begin, std::int64_t end) {
                        for (std::int64_t i = begin; i < end; ++i) work(block, i - first, i);
@@ -105,6 +112,42 @@ class Smallest {
 
  private:
   std::vector<double> values_;
+};
+
+using Measure = std::function<double(std::int64_t j)>;  // the exact squared distance to j
+
+// The k points nearest to one, while bounds of their distances come in. Kept are those that may yet
+// be among them; when they become too many they are measured.
+class NearestOf {
+ public:
+  explicit NearestOf(std::int64_t k) : bounds_(k), exact_(k) {}
+
+  void add(std::int64_t j, const Range& range, const Measure& exact) {
+    if (range.low > limit_) return;
+    constexpr std::size_t kMany = 1024;
+    bounds_.add(range.high);
+    limit_ = std::min(limit_, bounds_.largest());
+    open_.emplace_back(range.low, j);
+    if (open_.size() >= kMany) settle(exact);
+  }
+  // The distances, ascending.
+  void write(const Measure& exact, double* into) {
+    settle(exact);
+    for (const double squared : exact_.values()) *into++ = std::sqrt(squared);
+  }
+
+ private:
+  void settle(const Measure& exact) {
+    for (const auto& [low, j] : open_)
+      if (low <= limit_) exact_.add(exact(j));
+    open_.clear();
+    limit_ = std::min(limit_, exact_.largest());
+  }
+
+  Smallest bounds_, exact_;  // upper bounds of all; squared distances of those measured
+  // The k-th smallest squared distance is not above it.
+  double limit_ = std::numeric_limits<double>::infinity();
+  std::vector<std::pair<double, std::int64_t>> open_;  // lower bounds
 };
 
 // A set of balls as the loop over pairs asks them.
@@ -163,22 +206,55 @@ Tensor common_centre(const Tensor& a, const Tensor& b) {
          2;
 }
 
-Tensor nearest_distances(const PointSet& rows, const PointSet& set, std::int64_t k, bool itself) {
-  MARQUEE_CHECK(k >= 1 && set.size() - (itself ? 1 : 0) >= k, "fewer points than neighbours");
+Tensor nearest_distances(const PointSet& rows, const PointSet& set, std::int64_t k) {
+  MARQUEE_CHECK(k >= 1 && set.size() >= k, "fewer points than neighbours");
   const Tensor result = torch::empty({rows.size(), k}, torch::kFloat64);
-  double* const out = result.mutable_data_ptr<double>();
   each_row(rows, set, [&](const Block& block, std::int64_t row, std::int64_t i) {
-    // The k-th neighbour is no farther than the k-th smallest upper bound; who may be nearer than
-    // that is measured.
-    Smallest bounds(k), exact(k);
-    for (std::int64_t j = 0; j < set.size(); ++j)
-      if (!itself || j != i) bounds.add(block.range(row, j).high);
-    for (std::int64_t j = 0; j < set.size(); ++j) {
-      if ((!itself || j != i) && block.range(row, j).low <= bounds.largest())
-        exact.add(rows.squared_distance(i, set, j));
+    NearestOf nearest(k);
+    const Measure exact = [&](std::int64_t j) { return rows.squared_distance(i, set, j); };
+    for (std::int64_t j = 0; j < set.size(); ++j) nearest.add(j, block.range(row, j), exact);
+    nearest.write(exact, result.mutable_data_ptr<double>() + i * k);
+  });
+  return result;
+}
+
+Tensor nearest_within(const PointSet& points, std::int64_t k) {
+  MARQUEE_CHECK(k >= 1 && points.size() > k, "fewer points than neighbours");
+  const std::int64_t n = points.size();
+  std::vector<NearestOf> nearest(static_cast<std::size_t>(n), NearestOf(k));
+  const auto measure_from = [&](std::int64_t i) -> Measure {
+    return [&points, i](std::int64_t j) { return points.squared_distance(i, points, j); };
+  };
+  // Square blocks on and above the diagonal; each serves its rows and, above it, its columns.
+  for (std::int64_t top = 0; top < n; top += kMaxBlockRows) {
+    for (std::int64_t left = top; left < n; left += kMaxBlockRows) {
+      const std::int64_t below = std::min(top + kMaxBlockRows, n),
+                         behind = std::min(left + kMaxBlockRows, n);
+      const Block block(points, top, below - top, points, left, behind - left);
+      at::parallel_for(top, below, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const Measure exact = measure_from(i);
+          for (std::int64_t j = left; j < behind; ++j)
+            if (j != i) nearest[static_cast<std::size_t>(i)].add(j, block.range(i - top, j), exact);
+        }
+      });
+      if (left == top) continue;
+      at::parallel_for(left, behind, kColumnsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+        // Some columns side by side, so that a line of the cache is read once.
+        for (std::int64_t first = begin; first < end; first += kColumnsAtOnce) {
+          for (std::int64_t i = top; i < below; ++i) {
+            for (std::int64_t j = first; j < std::min(first + kColumnsAtOnce, end); ++j)
+              nearest[static_cast<std::size_t>(j)].add(i, block.range(i - top, j), measure_from(j));
+          }
+        }
+      });
     }
-    for (std::int64_t n = 0; n < k; ++n)
-      out[i * k + n] = std::sqrt(exact.values()[static_cast<std::size_t>(n)]);
+  }
+  const Tensor result = torch::empty({n, k}, torch::kFloat64);
+  at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      nearest[static_cast<std::size_t>(i)].write(measure_from(i),
+                                                 result.mutable_data_ptr<double>() + i * k);
   });
   return result;
 }

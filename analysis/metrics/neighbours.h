@@ -37,10 +37,11 @@ class PointSet {
 // A point in the middle of both sets: distances do not change, errors shrink.
 Tensor common_centre(const Tensor& a, const Tensor& b);
 
-// Distances of each row of `rows` to its k nearest in `set`, float64 [n, k], ascending. With
-// `itself`, the sets are one and a row is not its own neighbour. Throws a defect where there are
-// fewer than k.
-Tensor nearest_distances(const PointSet& rows, const PointSet& set, std::int64_t k, bool itself);
+// Distances of each row of `rows` to its k nearest in `set`, float64 [n, k], ascending. Throws a
+// defect where there are fewer than k.
+Tensor nearest_distances(const PointSet& rows, const PointSet& set, std::int64_t k);
+// Likewise within one set, a point not being its own neighbour. Each pair is looked at once.
+Tensor nearest_within(const PointSet& points, std::int64_t k);
 
 // Balls around the points of one of two sets.
 struct Balls {

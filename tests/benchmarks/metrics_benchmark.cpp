@@ -1,5 +1,5 @@
-// Metrics at the sizes of a paper: seconds, beside which tests/benchmarks/metrics.py runs the field's
-// tools in the same minutes.
+// Metrics at the sizes of a paper: seconds, beside which tests/benchmarks/metrics.py runs the
+// field's tools in the same minutes.
 #include <benchmark/benchmark.h>
 
 #include "analysis/metrics/frechet.h"

@@ -100,7 +100,7 @@ RC_GTEST_PROP(ManifoldProperty, CountsAreThoseOfPlainDistances, ()) {
 TEST(Neighbours, AreExactFarFromTheOriginAndAcrossBlocks) {
   const Tensor far = normal(2500, 6, 3) * 1e-3 + 100;
   const PointSet points(far, torch::zeros({6}, torch::kFloat64));
-  const Tensor nearest = nearest_distances(points, points, 4, /*itself=*/true);
+  const Tensor nearest = nearest_within(points, 4);
   const Tensor plain =
       std::get<0>(at::cdist(far.to(torch::kFloat64), far.to(torch::kFloat64), 2.0, 2).sort(1));
   EXPECT_TRUE(at::allclose(nearest, plain.narrow(1, 1, 4), 1e-12, 1e-15));
