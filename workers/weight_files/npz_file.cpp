@@ -6,9 +6,9 @@
 #include <map>
 #include <optional>
 
+#include "cluster/archive_reader.h"
 #include "cluster/error.h"
 #include "cluster/text.h"
-#include "cluster/archive_reader.h"
 
 namespace marquee::workers {
 namespace {

@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
+#include "cluster/archive_reader.h"
 #include "cluster/error.h"
 #include "cluster/text.h"
-#include "cluster/archive_reader.h"
 #include "workers/weight_files/pickle.h"
 
 namespace marquee::workers {
