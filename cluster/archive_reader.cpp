@@ -1,6 +1,7 @@
 #include "cluster/archive_reader.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <archive.h>
 #include <archive_entry.h>

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace marquee::cluster {
 
@@ -26,11 +25,12 @@ class ArchiveReader {
   // The rest of the file's bytes, checksums verified. Throws for more than `most`, and where the
   // archive has unpacked to more than 1 GiB and 100 times its own size.
   std::string bytes(std::uint64_t most);
-  // The next bytes of the file, up to `size`; 0 at its end.
-  std::size_t read(char* into, std::size_t size);
 
  private:
   struct State;
+
+  // The next bytes of the file, up to `size`; 0 at its end.
+  std::size_t read(char* into, std::size_t size);
 
   std::unique_ptr<State> state_;
   std::string name_;

@@ -114,15 +114,15 @@ class Smallest {
   std::vector<double> values_;
 };
 
-using Measure = std::function<double(std::int64_t j)>;  // the exact squared distance to j
-
 // The k points nearest to one, while bounds of their distances come in. Kept are those that may yet
-// be among them; when they become too many they are measured.
+// be among them; when they become too many they are measured: `exact(j)` is the squared distance to
+// j.
 class NearestOf {
  public:
   explicit NearestOf(std::int64_t k) : bounds_(k), exact_(k) {}
 
-  void add(std::int64_t j, const Range& range, const Measure& exact) {
+  template <typename Exact>
+  void add(std::int64_t j, const Range& range, const Exact& exact) {
     if (range.low > limit_) return;
     constexpr std::size_t kMany = 1024;
     bounds_.add(range.high);
@@ -131,13 +131,15 @@ class NearestOf {
     if (open_.size() >= kMany) settle(exact);
   }
   // The distances, ascending.
-  void write(const Measure& exact, double* into) {
+  template <typename Exact>
+  void write(const Exact& exact, double* into) {
     settle(exact);
     for (const double squared : exact_.values()) *into++ = std::sqrt(squared);
   }
 
  private:
-  void settle(const Measure& exact) {
+  template <typename Exact>
+  void settle(const Exact& exact) {
     for (const auto& [low, j] : open_)
       if (low <= limit_) exact_.add(exact(j));
     open_.clear();
@@ -151,8 +153,8 @@ class NearestOf {
 };
 
 // A set of balls as the loop over pairs asks them.
-struct SquaredRadii {
-  explicit SquaredRadii(const Balls& balls)
+struct AskedBalls {
+  explicit AskedBalls(const Balls& balls)
       : radii(balls.radii.to(torch::kFloat64).contiguous()),
         values(radii.const_data_ptr<double>()),
         around_rows(balls.around_rows),
@@ -211,7 +213,7 @@ Tensor nearest_distances(const PointSet& rows, const PointSet& set, std::int64_t
   const Tensor result = torch::empty({rows.size(), k}, torch::kFloat64);
   each_row(rows, set, [&](const Block& block, std::int64_t row, std::int64_t i) {
     NearestOf nearest(k);
-    const Measure exact = [&](std::int64_t j) { return rows.squared_distance(i, set, j); };
+    const auto exact = [&](std::int64_t j) { return rows.squared_distance(i, set, j); };
     for (std::int64_t j = 0; j < set.size(); ++j) nearest.add(j, block.range(row, j), exact);
     nearest.write(exact, result.mutable_data_ptr<double>() + i * k);
   });
@@ -222,7 +224,7 @@ Tensor nearest_within(const PointSet& points, std::int64_t k) {
   MARQUEE_CHECK(k >= 1 && points.size() > k, "fewer points than neighbours");
   const std::int64_t n = points.size();
   std::vector<NearestOf> nearest(static_cast<std::size_t>(n), NearestOf(k));
-  const auto measure_from = [&](std::int64_t i) -> Measure {
+  const auto measure_from = [&points](std::int64_t i) {
     return [&points, i](std::int64_t j) { return points.squared_distance(i, points, j); };
   };
   // Square blocks on and above the diagonal; each serves its rows and, above it, its columns.
@@ -233,7 +235,7 @@ Tensor nearest_within(const PointSet& points, std::int64_t k) {
       const Block block(points, top, below - top, points, left, behind - left);
       at::parallel_for(top, below, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-          const Measure exact = measure_from(i);
+          const auto exact = measure_from(i);
           for (std::int64_t j = left; j < behind; ++j)
             if (j != i) nearest[static_cast<std::size_t>(i)].add(j, block.range(i - top, j), exact);
         }
@@ -261,10 +263,10 @@ Tensor nearest_within(const PointSet& points, std::int64_t k) {
 
 void pairs_inside(const PointSet& rows, const PointSet& set, const std::vector<Balls>& balls,
                   const std::function<void(std::int64_t, std::int64_t, unsigned)>& inside) {
-  std::vector<SquaredRadii> all(balls.begin(), balls.end());
+  std::vector<AskedBalls> all(balls.begin(), balls.end());
   // The largest ball around each point of `set`, and of each row, for the test that most fail.
   std::vector<double> around_set(static_cast<std::size_t>(set.size()), -1);
-  for (const SquaredRadii& one : all) {
+  for (const AskedBalls& one : all) {
     MARQUEE_CHECK(one.radii.numel() == (one.around_rows ? rows : set).size(),
                   "one radius for each point");
     if (one.around_rows) continue;
@@ -274,7 +276,7 @@ void pairs_inside(const PointSet& rows, const PointSet& set, const std::vector<B
   for (double& radius : around_set) radius = radius * radius * (1 + kRadiusRoom);
   each_row(rows, set, [&](const Block& block, std::int64_t row, std::int64_t i) {
     double around_row = 0;
-    for (const SquaredRadii& one : all)
+    for (const AskedBalls& one : all)
       if (one.around_rows) around_row = std::max(around_row, one.values[i]);
     around_row *= around_row * (1 + kRadiusRoom);
     for (std::int64_t j = 0; j < set.size(); ++j) {

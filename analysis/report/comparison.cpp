@@ -280,11 +280,15 @@ Comparison load_comparison(const std::filesystem::path& path, const std::string&
   }
 }
 
+namespace {
+
 bool belongs(const ComparisonRow& row, const Section& section) {
   // A row without a result has no network yet.
   return row.task == section.task && row.protocol == section.protocol &&
          (row.network_hash == section.network_hash || row.network_hash.empty());
 }
+
+}  // namespace
 
 std::vector<Section> sections_of(const Comparison& comparison) {
   std::vector<Section> sections;
@@ -318,14 +322,14 @@ std::vector<Section> sections_of(const Comparison& comparison) {
   return sections;
 }
 
-namespace {
-
 std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Section& section) {
   std::vector<const ComparisonRow*> rows;
   for (const ComparisonRow& row : comparison.rows)
     if (belongs(row, section)) rows.push_back(&row);
   return rows;
 }
+
+namespace {
 
 // Metrics that some row has.
 std::vector<std::string> shown_metrics(const std::vector<const ComparisonRow*>& rows) {

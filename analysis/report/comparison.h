@@ -67,7 +67,7 @@ struct Section {
   std::string title;  // the task; with the protocol where the task was measured by several
 };
 std::vector<Section> sections_of(const Comparison& comparison);
-bool belongs(const ComparisonRow& row, const Section& section);
+std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Section& section);
 // A column for each metric that some row has.
 Table section_table(const Comparison& comparison, const Section& section);
 // Why cells of the table are empty, a sentence for each metric; empty where none is.

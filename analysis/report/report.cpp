@@ -104,9 +104,7 @@ bool is_best(const ComparisonRow& row, const std::vector<const ComparisonRow*>& 
 }
 
 ms::data section_data(const fs::path& results, const Comparison& comparison, const Section& shown) {
-  std::vector<const ComparisonRow*> rows;
-  for (const ComparisonRow& row : comparison.rows)
-    if (belongs(row, shown)) rows.push_back(&row);
+  const std::vector<const ComparisonRow*> rows = rows_of(comparison, shown);
   const Table table = section_table(comparison, shown);
   const std::string& task = shown.title;
   ms::data section;

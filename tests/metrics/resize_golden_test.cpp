@@ -3,24 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fixtures/level_images.h"
 #include "tests/fixtures/reference_file.h"
 #include "workers/features/resize_rules.h"
 
 namespace marquee::workers {
 namespace {
 
-using datasets::Image;
 using fixtures::ReferenceFile;
 
 constexpr const char* kResize = "metrics/resize.h5";
-
-Image image_of(const Tensor& levels) {
-  const Tensor whole = levels.to(torch::kUInt8).contiguous();
-  const auto* data = whole.data_ptr<std::uint8_t>();
-  return {static_cast<int>(whole.size(0)),
-          static_cast<int>(whole.size(1)),
-          {data, data + whole.numel()}};
-}
 
 // Of 255. Levels of Pillow are met bit for bit, its floats too where it was compiled alike;
 // LibTorch's antialiased filters have float32 positions.
@@ -40,7 +32,7 @@ TEST_P(ResizeGolden, EqualsTheReference) {
   int compared = 0;
   double worst = 0;
   for (const std::string& name : reference.file().children("out")) {
-    const Image image = image_of(reference.read("images/" + name));
+    const datasets::Image image = fixtures::image_of(reference.read("images/" + name));
     for (const std::string& target : reference.file().children("out/" + name)) {
       const std::string group = "out/" + name + "/" + target + "/";
       if (!reference.has(group + method)) continue;

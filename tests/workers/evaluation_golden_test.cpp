@@ -12,6 +12,7 @@
 #include "datasets/encode_png.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/fixtures/inception_weights.h"
+#include "tests/fixtures/level_images.h"
 #include "tests/fixtures/reference_file.h"
 #include "tests/workers/refusal.h"
 #include "workers/evaluation/measure.h"
@@ -36,17 +37,13 @@ class EvaluationGolden : public testing::Test {
     MARQUEE_REQUIRE_REFERENCE(kEndToEnd);
     reference_.emplace(kEndToEnd);
     for (const char* side : {"a", "b"}) {
-      const Tensor levels = reference_->read(std::string("images_") + side).to(torch::kUInt8);
+      const Tensor levels = reference_->read(std::string("images_") + side);
       const auto folder = folder_.path() / side;
       std::filesystem::create_directory(folder);
       for (std::int64_t i = 0; i < levels.size(0); ++i) {
-        const Tensor one = levels[i].contiguous();
-        const auto* data = one.const_data_ptr<std::uint8_t>();
         char name[16];
         std::snprintf(name, sizeof name, "%05d.png", static_cast<int>(i));
-        datasets::write_png(folder / name, {static_cast<int>(one.size(0)),
-                                            static_cast<int>(one.size(1)),
-                                            {data, data + one.numel()}});
+        datasets::write_png(folder / name, fixtures::image_of(levels[i]));
       }
       folders_[side] = folder.string();
     }

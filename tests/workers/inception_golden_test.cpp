@@ -7,6 +7,7 @@
 
 #include "cluster/sha256.h"
 #include "tests/fixtures/inception_weights.h"
+#include "tests/fixtures/level_images.h"
 #include "tests/fixtures/reference_file.h"
 #include "workers/features/inception_input.h"
 #include "workers/models/inception.h"
@@ -35,17 +36,6 @@ double tolerance(const std::string& output) {
   return output.starts_with("logits") ? 2e-4 : 2e-5;
 }
 
-std::vector<datasets::Image> images_of(const Tensor& levels) {
-  std::vector<datasets::Image> images;
-  for (std::int64_t i = 0; i < levels.size(0); ++i) {
-    const Tensor one = levels[i].to(torch::kUInt8).contiguous();
-    const auto* data = one.const_data_ptr<std::uint8_t>();
-    images.push_back(
-        {static_cast<int>(one.size(0)), static_cast<int>(one.size(1)), {data, data + one.numel()}});
-  }
-  return images;
-}
-
 const Inception& network(std::uint64_t seed) {
   static std::map<std::uint64_t, std::unique_ptr<Inception>> made;
   auto& entry = made[seed];
@@ -60,7 +50,7 @@ TEST(InceptionGolden, FeaturesAndLogitsOfEverySizeAndTool) {
   int compared = 0;
   for (const std::string& size : reference.file().children("")) {
     if (!reference.has(size + "/images")) continue;
-    const auto images = images_of(reference.read(size + "/images"));
+    const auto images = fixtures::images_of(reference.read(size + "/images"));
     for (const Tool& tool : kTools) {
       const std::string at = size + "/" + tool.group;
       if (!reference.has(at)) continue;
@@ -93,7 +83,7 @@ TEST(InceptionGolden, EveryStage) {
   for (const std::string& size : reference.file().children("")) {
     const std::string at = size + "/stages_torch_fidelity_input/";
     if (!reference.has(at + "input_sample")) continue;
-    const Tensor input = inception_input(images_of(reference.read(size + "/images")),
+    const Tensor input = inception_input(fixtures::images_of(reference.read(size + "/images")),
                                          {ResizeRule::tf1_bilinear, InputRange::tensorflow});
     const Tensor sample = reference.read(at + "input_sample");
     // Every n-th number; n is not in the file, but only few give as many.
@@ -166,7 +156,7 @@ TEST(InceptionGolden, Bfloat16StaysNearAndDoubleAgrees) {
   const ReferenceFile reference(kInception);
   const std::string at = "size_299/torch_fidelity/2048";
   if (!reference.has(at + "_f64")) GTEST_SKIP() << "no " << at << "_f64";
-  const Tensor input = inception_input(images_of(reference.read("size_299/images")),
+  const Tensor input = inception_input(fixtures::images_of(reference.read("size_299/images")),
                                        {ResizeRule::tf1_bilinear, InputRange::tensorflow});
   const ParameterMap weights = fixtures::inception_weights(reference.seed());
   const Tensor expected = reference.read(at + "_f64").to(torch::kFloat64);

@@ -1,5 +1,6 @@
 // marquee evaluate: the metrics of any two sets of images, by a named protocol.
 #include <iostream>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/suggest.h"
+#include "datasets/scratch_cache.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
 #include "experiments/brief_hold.h"
@@ -234,12 +236,14 @@ int evaluate_command(const cluster::Arguments& arguments) {
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");
-  source.cache = text("cache").empty() ? fs::temp_directory_path() / "marquee-evaluate"
-                                       : fs::path(text("cache"));
+  std::optional<datasets::ScratchCache> scratch;
+  if (text("cache").empty()) scratch.emplace();
+  source.cache = scratch ? scratch->path() : fs::path(text("cache"));
   MeasureOptions options;
   options.batch = values["batch"].as<std::int64_t>();
   options.mixed_sizes = values.count("mixed-sizes") != 0 || protocol.mixed_sizes;
   options.cache = text("cache");
+  options.identify = !text("out").empty();
   TerminalProgress shown(values.count("quiet") != 0);
   const auto measured = [&](const char* side, bool stored) {
     if (stored) return read_statistics(text(side), main_output(protocol));

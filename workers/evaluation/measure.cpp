@@ -102,8 +102,6 @@ analysis::FeatureStatistics pair_of(const WeightFile& file, const std::string& m
   return statistics;
 }
 
-constexpr const char* kSpatial = "spatial";
-
 }  // namespace
 
 MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
@@ -112,7 +110,7 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
   const torch::InferenceMode inference;
   MeasuredSet set;
   set.images = static_cast<std::int64_t>(source.size());
-  set.content_hash = content_hash(source);
+  if (options.identify || !options.cache.empty()) set.content_hash = content_hash(source);
   if (options.cache.empty()) {
     set.outputs = computed(source, network, outputs, options, progress);
     return set;
@@ -135,8 +133,8 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
 }
 
 bool holds_statistics(const fs::path& file) {
-  const WeightFile arrays = open_npz(file);
-  return arrays.tensors.contains("mu") || arrays.tensors.contains("sigma");
+  const std::set<std::string> names = npz_names(file);
+  return names.contains("mu") || names.contains("sigma");
 }
 
 MeasuredSet read_statistics(const fs::path& file, const std::string& name) {
@@ -145,7 +143,7 @@ MeasuredSet read_statistics(const fs::path& file, const std::string& name) {
   set.content_hash = cluster::sha256_file(file);
   set.statistics[name] = pair_of(arrays, "mu", "sigma");
   if (arrays.tensors.contains("mu_s"))
-    set.statistics[kSpatial] = pair_of(arrays, "mu_s", "sigma_s");
+    set.statistics[kSpatialOutput] = pair_of(arrays, "mu_s", "sigma_s");
   if (arrays.tensors.contains("n"))
     set.images = mapped_tensor(arrays.tensor("n"), arrays.memory()).item<std::int64_t>();
   return set;
@@ -155,7 +153,7 @@ void write_statistics(const fs::path& file, const MeasuredSet& set,
                       const experiments::Protocol& protocol) {
   std::map<std::string, Tensor> arrays;
   for (const auto& [name, features] : set.outputs) {
-    const bool spatial = name == kSpatial;
+    const bool spatial = name == kSpatialOutput;
     if (!spatial && name != main_output(protocol)) continue;
     const analysis::FeatureStatistics statistics =
         analysis::feature_statistics(features, protocol.ddof);

@@ -15,6 +15,7 @@ struct MeasureOptions {
   std::int64_t batch = 32;
   bool mixed_sizes = false;     // else images of two sizes are refused, naming both
   std::filesystem::path cache;  // features-<key>.h5; empty: nothing is kept
+  bool identify = false;        // fill content_hash, which reads every image once more
 };
 
 // Features of all images, in order. Where `cache` holds them for these images (by content), network

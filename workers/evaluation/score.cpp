@@ -19,11 +19,10 @@ using analysis::Estimate;
 using experiments::MetricValue;
 using experiments::Protocol;
 
-constexpr const char* kSpatial = "spatial";
 constexpr const char* kLogits = "logits_unbiased";
 
 std::string output_of(const Protocol& protocol, const std::string& metric) {
-  if (metric == "sfid") return kSpatial;
+  if (metric == "sfid") return kSpatialOutput;
   return metric == "inception_score" ? kLogits : main_output(protocol);
 }
 

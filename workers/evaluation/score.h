@@ -12,12 +12,14 @@
 
 namespace marquee::workers {
 
+inline constexpr const char* kSpatialOutput = "spatial";  // of Inception: what sfid is taken of
+
 // What is known of a set of images: its features, or the statistics that somebody stored.
 struct MeasuredSet {
   FeatureOutputs outputs;                                           // empty with statistics
   std::map<std::string, analysis::FeatureStatistics> statistics{};  // by output
   std::int64_t images = 0;                                          // 0: not known
-  std::string content_hash{};  // of the images, or of the statistics file
+  std::string content_hash{};  // of the images where it was asked for, or of the statistics file
 
   bool has_features() const { return !outputs.empty(); }
 };

@@ -3,11 +3,11 @@
 #include <array>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/sha256.h"
+#include "cluster/staged_folder.h"
 #include "experiments/base_manifest.h"
 #include "workers/base_model.h"
 #include "workers/mapped_tensor.h"
@@ -93,10 +93,6 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
   manifest.kind = import.kind;
   manifest.folder = folder_of(assets, import.name);
   manifest.source_file = import.file.filename().string();
-  if (fs::exists(manifest.folder)) {
-    cluster::throw_usage(manifest.folder.string() +
-                         " is there already; remove it, or import under another --name");
-  }
   manifest.source_sha256 = cluster::sha256_file(import.file);
   manifest.published_as = published_as(manifest.source_sha256);
   if (manifest.published_as.empty() && !import.trusted) {
@@ -105,28 +101,19 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
         ", which is none of the published files; numbers made with it are those of no other tool. "
         "--trust imports it all the same, recorded by this hash");
   }
-  const fs::path staging = manifest.folder.string() + ".part-" + std::to_string(::getpid());
-  fs::remove_all(staging);
-  cluster::create_directories_durably(staging);
-  try {
-    if (import.kind == kInceptionKind) {
-      const WeightFile file = open_weight_file(import.file);
-      manifest.sha256 = write_safetensors(staging / kWeights, inception_tensors(file));
-    } else {
-      script_network(import.file.string(), manifest.source_sha256, import.script);
-      cluster::write_file_durably(staging / kScript,
-                                  cluster::read_file(import.file, fs::file_size(import.file)));
-      manifest.sha256 = manifest.source_sha256;
-    }
-    cluster::write_file_durably(staging / "manifest.json",
-                                manifest_json(manifest, import).dump(2) + "\n");
-    fs::rename(staging, manifest.folder);
-    cluster::sync_directory(manifest.folder.parent_path());
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(staging, ignored);
-    throw;
+  cluster::StagedFolder staged(manifest.folder);
+  if (import.kind == kInceptionKind) {
+    const WeightFile file = open_weight_file(import.file);
+    manifest.sha256 = write_safetensors(staged.path() / kWeights, inception_tensors(file));
+  } else {
+    script_network(import.file.string(), manifest.source_sha256, import.script);
+    cluster::write_file_durably(staged.path() / kScript,
+                                cluster::read_file(import.file, fs::file_size(import.file)));
+    manifest.sha256 = manifest.source_sha256;
   }
+  cluster::write_file_durably(staged.path() / "manifest.json",
+                              manifest_json(manifest, import).dump(2) + "\n");
+  staged.commit();
   return manifest;
 }
 

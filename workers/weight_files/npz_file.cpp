@@ -161,7 +161,20 @@ std::string transposed(const std::string& data, const std::vector<std::int64_t>&
   return result;
 }
 
+std::string array_name(std::string member) {
+  constexpr std::string_view kSuffix = ".npy";
+  if (member.ends_with(kSuffix)) member.resize(member.size() - kSuffix.size());
+  return member;
+}
+
 }  // namespace
+
+std::set<std::string> npz_names(const std::filesystem::path& path) {
+  std::set<std::string> names;
+  cluster::ArchiveReader files(path, cluster::ArchiveReader::kZip);
+  while (files.next()) names.insert(array_name(files.name()));
+  return names;
+}
 
 NpyArray parse_npy(std::string bytes, const std::string& source) {
   constexpr std::string_view kMagic("\x93NUMPY", 6);
@@ -214,9 +227,7 @@ WeightFile open_npz(const std::filesystem::path& path) {
   cluster::ArchiveReader files(path, cluster::ArchiveReader::kZip);
   std::uint64_t total = 0;
   while (files.next()) {
-    constexpr std::string_view kSuffix = ".npy";
-    std::string name = files.name();
-    if (name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
+    const std::string name = array_name(files.name());
     if (name.empty() || name.size() > kMaxTensorNameBytes || cluster::invalid_utf8(name))
       fail(arrays.source, "a member name that is empty, above 1,024 bytes or no UTF-8");
     if (arrays.tensors.size() + arrays.unsupported.size() >= kMaxStoredTensors)

@@ -3,7 +3,8 @@
 #pragma once
 
 #include <filesystem>
-#include <string_view>
+#include <set>
+#include <string>
 
 #include "workers/weight_files/weight_file.h"
 
@@ -13,6 +14,8 @@ namespace marquee::workers {
 // numbers are `unsupported` (they may hold pickles). Member names lose ".npy". Throws environment
 // naming file and member for an archive or array that is damaged, checksums included.
 WeightFile open_npz(const std::filesystem::path& path);
+// Names of the members, without ".npy"; nothing else is read.
+std::set<std::string> npz_names(const std::filesystem::path& path);
 
 // One .npy array; `bytes` holds all of it. Exposed for tests and fuzzing. Throws environment naming
 // `source`; an array of what is no number gives its description in `unsupported`.

@@ -132,12 +132,11 @@ std::int64_t little_endian_i64(std::string_view bytes) {
 }
 
 // Types of the storages by key, as the tensors name them: the older form writes sizes in numbers.
-void storage_types(const Pickle& pickle, const PickledValue& value, std::size_t depth,
+void storage_types(const PickledValue& value, std::size_t depth,
                    std::map<std::string, ElementType>& types, std::size_t& seen) {
   if (depth > kMaxDepth || ++seen > 4 * kMaxStoredTensors) return;  // the collector says so
   if (value.kind == Kind::tensor) types[value.tensor.storage.key] = value.tensor.storage.type;
-  for (const auto& [key, entry] : value.entries)
-    storage_types(pickle, *entry, depth + 1, types, seen);
+  for (const auto& [key, entry] : value.entries) storage_types(*entry, depth + 1, types, seen);
 }
 
 }  // namespace
@@ -215,7 +214,7 @@ WeightFile parse_torch_pickles(std::string_view bytes, const std::string& source
   if (keys.value().kind != Kind::sequence) fail(source, "does not list its storages");
   std::map<std::string, ElementType> types;
   std::size_t seen = 0;
-  storage_types(tensors, tensors.value(), 0, types, seen);
+  storage_types(tensors.value(), 0, types, seen);
   Storages storages;
   for (const PickledValue* key : keys.value().items) {
     if (key->kind != Kind::text) fail(source, "names a storage by what is no text");
