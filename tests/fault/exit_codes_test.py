@@ -23,12 +23,16 @@ class ExitCodes(FaultTest):
         self.refused(USAGE, "--worker", "did you mean", options=("--wrokers", "2"))
 
     def test_unknown_option_under_mpirun_is_told_once(self):
-        done = subprocess.run(["mpirun", "--quiet", "--oversubscribe", "-n", "3", *self.command("--wrokers", "2")],
-                              env={**self.environment(), "OMPI_ALLOW_RUN_AS_ROOT": "1",
-                                   "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
-                              capture_output=True, text=True, timeout=60)
-        self.assert_exit(USAGE, done)
-        self.assertEqual(1, done.stderr.count("marquee: error:"), done.stderr)
+        # mpirun kills every rank when one fails: the one that speaks is heard even when it is late.
+        for late in (0, 2):
+            late_rank = f'[ "$OMPI_COMM_WORLD_RANK" = {late} ] && sleep 0.5; exec "$@"'
+            done = subprocess.run(["mpirun", "--quiet", "--oversubscribe", "-n", "3", "sh", "-c", late_rank, "sh",
+                                   *self.command("--wrokers", "2")],
+                                  env={**self.environment(), "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                                       "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
+                                  capture_output=True, text=True, timeout=60)
+            self.assert_exit(USAGE, done)
+            self.assertEqual(1, done.stderr.count("marquee: error:"), done.stderr)
 
     def test_unknown_key_in_the_sweep_file_names_line_and_nearest_key(self):
         self.sweep_file.write_text(FAKE_SWEEP.replace("method:", "methd:"))
