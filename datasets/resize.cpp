@@ -102,10 +102,13 @@ Image crop(const Image& image, int top, int left, int height, int width) {
   return part;
 }
 
-Image center_crop_resize(const Image& image, int size) {
+Image center_crop(const Image& image) {
   const int side = std::min(image.height, image.width);
-  return resize(crop(image, (image.height - side) / 2, (image.width - side) / 2, side, side), size,
-                size);
+  return crop(image, (image.height - side) / 2, (image.width - side) / 2, side, side);
+}
+
+Image center_crop_resize(const Image& image, int size) {
+  return resize(center_crop(image), size, size);
 }
 
 Image flip_horizontal(const Image& image) {

@@ -25,7 +25,8 @@ FloatImage resize_to_float(const Image& image, int height, int width);
 // Part of an image; throws a defect when it does not lie inside.
 Image crop(const Image& image, int top, int left, int height, int width);
 
-// Central square of the short side, resized to size x size.
+// Central square of the short side; and resized to size x size.
+Image center_crop(const Image& image);
 Image center_crop_resize(const Image& image, int size);
 
 // Scale-then-crop, the training geometry (reference/method.md): both sides times

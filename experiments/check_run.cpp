@@ -1,14 +1,15 @@
 // Which values a run can have.
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <initializer_list>
+#include <string>
+#include <vector>
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 #include "datasets/shots.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/protocols.h"
 #include "experiments/run_config.h"
 #include "experiments/waypoints.h"
 
@@ -17,13 +18,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 2> kProtocols{"mini-v0", "mini-v1"};
+std::vector<std::string> sweep_protocols() {
+  std::vector<std::string> names;
+  for (const Protocol& protocol : protocols())
+    if (fits_sweeps(protocol)) names.push_back(protocol.name);
+  return names;
+}
 
 }  // namespace
-
-bool is_protocol(const std::string& name) {
-  return std::find(kProtocols.begin(), kProtocols.end(), name) != kProtocols.end();
-}
 
 void check_run(const RunConfig& run) {
   const auto fail = [](const std::string& key, const std::string& value,
@@ -31,9 +33,8 @@ void check_run(const RunConfig& run) {
     cluster::throw_usage("'" + key + "' is " + value + "; expected " + expected);
   };
   const auto one_of = [&](const char* key, const std::string& value,
-                          std::initializer_list<std::string_view> valid) {
-    if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
-    const std::vector<std::string> words(valid.begin(), valid.end());
+                          const std::vector<std::string>& words) {
+    if (std::find(words.begin(), words.end(), value) != words.end()) return;
     fail(key, "'" + value + "'" + cluster::did_you_mean(value, words),
          "one of " + cluster::join(words));
   };
@@ -49,13 +50,9 @@ void check_run(const RunConfig& run) {
   if (run.seed > static_cast<std::uint64_t>(INT64_MAX)) {
     fail("seed", std::to_string(run.seed), "a whole number from 0 to " + std::to_string(INT64_MAX));
   }
-  const std::vector<std::string>& methods = method_names();
-  if (std::find(methods.begin(), methods.end(), run.method) == methods.end()) {
-    fail("method", "'" + run.method + "'" + cluster::did_you_mean(run.method, methods),
-         "one of " + cluster::join(methods));
-  }
-  one_of("profile", run.profile, {"mini"});
-  one_of("protocol", run.protocol, {kProtocols[0], kProtocols[1]});
+  one_of("method", run.method, method_names());
+  one_of("profile", run.profile, {"mini", "imagenet256", "imagenet512"});
+  one_of("protocol", run.protocol, sweep_protocols());
   one_of("prompt_kind", run.prompt_kind, {"additive", "factorised", "free"});
   one_of("conditions", run.conditions, {"class", "instance", "both", "none"});
   one_of("marquee_schedule", run.marquee_schedule, {"linear", "cosine", "step"});

@@ -1,5 +1,7 @@
 #include "experiments/protocols.h"
 
+#include <algorithm>
+
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 
@@ -86,7 +88,7 @@ Protocol mini(const std::string& name) {
   Protocol protocol;
   protocol.name = name;
   protocol.follows = "marquee's small feature network, for the mini profile";
-  protocol.network = "mini";
+  protocol.network = kMiniNetwork;
   protocol.mixed_sizes = true;
   protocol.metrics = {"fid_mini", "kid_mini", "precision", "recall", "density", "coverage"};
   return protocol;
@@ -94,8 +96,10 @@ Protocol mini(const std::string& name) {
 
 Protocol vtab() {
   Protocol protocol;
-  protocol.name = "vtab";
+  protocol.name = kVtabProtocol;
   protocol.follows = "marquee's own, for the benchmark";
+  protocol.crop = true;
+  protocol.reference_prior = true;
   protocol.resize = "clean_fid_clean";
   protocol.range = kTensorFlow;
   protocol.mixed_sizes = true;
@@ -122,6 +126,16 @@ const std::vector<Protocol>& protocols() {
       mini("mini-v1"),
       vtab()};
   return kAll;
+}
+
+std::int64_t fewest_images(const Protocol& protocol) {
+  const auto& metrics = protocol.metrics;
+  const bool line = std::find(metrics.begin(), metrics.end(), "fid_infinity") != metrics.end();
+  return line ? kFewestForInfinity : std::max(protocol.pr_neighbours, protocol.dc_neighbours) + 1;
+}
+
+bool fits_sweeps(const Protocol& protocol) {
+  return protocol.mixed_sizes;
 }
 
 const Protocol* find_protocol(std::string_view name) {

@@ -12,6 +12,9 @@
 
 namespace marquee::experiments {
 
+inline constexpr const char* kVtabProtocol = "vtab";
+inline constexpr const char* kMiniNetwork = "mini";  // the small network of a base
+
 struct Protocol {
   std::string name;     // as it is stored: "clean-fid"
   std::string follows;  // the tool, its version and mode
@@ -21,8 +24,11 @@ struct Protocol {
 
   std::string network = "inception";  // or mini, vgg16
   std::string resize{}, range{};      // of inception: a resize rule's name; tensorflow or unit
+  bool crop = false;                  // of inception: to the central square first
   std::string layer = "2048";         // of inception: what distances are taken between
   bool mixed_sizes = false;           // the tool takes images of several sizes
+  // In a sweep, generated images have the reference's shares of classes; else classes in turn.
+  bool reference_prior = false;
 
   std::vector<std::string> metrics;  // in the order of tables
   int ddof = 1;                      // of covariances
@@ -39,7 +45,13 @@ struct Protocol {
   int dc_neighbours = 5;  // distances < radius
 };
 
+inline constexpr std::int64_t kFewestForInfinity = 30;  // generated images of fid_infinity
+
 const std::vector<Protocol>& protocols();
+// Generated images that its metrics need at least.
+std::int64_t fewest_images(const Protocol& protocol);
+// Whether a sweep can measure by it: images of its tasks have several sizes.
+bool fits_sweeps(const Protocol& protocol);
 const Protocol* find_protocol(std::string_view name);
 // Throws usage naming the known ones.
 const Protocol& protocol_named(std::string_view name);

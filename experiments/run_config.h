@@ -33,7 +33,7 @@ struct RunConfig {
   std::uint64_t seed = 0;
   std::string base = "mini";
   std::string profile = "mini";
-  std::string protocol = "mini-v0";  // how metrics are computed
+  std::string protocol = "mini-v0";  // how metrics are computed (protocols.h)
 
   // Prompt generator (method prompt; docs/method.md).
   std::string prompt_kind = "additive";  // factorised, free
@@ -133,9 +133,6 @@ nlohmann::json to_short_json(const RunConfig& run);  // keys that differ from th
 // Reads both. Throws usage naming the key for an unknown or ill-typed one; missing keys keep their
 // defaults.
 RunConfig run_config_from_json(const nlohmann::json& content);
-// Whether metrics are known under this name: the version of a base whose feature network makes
-// them.
-bool is_protocol(const std::string& name);
 // Sets one key. Throws usage for an unknown one and for a value of the wrong type.
 void set_value(RunConfig& run, const std::string& key, const nlohmann::json& value);
 // Throws usage naming key, value and what was expected for values that no run can have.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "datasets/task.h"
+#include "experiments/protocols.h"
 
 namespace marquee::experiments {
 namespace {
@@ -15,6 +16,8 @@ constexpr std::int64_t kFileOverhead = 64 * 1024;                // of an HDF5 f
 constexpr std::int64_t kSmallFiles = 32 * 1024;                  // run.yaml, log, attempt.json
 constexpr std::int64_t kRuntimeBytes = std::int64_t{350} << 20;  // LibTorch, HDF5, code
 constexpr std::int64_t kCopiesWhileTuning = 4;                   // value, gradient, two moments
+constexpr std::int64_t kInceptionNumbers = 23'900'000, kInceptionWidth = 2048;
+constexpr std::int64_t kInceptionActivations = std::int64_t{16} << 20;  // of an image, fp32
 constexpr std::int64_t kLayerCopies = 12, kLogitCopies = 5, kLevelCopies = 6;
 
 std::int64_t number(const BaseManifest& base, const char* network, const char* key) {
@@ -87,14 +90,18 @@ RunSize size_of_run(const RunConfig& run, const BaseManifest& base,
     size.token_cache_bytes =
         images.train * latent * latent * kTokenBytes * run.crops * (flips ? 2 : 1) + kFileOverhead;
   }
+  const bool own = protocol_named(run.protocol).network == kMiniNetwork;
   size.feature_cache_bytes =
-      images.test * number(base, "features", "channels") * kFloatBytes + kFileOverhead;
-  std::int64_t weights = 0;
+      images.test * (own ? number(base, "features", "channels") : kInceptionWidth) * kFloatBytes +
+      kFileOverhead;
+  std::int64_t weights = own ? 0 : kInceptionNumbers;
   for (const auto& [network, file] : base.files) weights += file.numbers;
   // Weights are read as fp16 beside their fp32.
-  size.memory_bytes = kRuntimeBytes + weights * (kFloatBytes + 2) +
-                      size.trained_numbers * kFloatBytes * kCopiesWhileTuning +
-                      activations(run, base) + 2 * size.feature_cache_bytes;
+  size.memory_bytes =
+      kRuntimeBytes + weights * (kFloatBytes + 2) +
+      size.trained_numbers * kFloatBytes * kCopiesWhileTuning +
+      std::max(activations(run, base), own ? 0 : run.decode_batch * kInceptionActivations) +
+      2 * size.feature_cache_bytes;
   return size;
 }
 

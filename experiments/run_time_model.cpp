@@ -18,7 +18,7 @@ std::string key_of(std::size_t level, const RunConfig& run) {
     return canonical_form(same);
   }
   std::string key = run.method + " " + run.profile + " " + run.base + " " + run.compute + " " +
-                    std::to_string(run.threads);
+                    run.protocol + " " + std::to_string(run.threads);
   if (level == 3) return key;
   if (trains(run)) key += " " + std::to_string(run.batch) + "/" + std::to_string(run.micro_batches);
   if (run.method == "prompt") key += " S " + std::to_string(run.prompt_length);

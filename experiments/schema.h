@@ -406,9 +406,77 @@ SELECT e.task, e.shots, e.name, e.evaluation, m.metric, m.value, m.standard_erro
 FROM evaluation_metrics m JOIN evaluations e ON e.evaluation = m.evaluation;
 )sql";
 
+// Version 6: the metrics that the FID Inception makes, behind the columns that were there.
+inline constexpr const char* kSchemaStep6 = R"sql(
+DROP VIEW few_shot;
+DROP VIEW leaderboard;
+DROP VIEW results;
+
+CREATE VIEW results AS
+SELECT r.run_id AS run_id,
+       (SELECT s.sweep FROM sweep_runs s WHERE s.run_id = r.run_id ORDER BY s.rowid LIMIT 1) AS sweep,
+       r.task AS task, r.shots AS shots, r.method AS method, r.seed AS seed, r.status AS status,
+       r.base AS base, r.profile AS profile, r.protocol AS protocol,
+       r.prompt_kind AS prompt_kind, r.prompt_length AS prompt_length, r.factors AS factors,
+       r.conditions AS conditions, r.marquee AS marquee, r.steps AS steps, r.learning_rate AS learning_rate,
+       a.attempt AS attempt,
+       max(CASE WHEN m.metric = 'fid_mini' THEN m.value END) AS fid_mini,
+       max(CASE WHEN m.metric = 'kid_mini' THEN m.value END) AS kid_mini,
+       max(CASE WHEN m.metric = 'precision' THEN m.value END) AS precision,
+       max(CASE WHEN m.metric = 'recall' THEN m.value END) AS recall,
+       max(CASE WHEN m.metric = 'density' THEN m.value END) AS density,
+       max(CASE WHEN m.metric = 'coverage' THEN m.value END) AS coverage,
+       max(CASE WHEN m.metric = 'memorisation' THEN m.value END) AS memorisation,
+       max(CASE WHEN m.metric = 'label_accuracy' THEN m.value END) AS label_accuracy,
+       a.trainable_parameters AS trainable_parameters, a.seconds AS seconds,
+       max(CASE WHEN m.metric = 'fid' THEN m.value END) AS fid,
+       max(CASE WHEN m.metric = 'kid' THEN m.value END) AS kid,
+       max(CASE WHEN m.metric = 'inception_score' THEN m.value END) AS inception_score,
+       max(CASE WHEN m.metric = 'fid_infinity' THEN m.value END) AS fid_infinity,
+       max(CASE WHEN m.metric = 'vendi' THEN m.value END) AS vendi
+FROM runs r
+LEFT JOIN attempts a ON a.run_id = r.run_id
+  AND a.attempt = coalesce(r.counting_attempt,
+                           (SELECT max(b.attempt) FROM attempts b WHERE b.run_id = r.run_id))
+LEFT JOIN attempt_metrics m ON m.run_id = r.run_id AND m.attempt = r.counting_attempt
+  AND m.protocol = r.protocol
+GROUP BY r.run_id;
+
+CREATE VIEW leaderboard AS
+SELECT v.task AS task, v.shots AS shots, v.method AS method, v.protocol AS protocol, count(*) AS seeds,
+       avg(v.fid_mini) AS fid_mini, min(v.fid_mini) AS fid_mini_best, max(v.fid_mini) AS fid_mini_worst,
+       avg(v.kid_mini) AS kid_mini, avg(v.precision) AS precision, avg(v.recall) AS recall,
+       avg(v.density) AS density, avg(v.coverage) AS coverage,
+       avg(v.memorisation) AS memorisation,
+       avg(v.label_accuracy) AS label_accuracy, v.base AS base,
+       v.prompt_kind AS prompt_kind, v.prompt_length AS prompt_length, v.factors AS factors,
+       v.conditions AS conditions, v.marquee AS marquee, v.steps AS steps,
+       v.learning_rate AS learning_rate,
+       avg(v.fid) AS fid, min(v.fid) AS fid_best, max(v.fid) AS fid_worst,
+       avg(v.kid) AS kid,
+       avg(v.inception_score) AS inception_score,
+       avg(v.fid_infinity) AS fid_infinity,
+       avg(v.vendi) AS vendi
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+GROUP BY v.task, v.shots, v.method, v.base, v.protocol,
+         replace(r.config, '"seed":' || r.seed || ',', '')
+ORDER BY task, shots, coalesce(fid_mini, fid);
+
+CREATE VIEW few_shot AS
+SELECT v.task AS task, v.method AS method, v.seed AS seed, v.protocol AS protocol, v.shots AS shots,
+       v.fid_mini AS fid_mini, v.kid_mini AS kid_mini, v.precision AS precision, v.recall AS recall,
+       v.density AS density, v.coverage AS coverage,
+       v.memorisation AS memorisation, v.label_accuracy AS label_accuracy, v.base AS base,
+       v.fid AS fid, v.kid AS kid, v.inception_score AS inception_score,
+       v.fid_infinity AS fid_infinity, v.vendi AS vendi
+FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
+WHERE v.shots GLOB '[0-9]*'
+ORDER BY v.task, v.method, v.base, v.seed, CAST(v.shots AS INTEGER);
+)sql";
+
 // Step i leads from version i to i + 1.
-inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3, kSchemaStep4,
-                                         kSchemaStep5};
+inline constexpr std::array kSchemaSteps{kSchemaStep1, kSchemaStep2, kSchemaStep3,
+                                         kSchemaStep4, kSchemaStep5, kSchemaStep6};
 inline constexpr int kSchemaVersion = static_cast<int>(kSchemaSteps.size());
 
 }  // namespace marquee::experiments

@@ -9,6 +9,8 @@
 #include "datasets/image_counts.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/feature_manifest.h"
+#include "experiments/protocols.h"
 
 namespace marquee::experiments {
 namespace {
@@ -34,9 +36,32 @@ void check_family(const RunConfig& run, const BaseManifest& base) {
                        "decoding; an autoregressive base reads them once");
 }
 
+bool measures_itself(const BaseManifest& base) {
+  return base.files.contains("features");
+}
+
+// The protocol that the run is measured by. A base's own network gives it its name, `vtab` stands
+// in for it where a base has none.
+std::string protocol_of(const RunConfig& run, const BaseManifest& base) {
+  if (protocol_named(run.protocol).network != kMiniNetwork) return run.protocol;
+  if (!measures_itself(base)) return kVtabProtocol;
+  const std::string version = features_version(base);
+  const Protocol* own = find_protocol(version);
+  return own != nullptr && own->network == kMiniNetwork ? version : run.protocol;
+}
+
+void check_samples(const RunConfig& run, const BaseManifest& base) {
+  const Protocol& protocol = protocol_named(protocol_of(run, base));
+  if (is_oracle(run) || run.samples >= fewest_images(protocol)) return;
+  cluster::throw_usage("'samples' is " + std::to_string(run.samples) + ": protocol " +
+                       protocol.name + " needs at least " +
+                       std::to_string(fewest_images(protocol)));
+}
+
 void check_inputs(const RunConfig& run, const BaseManifest& base, const DataSummary& data) {
   check_layout(run, data);
   check_family(run, base);
+  check_samples(run, base);
 }
 
 // Images that a run may be tuned on, by task; each is counted once.
@@ -67,14 +92,22 @@ void set_steps(RunConfig& run, TrainingImages& images) {
   run.steps = static_cast<int>(steps);
 }
 
-// The protocol carries the name of the feature network that makes the numbers.
+// What measures by a protocol.
+std::string measuring_hash(const std::string& protocol, const BaseManifest& base,
+                           const std::filesystem::path& assets) {
+  if (protocol_named(protocol).network == kMiniNetwork) return network_hash(base);
+  const FeatureManifest manifest = load_feature_manifest(assets, kInceptionNetwork);
+  verify_features(manifest);
+  return manifest.hash();
+}
+
+// `network`: the hash of what measures by the run's protocol.
 void set_inputs(RunConfig& run, const BaseManifest& base, const DataSummary& data,
-                TrainingImages& images) {
+                const std::string& network, TrainingImages& images) {
   run.base_hash = base_hash(base);
-  run.network_hash = network_hash(base);
+  run.protocol = protocol_of(run, base);
+  run.network_hash = network;
   run.family = transformer_family(base);
-  if (const std::string protocol = features_version(base); is_protocol(protocol))
-    run.protocol = protocol;
   run.data_hash = data.hash;
   // Where the task says it, it stands in no configuration.
   run.num_classes = datasets::find_task(run.task).num_classes > 0 ? 0 : data.num_classes;
@@ -102,8 +135,12 @@ class Inputs {
   void resolve(RunConfig& run) {
     const std::optional<BaseManifest>& base = base_of(run.base);
     const DataSummary& data = data_of(run.task);
-    if (!base || data.hash.empty() || !may_run(*base, run.task) || !fits(run, *base, data)) return;
-    set_inputs(run, *base, data, images_);
+    if (!base) return;
+    const std::string& network = network_of(run, *base);
+    if (data.hash.empty() || network.empty() || !may_run(*base, run.task) ||
+        !fits(run, *base, data))
+      return;
+    set_inputs(run, *base, data, network, images_);
   }
 
   std::vector<MissingInput> missing;
@@ -115,13 +152,28 @@ class Inputs {
     try {
       BaseManifest manifest = load_base_manifest(assets_, name);
       verify_base(manifest);
-      static_cast<void>(network_hash(manifest));
       entry->second = std::move(manifest);
     } catch (const cluster::Error& error) {
       missing.push_back({"base", name, error.what(),
                          "restore assets/" + name +
                              " from the repository, make it with marquee pretrain or marquee "
                              "import, or name the folder above it with --assets",
+                         error.kind()});
+    }
+    return entry->second;
+  }
+
+  // Empty where it is missing.
+  const std::string& network_of(const RunConfig& run, const BaseManifest& base) {
+    const std::string protocol = protocol_of(run, base);
+    const bool own = protocol_named(protocol).network == kMiniNetwork;
+    const auto [entry, fresh] = networks_.try_emplace(own ? base.name : "");
+    if (!fresh) return entry->second;
+    try {
+      entry->second = measuring_hash(protocol, base, assets_);
+    } catch (const cluster::Error& error) {
+      missing.push_back({"network", kInceptionNetwork, "protocol " + protocol + ": " + error.what(),
+                         "bring the network there, or take a base with one of its own",
                          error.kind()});
     }
     return entry->second;
@@ -176,7 +228,8 @@ class Inputs {
   std::filesystem::path assets_, folder_;
   TrainingImages images_;
   std::map<std::string, std::optional<BaseManifest>> bases_;
-  std::map<std::string, DataSummary> data_;  // by task
+  std::map<std::string, std::string> networks_;  // hashes, by base; "": the FID Inception
+  std::map<std::string, DataSummary> data_;      // by task
   std::set<std::string> refused_;
   std::map<std::pair<std::string, std::string>, bool> allowed_;
 };
@@ -197,19 +250,25 @@ void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
   const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
   check_inputs(run, inputs.base, inputs.data);
   TrainingImages images(data_dir);
-  set_inputs(run, inputs.base, inputs.data, images);
+  set_inputs(run, inputs.base, inputs.data,
+             measuring_hash(protocol_of(run, inputs.base), inputs.base, assets_dir), images);
 }
 
 void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   // Each base and each task is read once, however many runs name it.
   std::map<std::pair<std::string, std::string>, RunInputs> known;
+  std::map<std::pair<std::string, std::string>, std::string> networks;  // by base and protocol
   TrainingImages images(data_dir);
   for (RunConfig& run : sweep.runs) {
     const auto [entry, fresh] = known.try_emplace({run.base, run.task});
     if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
-    check_inputs(run, entry->second.base, entry->second.data);
-    set_inputs(run, entry->second.base, entry->second.data, images);
+    const auto& [base, data] = entry->second;
+    check_inputs(run, base, data);
+    const std::string protocol = protocol_of(run, base);
+    const auto [network, first] = networks.try_emplace({run.base, protocol});
+    if (first) network->second = measuring_hash(protocol, base, assets_dir);
+    set_inputs(run, base, data, network->second, images);
   }
   drop_twins(sweep);
 }

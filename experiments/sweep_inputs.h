@@ -12,8 +12,8 @@
 namespace marquee::experiments {
 
 struct MissingInput {
-  std::string what;    // "base", "data" or "task"
-  std::string name;    // of the base or task
+  std::string what;    // "base", "network", "data" or "task"
+  std::string name;    // of the base, network or task
   std::string text;    // what is wrong
   std::string remedy;  // what to do
   cluster::ErrorKind kind = cluster::ErrorKind::environment;

@@ -53,25 +53,37 @@ PlotLine loss_curve(const fs::path& results, const RunEntry& run, const std::str
   return line;
 }
 
+// fid_mini, or fid where that was measured; nullptr where neither was.
+const char* distance_name(const ComparisonRow& row) {
+  for (const char* name : {"fid_mini", "fid"})
+    if (row.metrics.contains(name)) return name;
+  return nullptr;
+}
+
+std::optional<double> distance_of(const ComparisonRow& row) {
+  const char* name = distance_name(row);
+  return name == nullptr ? std::nullopt : std::optional(row.metrics.at(name).mean);
+}
+
 std::string few_shot_plot(const std::vector<const ComparisonRow*>& rows) {
   std::map<std::string, PlotLine> lines;
   std::set<double> shots;
+  std::string metric;  // rows of a section are measured by one protocol
   for (const ComparisonRow* row : rows) {
-    const auto metric = row->metrics.find("fid_mini");
-    if (row->oracle || metric == row->metrics.end() || !row->variant.empty() ||
-        !counts_images(row->shots))
-      continue;
+    const std::optional<double> distance = distance_of(*row);
+    if (row->oracle || !distance || !row->variant.empty() || !counts_images(row->shots)) continue;
+    metric = distance_name(*row);
     const double x = std::stod(row->shots);
     shots.insert(x);
     lines[row->method].name = row->method;
-    lines[row->method].points.emplace_back(x, metric->second.mean);
+    lines[row->method].points.emplace_back(x, *distance);
   }
   if (shots.size() < 2) return "";
   // In the order of the table, so that a method has one colour in all plots.
   std::vector<PlotLine> list;
   for (const std::string& method : experiments::method_names())
     if (const auto line = lines.find(method); line != lines.end()) list.push_back(line->second);
-  return line_plot(list, {"fid_mini by shots", "images per class", "fid_mini", true, true});
+  return line_plot(list, {metric + " by shots", "images per class", metric, true, true});
 }
 
 ms::data cells_of(const std::vector<std::string>& texts, const std::vector<bool>& numeric) {
@@ -83,14 +95,6 @@ ms::data cells_of(const std::vector<std::string>& texts, const std::vector<bool>
     cells << cell;
   }
   return cells;
-}
-
-// fid_mini, or fid where that was measured.
-std::optional<double> distance_of(const ComparisonRow& row) {
-  for (const char* name : {"fid_mini", "fid"})
-    if (const auto found = row.metrics.find(name); found != row.metrics.end())
-      return found->second.mean;
-  return std::nullopt;
 }
 
 // The row with the lowest distance among those with the same shots.

@@ -194,6 +194,25 @@ class EvaluateCommand(unittest.TestCase):
         self.assertRegex(table, r"\| 5 \| GAN \|  \| \d")
         self.assertIn("--name", self.refuse(USAGE, "--generated", self.a, "--reference", self.b, "--out", results))
 
+    def test_a_run_is_measured_again_from_its_folder(self):
+        results = self.folder / "runs-of-a-sweep"
+        done = self.call("--task", "drawn/shapes_count", "--shots", "5", "--method", "none", "--samples", "24",
+                         "--decode-steps", "2", "--decode-batch", "10", "--quiet", "--out", results, "--json",
+                         command="run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        attempt = pathlib.Path(json.loads(done.stdout)["folder"])
+        stored = json.loads((attempt / "attempt.json").read_text())["result"]["metrics"]
+        expected = {metric["metric"]: metric["value"] for metric in stored}
+        for run in (attempt.parent, attempt, attempt / "result.h5"):
+            result = self.evaluate(run, "drawn/shapes_count:test", "--resamples", 0)
+            self.assertEqual(result["n_generated"], 24)
+            for name, value in result["metrics"].items():
+                self.assertAlmostEqual(value, expected[name], delta=1e-5 * abs(expected[name]) + 1e-9, msg=name)
+        content = bytearray((attempt / "result.h5").read_bytes())
+        content[len(content) // 2] ^= 1
+        (attempt / "result.h5").write_bytes(content)
+        self.assertIn("result.h5", self.refuse(ENVIRONMENT, "--generated", attempt, "--reference", self.b))
+
     def test_inception_from_every_form_of_its_file(self):
         weights = self.folder / "weights"
         subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", weights], check=True)

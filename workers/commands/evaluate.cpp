@@ -154,11 +154,13 @@ int evaluate_command(const cluster::Arguments& arguments) {
   line.text =
       "Compares two sets of images by a protocol of the field's tools: the same network input,\n"
       "estimators and counts, so that the number is the same number. X and Y are each a folder of\n"
-      "images, a zip or tar archive, an .h5 or .npz file of uint8 [n, H, W, 3], a TASK:SPLIT, or\n"
-      "(fid only) a statistics file of pytorch-fid, clean-fid or ADM. docs/metrics.md sets the\n"
-      "protocols side by side and says what may be compared with what.\n\n"
+      "images, a zip or tar archive, an .h5 or .npz file of uint8 [n, H, W, 3], a TASK:SPLIT, a\n"
+      "finished run (its folder or result.h5), or (fid only) a statistics file of pytorch-fid,\n"
+      "clean-fid or ADM. docs/metrics.md sets the protocols side by side and says what may be\n"
+      "compared with what.\n\n"
       "  marquee import features pt_inception-2015-12-05-6726825d.pth\n"
       "  marquee evaluate --generated samples/ --reference eurosat:test --protocol clean-fid\n"
+      "  marquee evaluate --generated results/runs/ID --reference eurosat:test --protocol vtab\n"
       "  marquee evaluate --generated a.zip --reference b.npz --protocol pytorch-fid --json\n"
       "  marquee evaluate --generated gan/ --reference dtd:test --out results --name MineGAN "
       "--task dtd\n"
@@ -230,12 +232,13 @@ int evaluate_command(const cluster::Arguments& arguments) {
     cluster::throw_usage("--resamples must be 0, or 2 or more");
   if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
 
-  const std::unique_ptr<FeatureNetwork> network =
-      load_feature_network(protocol, experiments::find_assets_dir(text("assets")), text("features"),
-                           compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+  const fs::path assets = experiments::find_assets_dir(text("assets"));
+  const std::unique_ptr<FeatureNetwork> network = load_feature_network(
+      protocol, assets, text("features"), compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");
+  source.assets = assets;
   std::optional<datasets::ScratchCache> scratch;
   if (text("cache").empty()) scratch.emplace();
   source.cache = scratch ? scratch->path() : fs::path(text("cache"));

@@ -43,6 +43,7 @@ int export_command(const cluster::Arguments& arguments) {
   prompt.trained = std::move(stored.trained);
   prompt.instance_labels =
       task_classes(prompt.run, prompt.classes, stored.training_labels).instance_labels;
+  prompt.class_counts = std::move(stored.class_counts);
   const experiments::AttemptRecord record = experiments::read_attempt(file.parent_path());
   if (record.result) prompt.metrics = record.result->metrics;
   const std::string out = values["out"].as<std::string>();

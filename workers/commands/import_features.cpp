@@ -57,7 +57,7 @@ int import_features_command(const cluster::Arguments& arguments) {
     cluster::throw_usage("--resize is '" + values["resize"].as<std::string>() +
                          "', which is no rule of docs/metrics.md");
   import.script.resize = *resize;
-  const FeatureManifest manifest =
+  const experiments::FeatureManifest manifest =
       import_features(import, experiments::find_assets_dir(values["assets"].as<std::string>()));
   std::cout << "wrote " << manifest.folder.string() << "\n"
             << (manifest.published_as.empty() ? "none of the published files: recorded as "

@@ -11,6 +11,8 @@
 #include "experiments/phase_times.h"
 #include "experiments/sweep_file.h"
 #include "workers/commands/commands.h"
+#include "workers/evaluation/score.h"
+#include "workers/features/feature_files.h"
 #include "workers/image_tensor.h"
 #include "workers/runs/fingerprint.h"
 #include "workers/runs/sampling.h"
@@ -40,9 +42,25 @@ TokenSet random_tokens(const RunConfig& run, const BaseModel& base, int classes)
   return tokens;
 }
 
+// Where what measures the run is not there yet, its time is not in the probe.
+std::unique_ptr<FeatureNetwork> network_if_there(const RunConfig& run, const BaseModel& base,
+                                                 const std::filesystem::path& assets) {
+  const bool own = experiments::protocol_named(run.protocol).network == experiments::kMiniNetwork;
+  const bool there = own ? !base.features.empty()
+                         : std::filesystem::exists(
+                               experiments::feature_folder(assets, experiments::kInceptionNetwork));
+  return there ? network_of_run(run, base, assets) : nullptr;
+}
+
+std::vector<std::string> outputs_of(const RunConfig& run) {
+  const experiments::Protocol& protocol = experiments::protocol_named(run.protocol);
+  return outputs_needed(protocol, protocol.metrics);
+}
+
 // An oracle row tunes and decodes nothing: its images go through the tokenizer, or not, and the
 // feature network. Grey ones take as long as any.
-experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& base) {
+experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& base,
+                                       const FeatureNetwork* network) {
   constexpr std::int64_t kImages = 50;
   constexpr float kGrey = 0.5F;
   const torch::InferenceMode inference;
@@ -51,7 +69,7 @@ experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& ba
   const double started = cluster::monotonic_seconds();
   if (run.method == "oracle_reconstruction")
     images = rounded_to_levels(base.tokenizer.decode(base.tokenizer.encode(images)));
-  if (!base.features.empty()) image_features(base.feature_config, base.features, images);
+  if (network != nullptr) network->extract_decoded(images, outputs_of(run));
   experiments::PhaseTimes times;
   times.sample = cluster::monotonic_seconds() - started;
   times.images = kImages;
@@ -59,7 +77,8 @@ experiments::PhaseTimes measure_oracle(const RunConfig& run, const BaseModel& ba
 }
 
 // Tunes for `steps` steps, the first of them untimed, and decodes one batch.
-experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, int steps) {
+experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, const FeatureNetwork* network,
+                                int steps) {
   const int classes = experiments::num_classes(run);
   experiments::PhaseTimes times;
   const TokenSet tokens = random_tokens(run, base, classes);
@@ -80,7 +99,7 @@ experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, int steps)
   run.samples = std::min(run.samples, run.decode_batch);
   const auto ignore = [](std::int64_t, std::int64_t) {};
   const double started = cluster::monotonic_seconds();
-  generate(run, base, *adapter, told, /*keep=*/0, ignore);
+  generate(run, base, *adapter, told, network, outputs_of(run), /*keep=*/0, ignore);
   times.sample = cluster::monotonic_seconds() - started;
   times.images = run.samples;
   return times;
@@ -109,11 +128,14 @@ int probe_command(const cluster::Arguments& arguments) {
   at::set_num_interop_threads(1);
 
   const double started = cluster::monotonic_seconds();
-  const BaseModel base = load_base(experiments::load_base_manifest(
-      experiments::find_assets_dir(values["assets"].as<std::string>()), run.base));
+  const std::filesystem::path assets =
+      experiments::find_assets_dir(values["assets"].as<std::string>());
+  const BaseModel base = load_base(experiments::load_base_manifest(assets, run.base));
+  const std::unique_ptr<FeatureNetwork> network = network_if_there(run, base, assets);
   const double loaded = cluster::monotonic_seconds();
-  experiments::PhaseTimes times =
-      experiments::is_oracle(run) ? measure_oracle(run, base) : measure(run, base, steps);
+  experiments::PhaseTimes times = experiments::is_oracle(run)
+                                      ? measure_oracle(run, base, network.get())
+                                      : measure(run, base, network.get(), steps);
   times.load = loaded - started;
   times.peak_bytes = cluster::peak_memory_bytes();
   std::cout << nlohmann::json{{experiments::kTimingKey, experiments::to_json(times)},

@@ -166,7 +166,8 @@ class Wanted {
     }
     // A class alone leaves the training images out.
     if (!classes_.empty()) return {in_turn(classes_, places)};
-    return subjects_of(generator_.run, places % generator_.task.classes,
+    return subjects_of(generator_.run,
+                       labels_of_samples(generator_.task, first + count).narrow(0, first, count),
                        static_cast<std::uint64_t>(first), generator_.task);
   }
 

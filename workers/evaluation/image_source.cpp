@@ -13,6 +13,7 @@
 #include "datasets/dataset.h"
 #include "datasets/decode.h"
 #include "datasets/image_archive.h"
+#include "workers/evaluation/run_source.h"
 #include "workers/hdf5_file.h"
 #include "workers/mapped_tensor.h"
 #include "workers/weight_files/npz_file.h"
@@ -221,6 +222,7 @@ bool has_image_name(std::string_view name) {
 std::unique_ptr<ImageSource> open_image_source(const std::string& what,
                                                const SourceOptions& options) {
   const fs::path path(what);
+  if (is_run(path)) return open_run_images(path, options.assets);
   if (fs::is_directory(path)) return std::make_unique<FolderSource>(path, options.recursive);
   if (fs::is_regular_file(path)) {
     const std::string end = lower_end(path.filename().string());
@@ -231,7 +233,8 @@ std::unique_ptr<ImageSource> open_image_source(const std::string& what,
   const std::size_t colon = what.rfind(':');
   if (colon != std::string::npos && colon > 0)
     return std::make_unique<SplitSource>(what.substr(0, colon), what.substr(colon + 1), options);
-  cluster::throw_usage("'" + what + "' is no folder, archive, .h5 or .npz file, and no TASK:SPLIT");
+  cluster::throw_usage("'" + what +
+                       "' is no folder, archive, .h5 or .npz file, no run and no TASK:SPLIT");
 }
 
 std::string content_hash(const ImageSource& source) {

@@ -1,5 +1,5 @@
 // Images that are evaluated, wherever they lie: a folder, a zip or tar archive, an array in an HDF5
-// or npz file, a split of a task.
+// or npz file, a split of a task, a finished run.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,7 @@ class ImageSource {
 struct SourceOptions {
   bool recursive = false;             // a folder's folders too
   std::filesystem::path data, cache;  // of tasks; where archives are unpacked
+  std::filesystem::path assets;       // of the bases of runs
 };
 
 // Files that are taken for images in folders and archives, by their names' ends.
@@ -36,9 +37,10 @@ bool has_image_name(std::string_view name);
 
 // `what`: a folder, an archive, an .h5 or .hdf5 file with uint8 [n, H, W, 3] (data set `images`, or
 // the only one of that form), an .npz file with such an array (`arr_0`, `images` or the only one),
-// or TASK:SPLIT. Images come in the order of their names' bytes, or as stored. Throws usage for
-// what is none of these, environment naming the file where it holds no image, is damaged, or has an
-// entry whose name is absolute or goes up ("..").
+// TASK:SPLIT, or a run (its folder, that of an attempt, or its result.h5). Images come in the order
+// of their names' bytes, or as stored. Throws usage for what is none of these, environment naming
+// the file where it holds no image, is damaged, or has an entry whose name is absolute or goes up
+// ("..").
 std::unique_ptr<ImageSource> open_image_source(const std::string& what,
                                                const SourceOptions& options);
 

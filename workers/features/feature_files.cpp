@@ -18,12 +18,10 @@ namespace marquee::workers {
 namespace {
 
 namespace fs = std::filesystem;
+using experiments::FeatureManifest;
+using experiments::kInceptionNetwork;
+using experiments::kTorchScriptNetwork;
 using nlohmann::json;
-
-constexpr const char* kInceptionKind = "inception";
-constexpr const char* kScriptKind = "torchscript";
-constexpr const char* kWeights = "weights.safetensors";
-constexpr const char* kScript = "network.pt";
 
 // Files that the field's tools fetch, by the beginning of their SHA-256, which stands in their
 // names.
@@ -38,10 +36,6 @@ std::string published_as(const std::string& sha256) {
   for (const Published& known : kPublished)
     if (sha256.starts_with(known.prefix)) return known.what;
   return "";
-}
-
-fs::path folder_of(const fs::path& assets, const std::string& name) {
-  return assets / "features" / name;
 }
 
 // Tensors of the network alone, under its own names.
@@ -59,22 +53,6 @@ ParameterMap inception_tensors(const WeightFile& file) {
   return tensors;
 }
 
-json manifest_json(const FeatureManifest& manifest, const FeatureImport& import) {
-  json content{{"name", manifest.name},
-               {"kind", manifest.kind},
-               {"sha256", manifest.sha256},
-               {"source",
-                {{"file", manifest.source_file},
-                 {"sha256", manifest.source_sha256},
-                 {"published_as", manifest.published_as}}}};
-  if (manifest.kind == kScriptKind) {
-    content["input"] = {{"side", import.script.side},
-                        {"resize", std::string(name_of(import.script.resize))},
-                        {"normalise", import.script.normalise}};
-  }
-  return content;
-}
-
 std::unique_ptr<FeatureNetwork> inception_of(const ParameterMap& weights, const std::string& source,
                                              const std::string& hash,
                                              const experiments::Protocol& protocol,
@@ -82,7 +60,22 @@ std::unique_ptr<FeatureNetwork> inception_of(const ParameterMap& weights, const 
   const auto resize = resize_rule_named(protocol.resize);
   MARQUEE_CHECK(resize.has_value(), "protocol with an unknown resize rule");
   const InputRange range = protocol.range == "unit" ? InputRange::unit : InputRange::tensorflow;
-  return inception_network(weights, source, hash, {*resize, range}, compute);
+  return inception_network(weights, source, hash, {*resize, range, protocol.crop}, compute);
+}
+
+ScriptInput script_input_of(const FeatureManifest& manifest) {
+  const json& input = manifest.input;
+  try {
+    const auto resize = resize_rule_named(input.at("resize").get<std::string>());
+    if (!resize) cluster::throw_environment(manifest.folder.string() + ": an unknown resize rule");
+    return {input.at("side"), *resize, input.at("normalise")};
+  } catch (const json::exception& error) {
+    cluster::throw_environment((manifest.folder / "manifest.json").string() + ": " + error.what());
+  }
+}
+
+std::unique_ptr<FeatureNetwork> network_of(const BaseModel& base) {
+  return mini_network(base.feature_config, base.features, base.network_hash);
 }
 
 }  // namespace
@@ -91,7 +84,7 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
   FeatureManifest manifest;
   manifest.name = import.name;
   manifest.kind = import.kind;
-  manifest.folder = folder_of(assets, import.name);
+  manifest.folder = experiments::feature_folder(assets, import.name);
   manifest.source_file = import.file.filename().string();
   manifest.source_sha256 = cluster::sha256_file(import.file);
   manifest.published_as = published_as(manifest.source_sha256);
@@ -102,17 +95,21 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
         "--trust imports it all the same, recorded by this hash");
   }
   cluster::StagedFolder staged(manifest.folder);
-  if (import.kind == kInceptionKind) {
+  const fs::path weights = staged.path() / manifest.weights().filename();
+  if (import.kind == kInceptionNetwork) {
     const WeightFile file = open_weight_file(import.file);
-    manifest.sha256 = write_safetensors(staged.path() / kWeights, inception_tensors(file));
+    manifest.sha256 = write_safetensors(weights, inception_tensors(file));
   } else {
     script_network(import.file.string(), manifest.source_sha256, import.script);
-    cluster::write_file_durably(staged.path() / kScript,
+    cluster::write_file_durably(weights,
                                 cluster::read_file(import.file, fs::file_size(import.file)));
     manifest.sha256 = manifest.source_sha256;
+    manifest.input = {{"side", import.script.side},
+                      {"resize", std::string(name_of(import.script.resize))},
+                      {"normalise", import.script.normalise}};
   }
   cluster::write_file_durably(staged.path() / "manifest.json",
-                              manifest_json(manifest, import).dump(2) + "\n");
+                              experiments::to_json(manifest).dump(2) + "\n");
   staged.commit();
   return manifest;
 }
@@ -121,43 +118,29 @@ std::unique_ptr<FeatureNetwork> load_feature_network(const experiments::Protocol
                                                      const fs::path& assets,
                                                      const std::string& named,
                                                      torch::ScalarType compute) {
-  if (protocol.network == "mini") {
-    const BaseModel base = load_base(experiments::load_base_manifest(assets, "mini"));
-    return mini_network(base.feature_config, base.features, base.network_hash);
-  }
+  if (protocol.network == experiments::kMiniNetwork)
+    return network_of(load_base(experiments::load_base_manifest(assets, "mini")));
   if (!named.empty() && fs::is_regular_file(named)) {
     const WeightFile file = open_weight_file(named);
     return inception_of(inception_tensors(file), named, cluster::sha256_file(named), protocol,
                         compute);
   }
-  const fs::path folder = folder_of(assets, named.empty() ? kInceptionKind : named);
-  if (!fs::exists(folder / "manifest.json")) {
-    cluster::throw_environment(
-        folder.string() + ": no feature network; protocol " + protocol.name +
-        " needs the FID Inception: download pt_inception-2015-12-05-6726825d.pth, then run "
-        "marquee import features FILE");
-  }
-  constexpr std::size_t kMost = 1 << 20;
-  const std::string text = cluster::read_file(folder / "manifest.json", kMost);
-  try {
-    const json manifest = json::parse(text);
-    const std::string kind = manifest.at("kind"), expected = manifest.at("sha256");
-    const fs::path weights = folder / (kind == kScriptKind ? kScript : kWeights);
-    if (cluster::sha256_file(weights) != expected)
-      cluster::throw_environment(weights.string() + ": damaged: not the file that was imported");
-    if (kind == kScriptKind) {
-      const json& input = manifest.at("input");
-      const auto resize = resize_rule_named(input.at("resize").get<std::string>());
-      if (!resize) cluster::throw_environment(folder.string() + ": an unknown resize rule");
-      return script_network(weights.string(), expected,
-                            {input.at("side"), *resize, input.at("normalise")});
-    }
-    // Called by what was published, so that numbers made from the file itself are the same numbers.
-    return inception_of(read_safetensors(weights), weights.string(),
-                        manifest.at("source").at("sha256"), protocol, compute);
-  } catch (const json::exception& error) {
-    cluster::throw_environment((folder / "manifest.json").string() + ": " + error.what());
-  }
+  const FeatureManifest manifest =
+      experiments::load_feature_manifest(assets, named.empty() ? kInceptionNetwork : named);
+  experiments::verify_features(manifest);
+  const fs::path weights = manifest.weights();
+  if (manifest.kind == kTorchScriptNetwork)
+    return script_network(weights.string(), manifest.hash(), script_input_of(manifest));
+  return inception_of(read_safetensors(weights), weights.string(), manifest.hash(), protocol,
+                      compute);
+}
+
+std::unique_ptr<FeatureNetwork> network_of_run(const experiments::RunConfig& run,
+                                               const BaseModel& base, const fs::path& assets) {
+  const experiments::Protocol& protocol = experiments::protocol_named(run.protocol);
+  return protocol.network == experiments::kMiniNetwork
+             ? network_of(base)
+             : load_feature_network(protocol, assets, "", torch::kFloat32);
 }
 
 }  // namespace marquee::workers

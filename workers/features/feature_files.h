@@ -1,12 +1,14 @@
-// Feature networks in the assets folder: assets/features/<name>/{manifest.json, weights}, made by
-// `marquee import features`.
+// Feature networks that come from elsewhere: into the assets folder, and out of it.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <string>
 
+#include "experiments/feature_manifest.h"
 #include "experiments/protocols.h"
+#include "experiments/run_config.h"
+#include "workers/base_model.h"
 #include "workers/features/feature_network.h"
 
 namespace marquee::workers {
@@ -19,16 +21,11 @@ struct FeatureImport {
   ScriptInput script{};        // torchscript
 };
 
-struct FeatureManifest {
-  std::filesystem::path folder;
-  std::string name, kind, sha256;  // of the weights here
-  std::string source_file, source_sha256, published_as;
-};
-
 // Checks names, shapes and the hash of the file, writes the folder whole or not at all. Throws
 // usage where the file is none of the published ones and is not trusted, environment naming file
 // and tensor for what does not fit.
-FeatureManifest import_features(const FeatureImport& import, const std::filesystem::path& assets);
+experiments::FeatureManifest import_features(const FeatureImport& import,
+                                             const std::filesystem::path& assets);
 
 // Of a protocol: Inception (assets/features/inception), or the network of base `mini`. `named`: a
 // folder below assets/features, or a weight file, instead. Throws environment saying how to get the
@@ -37,5 +34,11 @@ std::unique_ptr<FeatureNetwork> load_feature_network(const experiments::Protocol
                                                      const std::filesystem::path& assets,
                                                      const std::string& named,
                                                      torch::ScalarType compute);
+
+// Of a run's protocol: that of its base, or the FID Inception in fp32. Throws environment where it
+// is not there.
+std::unique_ptr<FeatureNetwork> network_of_run(const experiments::RunConfig& run,
+                                               const BaseModel& base,
+                                               const std::filesystem::path& assets);
 
 }  // namespace marquee::workers

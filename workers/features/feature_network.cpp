@@ -34,9 +34,12 @@ class InceptionNetwork : public FeatureNetwork {
   std::string input_rule() const override {
     return described(input_) + (compute_ == torch::kBFloat16 ? ", bfloat16" : "");
   }
-  FeatureOutputs extract(const std::vector<datasets::Image>& images,
-                         const std::vector<std::string>& outputs) const override {
-    return network_(inception_input(images, input_), outputs);
+  Tensor input(const datasets::Image& image) const override {
+    return inception_input({image}, input_).squeeze(0);
+  }
+  FeatureOutputs outputs(const Tensor& inputs,
+                         const std::vector<std::string>& names) const override {
+    return network_(inputs, names);
   }
 
  private:
@@ -56,14 +59,22 @@ class MiniNetwork : public FeatureNetwork {
   std::string input_rule() const override {
     return "center crop, antialiased bilinear to " + std::to_string(config_.image_size);
   }
-  FeatureOutputs extract(const std::vector<datasets::Image>& images,
-                         const std::vector<std::string>& outputs) const override {
-    check_only_features(outputs, "the mini network");
-    std::vector<datasets::Image> squares;
-    squares.reserve(images.size());
-    for (const datasets::Image& image : images)
-      squares.push_back(datasets::center_crop_resize(image, static_cast<int>(config_.image_size)));
-    return {{kFeatures, image_features(config_, weights_, to_tensor(squares))}};
+  std::int64_t batch() const override { return 100; }
+  Tensor input(const datasets::Image& image) const override {
+    return to_tensor({datasets::center_crop_resize(image, static_cast<int>(config_.image_size))})
+        .squeeze(0);
+  }
+  FeatureOutputs outputs(const Tensor& inputs,
+                         const std::vector<std::string>& names) const override {
+    check_only_features(names, "the mini network");
+    return {{kFeatures, image_features(config_, weights_, inputs)}};
+  }
+  // In the layout that the decoder left, on which the last bits depend.
+  FeatureOutputs extract_decoded(const Tensor& images,
+                                 const std::vector<std::string>& names) const override {
+    const bool fits = images.size(2) == config_.image_size && images.size(3) == config_.image_size;
+    return fits ? outputs(rounded_to_levels(images), names)
+                : FeatureNetwork::extract_decoded(images, names);
   }
 
  private:
@@ -94,23 +105,21 @@ class ScriptNetwork : public FeatureNetwork {
     return size + (input_.normalise ? ", ImageNet mean and deviation" : ", levels 0 to 255");
   }
 
-  FeatureOutputs extract(const std::vector<datasets::Image>& images,
-                         const std::vector<std::string>& outputs) const override {
-    check_only_features(outputs, file_);
-    std::vector<Tensor> rows;
-    for (const datasets::Image& image : images) {
-      const bool own = input_.side == 0;
-      rows.push_back(resized(image, own ? image.height : input_.side,
-                             own ? image.width : input_.side, input_.resize));
-    }
-    Tensor levels = at::stack(rows);
-    if (input_.normalise) {
-      const auto channels = [](std::vector<float> values) {
-        return torch::tensor(values).reshape({1, 3, 1, 1});
-      };
-      levels = (levels.clamp(0, 255) / 255 - channels({0.485F, 0.456F, 0.406F})) /
-               channels({0.229F, 0.224F, 0.225F});
-    }
+  Tensor input(const datasets::Image& image) const override {
+    const bool own = input_.side == 0;
+    const Tensor levels = resized(image, own ? image.height : input_.side,
+                                  own ? image.width : input_.side, input_.resize);
+    if (!input_.normalise) return levels;
+    const auto channels = [](std::vector<float> values) {
+      return torch::tensor(values).reshape({3, 1, 1});
+    };
+    return (levels.clamp(0, 255) / 255 - channels({0.485F, 0.456F, 0.406F})) /
+           channels({0.229F, 0.224F, 0.225F});
+  }
+
+  FeatureOutputs outputs(const Tensor& levels,
+                         const std::vector<std::string>& names) const override {
+    check_only_features(names, file_);
     try {
       torch::jit::Module module = module_;
       const torch::jit::IValue answer = module.forward({levels});
@@ -131,6 +140,19 @@ class ScriptNetwork : public FeatureNetwork {
 };
 
 }  // namespace
+
+FeatureOutputs FeatureNetwork::extract(const std::vector<datasets::Image>& images,
+                                       const std::vector<std::string>& names) const {
+  std::vector<Tensor> inputs;
+  inputs.reserve(images.size());
+  for (const datasets::Image& image : images) inputs.push_back(input(image));
+  return outputs(at::stack(inputs), names);
+}
+
+FeatureOutputs FeatureNetwork::extract_decoded(const Tensor& images,
+                                               const std::vector<std::string>& names) const {
+  return extract(to_images(images), names);
+}
 
 std::unique_ptr<FeatureNetwork> inception_network(const ParameterMap& weights,
                                                   const std::string& source, std::string hash,

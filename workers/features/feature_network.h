@@ -15,6 +15,22 @@ namespace marquee::workers {
 
 using FeatureOutputs = std::map<std::string, Tensor>;  // float32 [B, d]
 
+// Outputs of batches, one below the other.
+class FeatureParts {
+ public:
+  void add(const FeatureOutputs& batch) {
+    for (const auto& [name, values] : batch) parts_[name].push_back(values);
+  }
+  FeatureOutputs all() const {
+    FeatureOutputs outputs;
+    for (const auto& [name, values] : parts_) outputs[name] = at::cat(values);
+    return outputs;
+  }
+
+ private:
+  std::map<std::string, std::vector<Tensor>> parts_;
+};
+
 // Thread safe for reading.
 class FeatureNetwork {
  public:
@@ -22,10 +38,21 @@ class FeatureNetwork {
   virtual std::string name() const = 0;
   virtual std::string hash() const = 0;        // SHA-256 of the weights
   virtual std::string input_rule() const = 0;  // how images of any size are fed to it
-  // Images may differ in size where the rule takes them. Throws usage for an output that the
-  // network does not have.
-  virtual FeatureOutputs extract(const std::vector<datasets::Image>& images,
-                                 const std::vector<std::string>& outputs) const = 0;
+
+  virtual std::int64_t batch() const { return 32; }  // images at once that memory is spent well on
+
+  // An image by that rule, float32 [3, H, W]; small, however large the image.
+  virtual Tensor input(const datasets::Image& image) const = 0;
+  // Of inputs [B, 3, H, W]. Throws usage for an output that the network does not have.
+  virtual FeatureOutputs outputs(const Tensor& inputs,
+                                 const std::vector<std::string>& names) const = 0;
+  // Both for images that may differ in size where the rule takes them.
+  FeatureOutputs extract(const std::vector<datasets::Image>& images,
+                         const std::vector<std::string>& names) const;
+  // Of images as a tokenizer decodes them, float32 [B, 3, H, W], rounded to levels as a PNG holds
+  // them.
+  virtual FeatureOutputs extract_decoded(const Tensor& images,
+                                         const std::vector<std::string>& names) const;
 };
 
 // The FID Inception: outputs of Inception.

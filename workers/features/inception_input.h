@@ -1,5 +1,6 @@
-// What the FID Inception is fed: an image of any size resized to 299 x 299 and mapped into the
-// network's range. The tools differ in both, and their numbers with them (docs/metrics.md).
+// What the FID Inception is fed: an image of any size (or its central square) resized to 299 x 299
+// and mapped into the network's range. The tools differ in both, and their numbers with them
+// (docs/metrics.md).
 #pragma once
 
 #include <string>
@@ -17,6 +18,7 @@ enum class InputRange {
 struct InceptionInput {
   ResizeRule resize = ResizeRule::clean_fid_clean;
   InputRange range = InputRange::tensorflow;
+  bool crop = false;  // to the central square first
   bool operator==(const InceptionInput&) const = default;
 };
 

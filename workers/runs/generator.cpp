@@ -58,6 +58,7 @@ Generator Generator::of_run(const fs::path& source, const fs::path& assets) {
   generator.trained_ = std::move(stored.trained);
   generator.task =
       task_classes(generator.run, experiments::num_classes(generator.run), stored.training_labels);
+  generator.task.class_counts = std::move(stored.class_counts);
   generator.load(assets);
   return generator;
 }
@@ -68,7 +69,7 @@ Generator Generator::of_prompt(const fs::path& file, const fs::path& assets) {
   generator.name = file.string();
   generator.run = std::move(prompt.run);
   generator.trained_ = std::move(prompt.trained);
-  generator.task = {prompt.classes, prompt.instance_labels};
+  generator.task = {prompt.classes, prompt.instance_labels, std::move(prompt.class_counts)};
   generator.load(assets);
   return generator;
 }

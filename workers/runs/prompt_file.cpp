@@ -4,6 +4,7 @@
 #include "cluster/error.h"
 #include "cluster/mapped_file.h"
 #include "workers/safetensors.h"
+#include "workers/tuning/subjects.h"
 #include "workers/weight_files/safetensors_file.h"
 
 namespace marquee::workers {
@@ -15,6 +16,7 @@ constexpr const char* kFormat = "marquee prompt";
 constexpr int kVersion = 1;
 constexpr const char* kCard = "card";
 constexpr const char* kInstanceLabels = "training/labels";
+constexpr const char* kClassCounts = "reference/class_counts";
 
 json card_of(const PromptFile& prompt) {
   const experiments::RunConfig& run = prompt.run;
@@ -74,6 +76,8 @@ std::string write_prompt_file(const std::filesystem::path& path, const PromptFil
   ParameterMap tensors = prompt.trained;
   if (prompt.instance_labels.defined())
     tensors[kInstanceLabels] = prompt.instance_labels.to(torch::kInt32);
+  if (!prompt.class_counts.empty())
+    tensors[kClassCounts] = torch::tensor(prompt.class_counts).to(torch::kInt32);
   return write_safetensors(path, tensors, {{kCard, card_of(prompt).dump()}});
 }
 
@@ -95,6 +99,11 @@ PromptFile read_prompt_file(const std::filesystem::path& path) {
     if (!fit) refuse(path, std::string("'") + kInstanceLabels + "' are no labels of its classes");
   } else if (experiments::knows_instances(prompt.run)) {
     refuse(path, std::string("'") + kInstanceLabels + "' is missing");
+  }
+  if (const auto counts = prompt.trained.find(kClassCounts); counts != prompt.trained.end()) {
+    prompt.class_counts = class_counts_from(counts->second, prompt.classes,
+                                            path.string() + ": '" + kClassCounts + "'");
+    prompt.trained.erase(counts);
   }
   return prompt;
 }

@@ -20,6 +20,7 @@ struct PromptFile {
   int classes = 0;
   ParameterMap trained;
   Tensor instance_labels;  // int64 [N] of the training images; undefined where none are told
+  std::vector<std::int64_t> class_counts;  // TaskClasses
   std::vector<experiments::MetricValue> metrics;
 };
 

@@ -17,52 +17,44 @@
 namespace marquee::workers {
 namespace {
 
-constexpr std::int64_t kBatch = 100;
-
-// Rows of a split as tensors, batch by batch; what cannot be read is left out where the run says
-// so.
+// Images of a split, batch by batch; what cannot be read is left out where the run says so.
 class SplitReader {
  public:
-  SplitReader(const datasets::Dataset& dataset, const datasets::DataFolder& data, std::int64_t size)
-      : dataset_(dataset),
-        data_(data),
-        size_(static_cast<int>(size)),
-        skipped_(dataset.skipped()) {}
+  SplitReader(const datasets::Dataset& dataset, const datasets::DataFolder& data,
+              std::int64_t batch)
+      : dataset_(dataset), data_(data), batch_(batch), skipped_(dataset.skipped()) {}
 
-  // Calls use(float [B, 3, S, S]) until `most` images of `rows` are read.
+  // Calls each(image) for `most` images of `rows`, and batch_done() behind those of a batch.
   void read(const std::vector<std::size_t>& rows, std::size_t most, const CountProgress& progress,
-            const std::function<void(const Tensor&)>& use) {
+            const std::function<void(const datasets::Image&)>& each,
+            const std::function<void()>& batch_done) {
     const auto total = static_cast<std::int64_t>(std::min(most, rows.size()));
-    std::vector<datasets::Image> images;
+    std::int64_t waiting = 0;
     for (std::size_t i = 0; i < rows.size() && rows_.size() < most; ++i) {
-      if (images.empty()) progress(static_cast<std::int64_t>(rows_.size()), total);
-      if (!add(rows[i], images)) continue;
-      if (std::ssize(images) < kBatch && rows_.size() < most) continue;
-      use(to_tensor(images));
-      images.clear();
+      if (waiting == 0) progress(static_cast<std::int64_t>(rows_.size()), total);
+      std::string reason;
+      const auto image = image_or_skip(dataset_, rows[i], data_, reason);
+      if (!image) {
+        skipped_.push_back(reason);
+        continue;
+      }
+      each(*image);
+      rows_.push_back(rows[i]);
+      if (++waiting < batch_) continue;
+      batch_done();
+      waiting = 0;
     }
-    if (!images.empty()) use(to_tensor(images));
+    if (waiting > 0) batch_done();
+    if (rows_.empty()) cluster::throw_environment("no image of the split can be read");
   }
 
   const std::vector<std::size_t>& rows() const { return rows_; }  // those that could be read
   const std::vector<std::string>& skipped() const { return skipped_; }
 
  private:
-  bool add(std::size_t row, std::vector<datasets::Image>& images) {
-    std::string reason;
-    const auto image = image_or_skip(dataset_, row, data_, reason);
-    if (!image) {
-      skipped_.push_back(reason);
-      return false;
-    }
-    images.push_back(datasets::center_crop_resize(*image, size_));
-    rows_.push_back(row);
-    return true;
-  }
-
   const datasets::Dataset& dataset_;
   const datasets::DataFolder& data_;
-  int size_;
+  std::int64_t batch_;
   std::vector<std::size_t> rows_;
   std::vector<std::string> skipped_;
 };
@@ -74,13 +66,17 @@ std::unique_ptr<datasets::Dataset> open_split(const experiments::RunConfig& run,
 }
 
 Tensor features_of(SplitReader& reader, const std::vector<std::size_t>& rows, std::size_t most,
-                   const BaseModel& base, const CountProgress& progress) {
-  std::vector<Tensor> parts;
-  reader.read(rows, most, progress, [&](const Tensor& images) {
-    parts.push_back(image_features(base.feature_config, base.features, images));
-  });
-  if (parts.empty()) cluster::throw_environment("no image of the split can be read");
-  return at::cat(parts);
+                   const Measure& measure, const CountProgress& progress) {
+  std::vector<Tensor> inputs;
+  FeatureParts parts;
+  reader.read(
+      rows, most, progress,
+      [&](const datasets::Image& image) { inputs.push_back(measure.network.input(image)); },
+      [&] {
+        parts.add(measure.network.outputs(at::stack(inputs), {measure.output}));
+        inputs.clear();
+      });
+  return parts.all().at(measure.output);
 }
 
 std::vector<std::size_t> first_of(std::size_t count) {
@@ -90,19 +86,18 @@ std::vector<std::size_t> first_of(std::size_t count) {
 }
 
 std::string feature_key(const experiments::RunConfig& run, const std::string& split,
-                        const std::string& part, const BaseModel& base) {
-  return cluster::sha256_hex("features\n" + run.task + "\n" + run.data_hash + "\n" + split + part +
-                             "\n" + base.network_hash + "\ncenter crop, antialiased bilinear " +
-                             std::to_string(base.feature_config.image_size) + "\nnumerics " +
-                             std::to_string(run.numerics_version) + " threads " +
-                             std::to_string(run.threads) +
-                             (run.decode == "accurate" ? "" : "\ndecode " + run.decode) +
-                             (run.on_bad_record == "refuse" ? "" : "\nbad records skipped"));
+                        const std::string& part, const Measure& measure) {
+  return cluster::sha256_hex(
+      "features\n" + run.task + "\n" + run.data_hash + "\n" + split + part + "\n" +
+      measure.network.hash() + " " + measure.output + "\n" + measure.network.input_rule() +
+      "\nnumerics " + std::to_string(run.numerics_version) + " threads " +
+      std::to_string(run.threads) + (run.decode == "accurate" ? "" : "\ndecode " + run.decode) +
+      (run.on_bad_record == "refuse" ? "" : "\nbad records skipped"));
 }
 
 // False when the file is not there or does not fit.
 bool read_features(const std::filesystem::path& file, const datasets::Dataset& dataset,
-                   std::size_t most, const BaseModel& base, SplitFeatures& result) {
+                   std::size_t most, SplitFeatures& result) {
   if (!std::filesystem::exists(file)) return false;
   try {
     const Hdf5File h5 = open_sealed_hdf5(file);
@@ -112,7 +107,6 @@ bool read_features(const std::filesystem::path& file, const datasets::Dataset& d
     const std::size_t count = std::min(most, dataset.size());
     const bool fits = result.features.dim() == 2 &&
                       result.features.size(0) == static_cast<std::int64_t>(rows.size()) &&
-                      result.features.size(1) == base.feature_config.dimension() &&
                       (rows.size() == count || !result.skipped.empty()) && !rows.empty();
     if (!fits) cluster::throw_environment(file.string() + ": 'features' does not fit");
     result.labels = labels_at(dataset, rows);
@@ -126,18 +120,18 @@ bool read_features(const std::filesystem::path& file, const datasets::Dataset& d
 }  // namespace
 
 SplitFeatures split_features(const experiments::RunConfig& run, const std::string& split,
-                             std::size_t most, const BaseModel& base,
+                             std::size_t most, const Measure& measure,
                              const datasets::DataFolder& data, const CountProgress& progress) {
   const torch::InferenceMode inference;
   const auto dataset = open_split(run, split, data);
   const bool all = most >= dataset->size();
   const std::string key =
-      feature_key(run, split, all ? "" : " first " + std::to_string(most), base);
+      feature_key(run, split, all ? "" : " first " + std::to_string(most), measure);
   const std::filesystem::path file = data.cache / ("features-" + key.substr(0, 32) + ".h5");
   SplitFeatures result;
-  if (read_features(file, *dataset, most, base, result)) return result;
-  SplitReader reader(*dataset, data, base.feature_config.image_size);
-  result.features = features_of(reader, first_of(dataset->size()), most, base, progress);
+  if (read_features(file, *dataset, most, result)) return result;
+  SplitReader reader(*dataset, data, measure.network.batch());
+  result.features = features_of(reader, first_of(dataset->size()), most, measure, progress);
   result.labels = labels_at(*dataset, reader.rows());
   result.skipped = reader.skipped();
   cluster::create_directories_durably(data.cache);
@@ -147,7 +141,8 @@ SplitFeatures split_features(const experiments::RunConfig& run, const std::strin
                      "their places in the split; skipped: records left out, with the reasons");
     h5.set_attribute("", "split", split);
     h5.set_attribute("", "task", run.task);
-    h5.set_attribute("", "network_hash", base.network_hash);
+    h5.set_attribute("", "network_hash", measure.network.hash());
+    h5.set_attribute("", "input_rule", measure.network.input_rule());
     h5.write_tensor("features", result.features);
     h5.write_tensor("rows", rows_tensor(reader.rows()), true);
     h5.write_strings("skipped", result.skipped);
@@ -156,15 +151,28 @@ SplitFeatures split_features(const experiments::RunConfig& run, const std::strin
 }
 
 Tensor training_features(const experiments::RunConfig& run, const TokenSet& tokens,
-                         const BaseModel& base, const datasets::DataFolder& data,
+                         const Measure& measure, const datasets::DataFolder& data,
                          const CountProgress& progress) {
   const torch::InferenceMode inference;
   const auto dataset = open_split(run, tokens.split, data);
-  SplitReader reader(*dataset, data, base.feature_config.image_size);
-  return features_of(reader, tokens.rows, tokens.rows.size(), base, progress);
+  SplitReader reader(*dataset, data, measure.network.batch());
+  return features_of(reader, tokens.rows, tokens.rows.size(), measure, progress);
+}
+
+std::vector<std::int64_t> reference_class_counts(const experiments::RunConfig& run, int classes,
+                                                 const datasets::DataFolder& data) {
+  std::vector<std::int64_t> counts;
+  const auto dataset = open_split(run, run.reference, data);
+  for (const int label : datasets::labels_of(*dataset)) {
+    if (label < 0 || label >= classes) continue;
+    counts.resize(static_cast<std::size_t>(classes), 0);
+    ++counts[static_cast<std::size_t>(label)];
+  }
+  return counts;
 }
 
 OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& base,
+                           const FeatureNetwork& network, const std::vector<std::string>& outputs,
                            const datasets::DataFolder& data, std::int64_t keep,
                            const CountProgress& progress) {
   const torch::InferenceMode inference;
@@ -176,17 +184,30 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
   const std::vector<std::size_t> order = cluster::permutation(stream, dataset->size());
 
   OracleImages oracle;
-  std::vector<Tensor> features;
-  SplitReader reader(*dataset, data, base.tokenizer.image_size());
-  reader.read(order, static_cast<std::size_t>(run.samples), progress, [&](const Tensor& batch) {
-    Tensor images = batch;
-    if (reconstruct)
-      images = rounded_to_levels(base.tokenizer.decode(base.tokenizer.encode(images)));
-    features.push_back(image_features(base.feature_config, base.features, images));
-    append_images(images, keep, oracle.images);
-  });
-  if (features.empty()) cluster::throw_environment("no image of the split can be read");
-  oracle.features = at::cat(features);
+  FeatureParts features;
+  std::vector<datasets::Image> squares;
+  std::vector<Tensor> inputs;
+  const auto size = static_cast<int>(base.tokenizer.image_size());
+  SplitReader reader(*dataset, data, network.batch());
+  reader.read(
+      order, static_cast<std::size_t>(run.samples), progress,
+      [&](const datasets::Image& image) {
+        squares.push_back(datasets::center_crop_resize(image, size));
+        if (!reconstruct) inputs.push_back(network.input(image));
+      },
+      [&] {
+        Tensor images = to_tensor(squares);
+        if (reconstruct) {
+          images = base.tokenizer.decode(base.tokenizer.encode(images));
+          features.add(network.extract_decoded(images, outputs));
+        } else {
+          features.add(network.outputs(at::stack(inputs), outputs));
+        }
+        append_images(images, keep, oracle.images);
+        squares.clear();
+        inputs.clear();
+      });
+  oracle.features = features.all();
   oracle.labels = labels_at(*dataset, reader.rows());
   oracle.skipped = reader.skipped();
   return oracle;

@@ -5,11 +5,15 @@
 #include "cluster/sha256.h"
 #include "workers/hdf5_file.h"
 #include "workers/split_rows.h"
+#include "workers/tuning/subjects.h"
 
 namespace marquee::workers {
 namespace {
 
 using nlohmann::json;
+
+constexpr const char* kClassCounts = "reference/class_counts";
+constexpr const char* kTokens = "samples/tokens";
 
 // uint8 [n, H, W, 3].
 Tensor bytes_of(const std::vector<datasets::Image>& images) {
@@ -56,7 +60,8 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
                      "result of one run: metrics/<name> with standard error and counts as "
                      "attributes, curves/loss per step, "
                      "samples/{tokens,labels,images}, training/{rows,labels,ids} of the images "
-                     "it was tuned on, trained/<tensor>; config, fingerprint, "
+                     "it was tuned on, trained/<tensor>, reference/class_counts where classes have "
+                     "the shares of the reference split; config, fingerprint, "
                      "provenance, class_prior as JSON text");
   file.set_attribute("", "run_id", experiments::run_id(content.run).text());
   file.write_string("config", experiments::to_json(content.run).dump(2));
@@ -75,8 +80,7 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
   if (!content.losses.empty())
     file.write_tensor("curves/loss",
                       torch::tensor(at::ArrayRef<double>(content.losses), torch::kFloat64), true);
-  if (content.tokens.defined())
-    file.write_tensor("samples/tokens", content.tokens.to(torch::kInt32), true);
+  if (content.tokens.defined()) file.write_tensor(kTokens, content.tokens.to(torch::kInt32), true);
   if (content.labels.defined())
     file.write_tensor("samples/labels", content.labels.to(torch::kInt32), true);
   file.write_tensor("samples/images", bytes_of(content.images), true);
@@ -86,6 +90,8 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
     file.write_strings("training/ids", content.training.names);
     file.set_attribute("training", "split", content.training.split);
   }
+  if (!content.class_counts.empty())
+    file.write_tensor(kClassCounts, torch::tensor(content.class_counts), true);
   for (const auto& [name, tensor] : content.trained) file.write_tensor("trained/" + name, tensor);
   file.close();
   const std::string seal = seal_hdf5(staged.staging_path());
@@ -101,11 +107,31 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
 StoredResult read_result(const std::filesystem::path& path) {
   const Hdf5File file = open_sealed_hdf5(path);
   const json config = json::parse(file.read_string("config"), nullptr, /*allow_exceptions=*/false);
-  StoredResult result{experiments::run_config_from_json(config), {}, {}};
+  StoredResult result{experiments::run_config_from_json(config), {}, {}, {}};
   if (file.has("trained")) list_tensors(file, "trained", "", result.trained);
   if (file.has("training/labels"))
     result.training_labels = file.read_tensor("training/labels").to(torch::kInt64);
+  if (file.has(kClassCounts)) {
+    result.class_counts =
+        class_counts_from(file.read_tensor(kClassCounts), experiments::num_classes(result.run),
+                          path.string() + ": " + kClassCounts);
+  }
   return result;
+}
+
+Tensor read_tokens(const std::filesystem::path& path) {
+  const Hdf5File file = open_sealed_hdf5(path);
+  if (!file.has(kTokens))
+    cluster::throw_usage(path.string() + ": is an oracle row; it has real images and made none");
+  const Tensor tokens = file.read_tensor(kTokens).to(torch::kInt64);
+  if (tokens.dim() != 2 || tokens.size(0) == 0)
+    cluster::throw_environment(path.string() + ": '" + kTokens + "' is not [n, N]");
+  return tokens;
+}
+
+bool is_result(const std::filesystem::path& path) {
+  const Hdf5File file = Hdf5File::open_read(path);
+  return file.has("config") && file.has("samples") && file.has("metrics");
 }
 
 }  // namespace marquee::workers

@@ -20,7 +20,8 @@ struct ResultContent {
   Tensor tokens;               // int64 [n, N]; undefined for oracle rows
   Tensor labels;               // int64 [n]
   std::vector<datasets::Image> images;
-  TokenSet training;  // what it was tuned on; without images where it was not
+  TokenSet training;                       // what it was tuned on; without images where it was not
+  std::vector<std::int64_t> class_counts;  // TaskClasses
 };
 
 // Written aside, closed, sealed, opened again and checked, renamed. Returns the seal (SHA-256).
@@ -30,9 +31,15 @@ struct StoredResult {
   experiments::RunConfig run;
   ParameterMap trained;
   Tensor training_labels;  // int64 [N] of the images it was tuned on; undefined where it was not
+  std::vector<std::int64_t> class_counts;  // TaskClasses
 };
 // Throws environment for a damaged file.
 StoredResult read_result(const std::filesystem::path& file);
+// The tokens of its images, int64 [n, N]. Throws environment for a damaged file, usage for an
+// oracle row, which has none.
+Tensor read_tokens(const std::filesystem::path& file);
+// Whether an HDF5 file is one of these.
+bool is_result(const std::filesystem::path& file);
 
 // SHA-256 over names, shapes and bytes, so that equal tensors give equal hashes; "" for none.
 std::string hash_tensors(const ParameterMap& tensors);

@@ -3,10 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "analysis/metrics/frechet.h"
-#include "analysis/metrics/kernel.h"
 #include "analysis/metrics/linear_probe.h"
-#include "analysis/metrics/manifold.h"
 #include "analysis/metrics/memorisation.h"
 #include "cluster/build_info.h"
 #include "cluster/durable_file.h"
@@ -18,7 +15,10 @@
 #include "datasets/encode_png.h"
 #include "datasets/task.h"
 #include "experiments/phase_times.h"
+#include "experiments/protocols.h"
 #include "experiments/run_folder.h"
+#include "workers/evaluation/score.h"
+#include "workers/features/feature_files.h"
 #include "workers/runs/fingerprint.h"
 #include "workers/runs/reference_images.h"
 #include "workers/runs/result_file.h"
@@ -81,35 +81,29 @@ struct Scale {
   int classes;
 };
 
-std::vector<experiments::MetricValue> score(const RunConfig& run, const BaseModel& base,
-                                            const Tensor& generated, const Tensor& labels,
+// The metrics of the run's protocol, and those that need its training images and labels.
+std::vector<experiments::MetricValue> score(const RunConfig& run,
+                                            const experiments::Protocol& protocol,
+                                            const FeatureOutputs& generated, const Tensor& labels,
                                             const Scale& scale) {
-  const Tensor& reference = scale.reference;
-  const auto n = generated.size(0), m = reference.size(0);
-  std::vector<experiments::MetricValue> metrics;
-  const auto add = [&](const char* name, const analysis::Estimate& estimate) {
-    metrics.push_back(
-        {name, estimate.value, estimate.standard_error, n, m, run.protocol, base.network_hash});
+  const std::string output = main_output(protocol);
+  const Tensor& features = generated.at(output);
+  const auto n = features.size(0), m = scale.reference.size(0);
+  const MeasuredSet made{generated, {}, n}, real{{{output, scale.reference}}, {}, m};
+  std::vector<experiments::MetricValue> metrics =
+      score(protocol, protocol.metrics, made, real, run.network_hash, {run.seed});
+  const auto add = [&](const char* name, const analysis::Estimate& estimate,
+                       std::int64_t n_generated, std::int64_t n_reference) {
+    metrics.push_back({name, estimate.value, estimate.standard_error, n_generated, n_reference,
+                       protocol.name, run.network_hash});
   };
-  add("fid_mini", analysis::frechet_estimate(generated, reference, run.seed));
-  add("kid_mini", analysis::kernel_estimate(generated, reference));
-  const analysis::ManifoldMetrics manifold = analysis::manifold_metrics(generated, reference);
-  add("precision", manifold.precision_recall.precision);
-  add("recall", manifold.precision_recall.recall);
-  add("density", manifold.density_coverage.density);
-  add("coverage", manifold.density_coverage.coverage);
-  if (scale.training.defined())
-    add("memorisation", analysis::memorisation(generated, scale.training, reference));
-  const SplitFeatures named = labelled(generated, labels);
-  if (named.labels.numel() > 0 && scale.classes > 1) {
-    const analysis::Estimate accuracy = scale.probe.accuracy(named.features, named.labels);
-    metrics.push_back({"label_accuracy", accuracy.value, accuracy.standard_error,
-                       named.labels.numel(), scale.probe_images, run.protocol, base.network_hash});
+  if (scale.training.defined()) {
+    add("memorisation", analysis::memorisation(features, scale.training, scale.reference), n, m);
   }
-  for (const experiments::MetricValue& metric : metrics) {
-    if (!std::isfinite(metric.value))
-      cluster::throw_environment("metric " + metric.metric +
-                                 " is not finite; the generated images may all be alike");
+  const SplitFeatures named = labelled(features, labels);
+  if (named.labels.numel() > 0 && scale.classes > 1) {
+    add("label_accuracy", scale.probe.accuracy(named.features, named.labels), named.labels.numel(),
+        scale.probe_images);
   }
   return metrics;
 }
@@ -163,12 +157,29 @@ const BaseModel& RunExecutor::base_for(const RunRequest& request) {
     base_ = load_base(experiments::load_base_manifest(request.assets, run.base));
     base_folder_ = folder;
   }
-  if (base_->base_hash != run.base_hash || base_->network_hash != run.network_hash) {
+  if (base_->base_hash != run.base_hash) {
     cluster::throw_environment(
         folder.string() +
         ": holds other weights than the run was planned with; start the sweep again");
   }
   return *base_;
+}
+
+const FeatureNetwork& RunExecutor::network_for(const RunRequest& request, const BaseModel& base) {
+  const RunConfig& run = request.run;
+  const std::string key =
+      (request.assets / run.base).string() + "\n" + run.protocol + "\n" + run.network_hash;
+  if (network_ == nullptr || network_key_ != key) {
+    network_.reset();
+    network_ = network_of_run(run, base, request.assets);
+    network_key_ = key;
+  }
+  if (network_->hash() != run.network_hash) {
+    cluster::throw_environment(
+        "the feature network of protocol " + run.protocol + " below " + request.assets.string() +
+        " has other weights than the run was planned with; start the sweep again");
+  }
+  return *network_;
 }
 
 RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, ProgressSink& sink) {
@@ -234,22 +245,26 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
 
   Pace(sink, "load").report(0, 1);
   const BaseModel& base = base_for(request);
+  const FeatureNetwork& network = network_for(request, base);
+  const experiments::Protocol& protocol = experiments::protocol_named(run.protocol);
+  const std::vector<std::string> outputs = outputs_needed(protocol, protocol.metrics);
+  const Measure measure{network, main_output(protocol)};
   phases.lap(&experiments::PhaseTimes::load);
   experiments::ResultRecord result;
-  ResultContent content{run, result, {}, {}, {}, {}, {}, {}};
+  ResultContent content{run, result, {}, {}, {}, {}, {}, {}, {}};
   std::vector<std::vector<std::string>> skipped;
-  Tensor features;
+  FeatureOutputs features;
   TuningState state;
   std::optional<std::filesystem::path> resumed;
   try {
     if (experiments::is_oracle(run)) {
-      OracleImages oracle =
-          oracle_images(run, base, data, kShownImages, Pace(sink, "sample").counter());
+      OracleImages oracle = oracle_images(run, base, network, outputs, data, kShownImages,
+                                          Pace(sink, "sample").counter());
       features = oracle.features;
       content.labels = oracle.labels;
       content.images = std::move(oracle.images);
       skipped.push_back(oracle.skipped);
-      times.images = features.size(0);
+      times.images = content.labels.size(0);
       result.provenance["class_rule"] = "real images";
     } else {
       TokenSet validation;
@@ -261,7 +276,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
           validation = load_validation_tokens(run, base, data, caching.counter());
         phases.lap(&experiments::PhaseTimes::cache);
       }
-      const TaskClasses told = task_classes(run, classes, content.training.labels);
+      TaskClasses told = task_classes(run, classes, content.training.labels);
+      if (protocol.reference_prior) told.class_counts = reference_class_counts(run, classes, data);
+      content.class_counts = told.class_counts;
       const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes, told.instances());
       ParameterMap& trained = adapter->trained();
       if (experiments::trains(run)) {
@@ -303,8 +320,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
         }
       }
       Pace sampling(sink, "sample");
-      Samples samples = generate(run, base, *adapter, told, kShownImages, sampling.counter());
-      features = samples.features;
+      Samples samples =
+          generate(run, base, *adapter, told, &network, outputs, kShownImages, sampling.counter());
+      features = std::move(samples.features);
       times.images = run.samples;
       content.labels = samples.labels;
       content.tokens = samples.tokens;
@@ -319,7 +337,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     phases.lap(&experiments::PhaseTimes::sample);
     Pace scoring(sink, "score");
     const auto of_split = [&](const std::string& split, std::size_t most) {
-      SplitFeatures real = split_features(run, split, most, base, data, scoring.counter());
+      SplitFeatures real = split_features(run, split, most, measure, data, scoring.counter());
       skipped.push_back(real.skipped);
       return real;
     };
@@ -331,9 +349,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     const analysis::LinearProbe probe(known.features, known.labels, classes);
     Tensor training;
     if (experiments::trains(run))
-      training = training_features(run, content.training, base, data, scoring.counter());
+      training = training_features(run, content.training, measure, data, scoring.counter());
     scoring.report(0, 1);
-    result.metrics = score(run, base, features, content.labels,
+    result.metrics = score(run, protocol, features, content.labels,
                            {reference.features, training, probe, known.labels.numel(), classes});
     if (asked.labels.numel() > 0) {
       result.provenance["label_accuracy_of_reference"] =
@@ -353,11 +371,14 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       {{"commit", std::string(cluster::build_commit())},
        {"base_version", base.version},
        {"base_hash", base.base_hash},
-       {"feature_network", "mini, d = " + std::to_string(base.feature_config.dimension())},
-       {"network_hash", base.network_hash},
+       {"feature_network",
+        network.name() + ", d = " + std::to_string(features.at(measure.output).size(1))},
+       {"network_hash", network.hash()},
        {"reference_split", run.reference},
-       {"resize_rule",
-        "center crop, antialiased bilinear to " + std::to_string(base.tokenizer.image_size())},
+       {"resize_rule", network.input_rule()},
+       {"class_prior_rule", experiments::is_oracle(run) ? "real images"
+                            : protocol.reference_prior  ? "shares of the reference split"
+                                                        : "classes in turn"},
        {"data_hash", run.data_hash},
        {"data_source",
         {{"layout", source.layout},

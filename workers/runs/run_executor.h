@@ -2,12 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
 #include "workers/base_model.h"
+#include "workers/features/feature_network.h"
 #include "workers/tuning/communicator.h"
 
 namespace marquee::workers {
@@ -35,7 +37,7 @@ struct RunOutcome {
   std::int64_t step = 0;                            // tuning steps taken
 };
 
-// Keeps the last base in memory from run to run. Not thread safe.
+// Keeps the last base and feature network in memory from run to run. Not thread safe.
 class RunExecutor {
  public:
   explicit RunExecutor(int threads) : threads_(threads) {}
@@ -46,12 +48,15 @@ class RunExecutor {
 
  private:
   const BaseModel& base_for(const RunRequest& request);
+  const FeatureNetwork& network_for(const RunRequest& request, const BaseModel& base);
   RunOutcome attempt(const RunRequest& request, const std::filesystem::path& folder,
                      const std::string& started, Communicator& gang, ProgressSink& sink);
 
   int threads_;
   std::filesystem::path base_folder_;
   std::optional<BaseModel> base_;
+  std::string network_key_;
+  std::unique_ptr<FeatureNetwork> network_;
 };
 
 }  // namespace marquee::workers

@@ -5,18 +5,10 @@
 
 namespace marquee::workers {
 
-namespace {
-
-Tensor labels_in_turn(std::int64_t first, std::int64_t count, int classes) {
-  return torch::arange(first, first + count, torch::kInt64) % classes;
-}
-
-}  // namespace
-
 Subjects subjects_of_image(const experiments::RunConfig& run, std::int64_t index,
                            const TaskClasses& task) {
-  return subjects_of(run, labels_in_turn(index, 1, task.classes), static_cast<std::uint64_t>(index),
-                     task);
+  return subjects_of(run, labels_of_samples(task, index + 1).narrow(0, index, 1),
+                     static_cast<std::uint64_t>(index), task);
 }
 
 Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& adapter,
@@ -41,28 +33,28 @@ Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& ada
 }
 
 Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
-                 const TaskClasses& task, std::int64_t keep, const CountProgress& progress) {
+                 const TaskClasses& task, const FeatureNetwork* network,
+                 const std::vector<std::string>& outputs, std::int64_t keep,
+                 const CountProgress& progress) {
   const torch::InferenceMode inference;
   Samples samples;
-  std::vector<Tensor> labels, tokens, features;
+  std::vector<Tensor> labels, tokens;
+  FeatureParts features;
+  const Tensor asked = labels_of_samples(task, run.samples);
   for (std::int64_t first = 0; first < run.samples; first += run.decode_batch) {
     progress(first, run.samples);
     const std::int64_t count = std::min<std::int64_t>(run.decode_batch, run.samples - first);
     const auto place = static_cast<std::uint64_t>(first);
-    const Subjects subjects =
-        subjects_of(run, labels_in_turn(first, count, task.classes), place, task);
+    const Subjects subjects = subjects_of(run, asked.narrow(0, first, count), place, task);
     labels.push_back(labels_of(subjects));
     tokens.push_back(adapter.sample_tokens(run, subjects, place));
     const Tensor images = base.tokenizer.decode(tokens.back());
-    if (!base.features.empty()) {
-      features.push_back(
-          image_features(base.feature_config, base.features, rounded_to_levels(images)));
-    }
+    if (network != nullptr) features.add(network->extract_decoded(images, outputs));
     append_images(images, keep, samples.images);
   }
   samples.labels = at::cat(labels);
   samples.tokens = at::cat(tokens);
-  if (!features.empty()) samples.features = at::cat(features);
+  samples.features = features.all();
   return samples;
 }
 

@@ -4,17 +4,17 @@
 #include "datasets/image.h"
 #include "experiments/run_config.h"
 #include "workers/base_model.h"
+#include "workers/features/feature_network.h"
 #include "workers/tuning/adapter.h"
 #include "workers/tuning/token_set.h"
 
 namespace marquee::workers {
 
 struct Samples {
-  Tensor labels;  // int64 [n]: image i has label i modulo the classes, unless
-                  // the run's marquee header ends elsewhere
-  Tensor tokens;  // int64 [n, N]
-  Tensor
-      features;  // float32 [n, d], of the images as a PNG holds them; undefined without a network
+  Tensor labels;            // int64 [n]: labels_of_samples, unless the run's marquee header ends
+                            // elsewhere
+  Tensor tokens;            // int64 [n, N]
+  FeatureOutputs features;  // of the images as a PNG holds them
   std::vector<datasets::Image> images;  // the first `keep`
 };
 
@@ -29,7 +29,10 @@ Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& ada
                            const Subjects& subjects, std::int64_t index,
                            const FrameObserver& observe = {});
 
+// `outputs`: of the network, of every image; without a network no features.
 Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
-                 const TaskClasses& task, std::int64_t keep, const CountProgress& progress);
+                 const TaskClasses& task, const FeatureNetwork* network,
+                 const std::vector<std::string>& outputs, std::int64_t keep,
+                 const CountProgress& progress);
 
 }  // namespace marquee::workers

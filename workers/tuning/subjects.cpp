@@ -1,5 +1,8 @@
 #include "workers/tuning/subjects.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "cluster/error.h"
 #include "experiments/waypoints.h"
 #include "workers/random.h"
@@ -90,6 +93,38 @@ Subjects listed(const WaypointRule& rule, std::int64_t rows, const TaskClasses& 
 
 Tensor id_tensor(const std::vector<std::int64_t>& values) {
   return torch::tensor(at::ArrayRef<std::int64_t>(values), torch::kInt64);
+}
+
+std::vector<std::int64_t> class_counts_from(const Tensor& counts, int classes,
+                                            const std::string& where) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;  // sums of them stay far from the end
+  const Tensor whole = counts.to(torch::kInt64).contiguous();
+  const bool fits = counts.dim() == 1 && counts.size(0) == classes && classes > 0 &&
+                    whole.min().item<std::int64_t>() >= 0 &&
+                    whole.max().item<std::int64_t>() <= kMost &&
+                    whole.max().item<std::int64_t>() > 0;
+  if (!fits)
+    cluster::throw_environment(where + ": expected counts of " + std::to_string(classes) +
+                               " classes, not all of them 0");
+  const auto* first = whole.const_data_ptr<std::int64_t>();
+  return {first, first + classes};
+}
+
+Tensor labels_of_samples(const TaskClasses& task, std::int64_t count) {
+  const std::vector<std::int64_t>& shares = task.class_counts;
+  if (shares.empty()) return torch::arange(count, torch::kInt64) % task.classes;
+  const std::int64_t all = std::accumulate(shares.begin(), shares.end(), std::int64_t{0});
+  MARQUEE_CHECK(std::ssize(shares) == task.classes && all > 0, "shares of the task's classes");
+  // In units of 1 / all: what each class is owed so far.
+  std::vector<std::int64_t> owed(shares.size(), 0), labels;
+  labels.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::size_t c = 0; c < owed.size(); ++c) owed[c] += shares[c];
+    const auto most = std::max_element(owed.begin(), owed.end());
+    *most -= all;
+    labels.push_back(most - owed.begin());
+  }
+  return id_tensor(labels);
 }
 
 TaskClasses task_classes(const RunConfig& run, int classes, const Tensor& labels) {
