@@ -2,18 +2,17 @@
 
 Run by a Python that has torch-fidelity and scipy (`scripts/compare_metrics --env DIR ...` makes one):
     OMP_NUM_THREADS=2 DIR/bin/python tests/benchmarks/metrics.py [--build DIR] [--turns N]
+With --rows N instead marquee alone: precision, recall, density and coverage of N x N images, their seconds and the
+most memory that the process took. Any Python runs that.
 """
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
 import tempfile
 import time
-
-import numpy
-import scipy.linalg
-import torch
 
 WIDTH = 2048
 ROWS = 10000
@@ -21,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def features(rows, seed):
+    import torch
     torch.manual_seed(seed)
     return torch.randn(rows, WIDTH).clamp_min(0) + 0.1 * torch.randn(rows, WIDTH)
 
@@ -32,6 +32,8 @@ def seconds(work):
 
 
 def sqrtm_trace(rows):
+    import numpy
+    import scipy.linalg
     a, b = (numpy.cov(features(rows, seed).double().numpy(), rowvar=False) for seed in (1, 2))
     return seconds(lambda: numpy.trace(scipy.linalg.sqrtm(a.dot(b)).real))
 
@@ -44,6 +46,7 @@ def precision_recall():
 
 
 def extractor(build):
+    import torch
     from safetensors.torch import load_file
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     with tempfile.TemporaryDirectory() as folder:
@@ -61,17 +64,22 @@ def extractor(build):
     return run
 
 
-def ours(build, name):
+def ours(build, name, **environment):
     done = subprocess.run([build / "bin" / "marquee_benchmarks", f"--benchmark_filter=^{name}/", "--benchmark_format=json"],
-                          capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["benchmarks"][0]["real_time"]
+                          env=os.environ | environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["benchmarks"][0]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="images a side of one large comparison")
     options = parser.parse_args()
+    if options.rows:
+        found = ours(options.build, "manifold", MARQUEE_MANIFOLD_ROWS=str(options.rows))
+        print(f"{options.rows} x {options.rows} x {WIDTH}: {found['real_time']:.0f} s, {found['peak_MB'] / 1000:.2f} GB")
+        return
     extract = extractor(options.build)
     rows = [("trace term, full rank", "scipy sqrtm", lambda: sqrtm_trace(ROWS), f"frechet_from_statistics/{ROWS}"),
             ("trace term, singular", "scipy sqrtm", lambda: sqrtm_trace(1000), "frechet_from_statistics/1000"),
@@ -80,7 +88,7 @@ def main():
             ("32 images through Inception, bf16", "torch-fidelity, fp32", extract, "inception/1")]
     print("| | tool | its seconds | marquee's | times as fast |\n|---|---|---:|---:|---:|")
     for what, tool, theirs, name in rows:
-        turns = [(theirs(), ours(options.build, name)) for _ in range(options.turns)]
+        turns = [(theirs(), ours(options.build, name)["real_time"]) for _ in range(options.turns)]
         ratios = sorted(a / b for a, b in turns)
         print(f"| {what} | {tool} | {statistics.median(a for a, _ in turns):.2f} | "
               f"{statistics.median(b for _, b in turns):.2f} | {statistics.median(ratios):.1f} "

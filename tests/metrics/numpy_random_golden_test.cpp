@@ -1,12 +1,11 @@
 // Every vector of numpy_randomstate.json.
-#include <fstream>
-
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "analysis/metrics/numpy_random.h"
 #include "cluster/sha256.h"
 #include "tests/fixtures/reference_file.h"
+#include "tests/fixtures/reference_json.h"
 
 namespace marquee::analysis {
 namespace {
@@ -30,25 +29,25 @@ std::string hash_of(const Numbers& all) {
 class NumpyRandomGolden : public testing::Test {
  protected:
   void SetUp() override {
-    const auto path = fixtures::reference_dir() / kFile;
-    if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
-    content_ = json::parse(std::ifstream(path));
+    MARQUEE_REQUIRE_REFERENCE(kFile);
+    content_.emplace(kFile);
   }
   // Calls `check(fresh stream, entry)` for every seed that has `name`.
   template <typename Check>
   void each(const char* name, Check check) {
     int checked = 0;
-    for (const auto& [seed, entries] : content_.at("seeds").items()) {
-      if (!entries.contains(name) || entries.at(name).is_null()) continue;
+    const fixtures::ReferenceJson seeds = content_->at("seeds");
+    for (const std::string& seed : seeds.keys()) {
+      if (!seeds.at(seed).has(name)) continue;
       SCOPED_TRACE(std::string(name) + " of seed " + seed);
       NumpyRandom random(static_cast<std::uint32_t>(std::stoull(seed)));
-      check(random, entries.at(name));
+      check(random, seeds.at(seed).at(name).value());
       ++checked;
     }
     EXPECT_GT(checked, 0) << name;
   }
 
-  json content_;
+  std::optional<fixtures::ReferenceJson> content_;
 };
 
 TEST_F(NumpyRandomGolden, Words) {
@@ -106,6 +105,12 @@ TEST_F(NumpyRandomGolden, Permutations) {
   each("permutation_7_then_raw32_5", [](NumpyRandom& random, const json& expected) {
     random.permutation(7);
     for (const json& word : expected) EXPECT_EQ(random.next_u32(), word.get<std::uint32_t>());
+  });
+  each("permutation_1000_words_consumed", [](NumpyRandom& random, const json& expected) {
+    NumpyRandom words = random;
+    for (int i = 0; i < expected.get<int>(); ++i) words.next_u32();
+    random.permutation(1000);
+    EXPECT_EQ(random.next_u32(), words.next_u32());
   });
 }
 

@@ -1,9 +1,10 @@
 // Whole evaluations: the images of end_to_end.h5 through every tool's protocol, the statistics
 // archives of npz/, the PNG files. Tolerances: the README beside them.
-#include <fstream>
+#include <algorithm>
+#include <cstring>
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
+#include <zlib.h>
 
 #include "analysis/metrics/inception_score.h"
 #include "analysis/metrics/kernel.h"
@@ -14,6 +15,8 @@
 #include "tests/fixtures/inception_weights.h"
 #include "tests/fixtures/level_images.h"
 #include "tests/fixtures/reference_file.h"
+#include "tests/fixtures/reference_json.h"
+#include "tests/fixtures/reference_log.h"
 #include "tests/workers/refusal.h"
 #include "workers/evaluation/measure.h"
 #include "workers/mapped_tensor.h"
@@ -24,6 +27,7 @@ namespace {
 
 using experiments::Protocol;
 using fixtures::ReferenceFile;
+using fixtures::ReferenceJson;
 using nlohmann::json;
 using testing::HasSubstr;
 
@@ -214,38 +218,108 @@ TEST_F(EvaluationGolden, FilesHoldTheImages) {
     const datasets::Image image = source->image(i);
     const Tensor expected = reference_->read("images_" + side)[row].to(torch::kUInt8).flatten();
     EXPECT_TRUE(torch::equal(torch::tensor(image.rgb), expected)) << stem;
+    fixtures::note_read("metrics/png/" + stem + ".png", "");
     ++seen[side];
   }
   EXPECT_GT(seen["a"], 0);
   EXPECT_GT(seen["b"], 0);
 }
 
-// Every member of every archive of npz/ that NumPy could read, by its type and shape; what it could
-// not is refused.
+constexpr const char* kArchives = "metrics/npz/npz.json";
+
+// The member of `size` bytes that NumPy makes of an array: the header takes what the numbers leave.
+std::string npy_of(const Tensor& array, const std::string& type, bool fortran, std::size_t size) {
+  static const std::map<std::string, std::string> kTypes{
+      {"bool", "|b1"},    {"uint8", "|u1"},   {"int32", "<i4"}, {"int64", "<i8"},
+      {"float32", "<f4"}, {"float64", "<f8"}, {">f8", ">f8"}};
+  std::string shape;
+  for (const std::int64_t extent : array.sizes())
+    shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
+  if (array.dim() == 1) shape += ",";
+  const Tensor ordered = (fortran ? array.t() : array).contiguous();
+  std::string numbers(static_cast<const char*>(ordered.const_data_ptr()), ordered.nbytes());
+  const auto width = static_cast<std::ptrdiff_t>(ordered.element_size());
+  if (type.starts_with(">"))
+    for (auto at = numbers.begin(); at != numbers.end(); at += width) std::reverse(at, at + width);
+  constexpr std::size_t kBefore = 10;
+  std::string header = "{'descr': '" + kTypes.at(type) +
+                       "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': (" +
+                       shape + "), }";
+  header.resize(size - numbers.size() - kBefore - 1, ' ');
+  header += '\n';
+  std::string bytes("\x93NUMPY\x01\x00", 8);
+  bytes += static_cast<char>(header.size() & 0xff);
+  bytes += static_cast<char>(header.size() >> 8);
+  return bytes + header + numbers;
+}
+
+std::uint32_t crc32_of(const std::string& bytes) {
+  return static_cast<std::uint32_t>(
+      ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+}
+
+// Every array of every archive of npz/ that NumPy could read, by type, shape and the checksum of
+// what NumPy wrote of it; what it could not read is refused.
 TEST(NpzGolden, ArchivesAreReadAsNumpyReadsThem) {
-  const auto folder = fixtures::reference_dir() / "metrics/npz";
-  if (!std::filesystem::exists(folder / "npz.json")) GTEST_SKIP() << "no " << folder;
-  const json archives = json::parse(std::ifstream(folder / "npz.json"));
-  for (const auto& [name, entry] : archives.items()) {
-    if (!entry.is_object() || !entry.contains("contents")) continue;
-    const auto path = folder / name;
-    const json& contents = entry.at("contents");
+  MARQUEE_REQUIRE_REFERENCE(kArchives);
+  const ReferenceJson archives(kArchives);
+  for (const std::string& name : archives.keys()) {
+    const ReferenceJson entry = archives.at(name);
+    if (!entry.has("contents")) continue;
+    const std::string relative = "metrics/npz/" + name;
+    const auto path = fixtures::reference_dir() / relative;
+    EXPECT_EQ(std::filesystem::file_size(path), entry.at("bytes").value()) << name;
+    const json& contents = entry.at("contents").value();
     if (contents.is_string()) {  // "numpy.load fails: ..."
       EXPECT_THAT(refusal_of([&] { open_npz(path); }), HasSubstr(name));
+      fixtures::note_read(relative, "");
       continue;
     }
     const WeightFile file = open_npz(path);
     EXPECT_EQ(file.tensors.size(), contents.size()) << name;
-    for (const auto& [array, description] : contents.items()) {
-      const StoredTensor& tensor = file.tensor(array);
-      EXPECT_EQ(json(tensor.shape), description.at(1)) << name << " " << array;
-      const std::string type = description.at(0);
-      if (type != ">f8") {
-        EXPECT_EQ(type_named_in_numpy(type), tensor.type) << name << " " << array;
-      } else
-        EXPECT_EQ(tensor.type, ElementType::f64);
+    for (const auto& [array, _] : file.tensors) fixtures::note_entry(relative, array);
+    for (const ReferenceJson& member : entry.at("members").elements()) {
+      const std::string in_archive = member.at("name").value(),
+                        array = in_archive.substr(0, in_archive.size() - std::strlen(".npy")),
+                        what = name + " " + array;
+      ASSERT_TRUE(contents.contains(array)) << what;
+      const std::string type = contents.at(array).at(0);
+      const StoredTensor& stored = file.tensor(array);
+      EXPECT_EQ(json(stored.shape), contents.at(array).at(1)) << what;
+      EXPECT_EQ(type == ">f8" ? ElementType::f64 : type_named_in_numpy(type), stored.type) << what;
+      const Tensor tensor = mapped_tensor(stored, file.memory());
+      const auto size = member.at("size").value().get<std::size_t>();
+      std::vector<std::uint32_t> written{crc32_of(npy_of(tensor, type, false, size))};
+      if (tensor.dim() == 2) written.push_back(crc32_of(npy_of(tensor, type, true, size)));
+      EXPECT_THAT(written, testing::Contains(member.at("crc32").value().get<std::uint32_t>()))
+          << what;
+      fixtures::note_read(relative, array);
     }
   }
+}
+
+TEST(NpzGolden, StatisticsHaveTheValuesThatNumpyPrints) {
+  MARQUEE_REQUIRE_REFERENCE(kArchives);
+  const ReferenceJson archives(kArchives);
+  if (!archives.has("values")) GTEST_SKIP() << "no values in " << kArchives;
+  const ReferenceJson values = archives.at("values");
+  const auto arrays = [](const char* archive) {
+    return open_npz(fixtures::reference_dir() / "metrics/npz" / archive);
+  };
+  const auto tensor = [](const WeightFile& file, const char* name) {
+    return mapped_tensor(file.tensor(name), file.memory()).to(torch::kFloat64);
+  };
+  const auto expected = [&](const char* key) {
+    return torch::tensor(values.at(key).value().get<std::vector<double>>(), torch::kFloat64);
+  };
+  const WeightFile stored = arrays("stats_stored.npz"), fortran = arrays("stats_f32_fortran.npz");
+  const Tensor covariance = tensor(stored, "sigma");
+  fixtures::expect_equal(tensor(stored, "mu"), expected("mu"), "mu");
+  fixtures::expect_equal(covariance[0], expected("sigma_first_row"), "sigma_first_row");
+  const auto trace = values.at("sigma_trace").value().get<double>();
+  EXPECT_NEAR(covariance.trace().item<double>(), trace, 1e-14 * trace);
+  fixtures::expect_equal(tensor(fortran, "sigma")[0], expected("fortran_sigma_first_row"),
+                         "fortran_sigma_first_row");
 }
 
 // Archives of statistics hold the same ones, each in its own way; of the float32 file the

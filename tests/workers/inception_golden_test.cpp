@@ -1,14 +1,13 @@
 // Every network output of inception.h5, and the keys, shapes and first values of the weights.
 // Tolerances: the README beside it.
-#include <fstream>
-
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "cluster/sha256.h"
+#include "tests/fixtures/formula_tensors.h"
 #include "tests/fixtures/inception_weights.h"
 #include "tests/fixtures/level_images.h"
 #include "tests/fixtures/reference_file.h"
+#include "tests/fixtures/reference_json.h"
+#include "tests/fixtures/reference_log.h"
 #include "workers/features/inception_input.h"
 #include "workers/models/inception.h"
 #include "workers/safetensors.h"
@@ -17,9 +16,10 @@ namespace marquee::workers {
 namespace {
 
 using fixtures::ReferenceFile;
-using nlohmann::json;
+using fixtures::ReferenceJson;
 
-constexpr const char* kInception = "metrics/inception.h5";
+constexpr const char *kInception = "metrics/inception.h5", *kKeys = "metrics/inception_keys.json",
+                     *kSample = "metrics/inception_sample.safetensors";
 
 struct Tool {
   const char* group;
@@ -114,38 +114,70 @@ TEST(InceptionGolden, EveryStage) {
   if (compared == 0) GTEST_SKIP() << "no stages in " << kInception;
 }
 
-TEST(InceptionGolden, KeysAndShapesAreThoseOfTheFiles) {
-  const auto path = fixtures::reference_dir() / "metrics/inception_keys.json";
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
-  const json keys = json::parse(std::ifstream(path));
+// The tensor that the formula of an entry of inception_keys.json gives.
+Tensor formula_of(std::uint64_t seed, const ReferenceJson& entry) {
+  const auto name = entry.at("formula_name").value().get<std::string>(),
+             kind = entry.at("kind").value().get<std::string>();
+  const auto shape = entry.at("shape").value().get<fixtures::Shape>();
+  const auto number = [&](const char* key) { return entry.at(key).value().get<double>(); };
+  if (kind == "scaled")
+    return fixtures::formula_scaled(seed, name, shape, number("mean"), number("std"));
+  if (kind == "uniform_plus") return fixtures::formula_uniform(seed, name, shape) + number("add");
+  EXPECT_EQ(kind, "zero") << name;
+  return torch::zeros(shape);
+}
+
+TEST(InceptionGolden, KeysShapesAndWeightsAreThoseOfTheFiles) {
+  MARQUEE_REQUIRE_REFERENCE(kKeys);
+  const ReferenceJson keys(kKeys);
+  const auto seed = keys.at("seed").value().get<std::uint64_t>();
   const ShapeMap shapes = inception_shapes();
-  const ParameterMap weights = fixtures::inception_weights(keys.at("seed").get<std::uint64_t>());
-  std::size_t known = 0;
-  for (const json& entry : keys.at("table")) {
-    const std::string key = entry.at("key");
-    if (key.ends_with("num_batches_tracked")) continue;
+  const ParameterMap weights = fixtures::inception_weights(seed);
+  std::int64_t all = 0, known = 0, parameters = 0;
+  for (const ReferenceJson& entry : keys.at("table").elements()) {
+    ++all;
+    const auto key = entry.at("key").value().get<std::string>();
+    const Tensor formula = formula_of(seed, entry).to(torch::kFloat32);
+    if (entry.has("first")) {
+      const auto first = entry.at("first").value().get<std::vector<float>>();
+      fixtures::expect_equal(
+          formula.flatten().narrow(0, 0, static_cast<std::int64_t>(first.size())),
+          torch::tensor(first), key);
+    }
+    if (key.ends_with("num_batches_tracked")) {
+      EXPECT_EQ(entry.at("dtype").value(), "int64") << key;
+      continue;
+    }
+    EXPECT_EQ(entry.at("dtype").value(), "float32") << key;
     ASSERT_TRUE(shapes.contains(key)) << key;
-    EXPECT_EQ(json(shapes.at(key)), entry.at("shape")) << key;
+    EXPECT_EQ(nlohmann::json(shapes.at(key)), entry.at("shape").value()) << key;
+    fixtures::expect_equal(weights.at(key), formula, key);
     ++known;
-    if (!entry.contains("first")) continue;
-    const Tensor values = weights.at(key).flatten();
-    for (std::size_t i = 0; i < entry.at("first").size(); ++i)
-      EXPECT_EQ(values[static_cast<std::int64_t>(i)].item<float>(),
-                entry.at("first")[i].get<float>())
-          << key;
+    parameters += formula.numel();
   }
-  EXPECT_EQ(known, shapes.size());
+  EXPECT_EQ(known, static_cast<std::int64_t>(shapes.size()));
+  for (const auto& [key, count] : {std::pair{"tensors", all},
+                                   {"tensors_without_num_batches_tracked", known},
+                                   {"parameters", parameters}})
+    if (keys.has(key)) {
+      EXPECT_EQ(keys.at(key).value().get<std::int64_t>(), count) << key;
+    }
 }
 
 TEST(InceptionGolden, StoredTensorsAreTheFormulas) {
-  const auto path = fixtures::reference_dir() / "metrics/inception_sample.safetensors";
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
-  const auto keys = fixtures::reference_dir() / "metrics/inception_keys.json";
-  if (!std::filesystem::exists(keys)) GTEST_SKIP() << "no " << keys;
+  MARQUEE_REQUIRE_REFERENCE(kSample);
+  MARQUEE_REQUIRE_REFERENCE(kKeys);
   const ParameterMap weights =
-      fixtures::inception_weights(json::parse(std::ifstream(keys)).at("seed").get<std::uint64_t>());
-  for (const auto& [name, stored] : read_safetensors(path)) {
-    if (weights.contains(name)) fixtures::expect_equal(stored, weights.at(name), name);
+      fixtures::inception_weights(ReferenceJson(kKeys).at("seed").value().get<std::uint64_t>());
+  for (const auto& [name, stored] : read_safetensors(fixtures::reference_dir() / kSample)) {
+    fixtures::note_entry(kSample, name);
+    fixtures::note_read(kSample, name);
+    if (name.ends_with(".num_batches_tracked")) {
+      EXPECT_TRUE(torch::equal(stored, torch::zeros({}, torch::kInt64))) << name;
+    } else {
+      ASSERT_TRUE(weights.contains(name)) << name;
+      fixtures::expect_equal(stored, weights.at(name), name);
+    }
   }
 }
 

@@ -114,5 +114,47 @@ TEST_F(TorchFile, CirclesEnd) {
   EXPECT_THAT(refusal_of([&] { zip(kTensors, circle); }), HasSubstr("nested more than 32 deep"));
 }
 
+std::string joined(const std::vector<std::string>& parts) {
+  std::string all;
+  for (const std::string& part : parts) all.append(part);
+  return all;
+}
+std::string repeated(const std::string& text, std::size_t times) {
+  return joined(std::vector<std::string>(times, text));
+}
+
+// Dictionaries of two keys, each holding the one before it twice.
+std::string doubled(const std::string& a, const std::string& b, int levels) {
+  const auto entry = [](const std::string& key) {
+    const std::string size{static_cast<char>(key.size() & 0xff), static_cast<char>(key.size() >> 8),
+                           '\0', '\0'};
+    return joined({"X", size, key, bytes("h\x00s")});
+  };
+  std::string pickle = bytes("\x80\x02Nq\x00");
+  for (int level = 0; level < levels; ++level)
+    pickle.append(joined({"0}", entry(a), entry(b), bytes("q\x00")}));
+  pickle.push_back('.');
+  return pickle;
+}
+
+// Files of some kilobytes that would take gigabytes, as they refer to one thing again and again.
+TEST_F(TorchFile, WhatWouldOutgrowTheFileIsRefused) {
+  // One list of 3,000 pairs, made an OrderedDict of 3,000 times.
+  const std::string copies =
+      joined({bytes("\x80\x02N2\x86q\x00"), "0ccollections\nOrderedDict\nq", bytes("\x01"), "0(",
+              repeated(bytes("h\x00"), 3000), bytes("lq\x02"), "0]",
+              repeated(bytes("h\x01h\x02\x85Ra"), 3000), "."});
+  EXPECT_THAT(refusal_of([&] { zip(kTensors, copies); }), HasSubstr("copies more than 2 million"));
+  const std::string key =
+      joined({bytes("\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\0\x10\0\0"),
+              std::string(4096, 'k'), bytes("X\x03\0\0\0cpuK\x01tQ.")});
+  EXPECT_THAT(refusal_of([&] { zip(kTensors, key); }), HasSubstr("names a storage by more than"));
+  EXPECT_THAT(refusal_of([&] { zip(kTensors, doubled("a", "b", 20)); }),
+              HasSubstr("more than 100,000 values beside its tensors"));
+  const std::string long_a(600, 'a'), long_b(600, 'b');
+  EXPECT_THAT(refusal_of([&] { zip(kTensors, doubled(long_a, long_b, 20)); }),
+              HasSubstr("a name above 1,024 bytes"));
+}
+
 }  // namespace
 }  // namespace marquee::workers

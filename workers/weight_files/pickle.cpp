@@ -13,7 +13,8 @@ namespace {
 
 using Kind = PickledValue::Kind;
 
-constexpr std::size_t kMaxValues = 4'000'000;
+constexpr std::size_t kMaxValues = 2'000'000;
+constexpr std::size_t kMaxKey = 256;  // bytes of a storage's name: PyTorch writes a number
 constexpr std::size_t kMaxText = 1 << 20;
 constexpr std::size_t kMaxLong = 16;  // bytes of an integer: the magic number of torch.save has 10
 
@@ -83,7 +84,7 @@ class PickleMachine {
   }
 
   PickledValue& push(Kind kind) {
-    if (pickle_.values_.size() >= kMaxValues) fail("holds more than 4 million values");
+    if (pickle_.values_.size() >= kMaxValues) fail("holds more than 2 million values");
     PickledValue& value = pickle_.values_.emplace_back();
     value.kind = kind;
     stack_.push_back(&value);
@@ -134,7 +135,7 @@ class PickleMachine {
   }
 
   void remember(std::size_t place) {
-    if (place > kMaxValues) fail("remembers more than 4 million values");
+    if (place > kMaxValues) fail("remembers more than 2 million values");
     memo_[place] = &top();
   }
   void recall(std::size_t place) {
@@ -178,8 +179,9 @@ class PickleMachine {
     if (!type) fail("holds a storage of type " + id.items[1]->text);
     const std::int64_t elements = integer_of(id.items[4], "a storage's size");
     if (elements < 0) fail("holds a storage of negative size");
-    std::string key = id.items[2]->text;
-    push(Kind::storage).storage = {*type, std::move(key), elements};
+    const std::string& key = id.items[2]->text;
+    if (key.size() > kMaxKey) fail("names a storage by more than 256 bytes");
+    push(Kind::storage).storage = {*type, key, elements};
   }
 
   void call() {
@@ -192,6 +194,9 @@ class PickleMachine {
       if (items.empty()) return;
       // Written by Python 2: a list of pairs.
       if (items[0]->kind != Kind::sequence) fail("makes an OrderedDict of no list");
+      // One list may be called for often: copies would outgrow the file.
+      copied_ += items[0]->items.size();
+      if (copied_ > kMaxValues) fail("copies more than 2 million values");
       for (const PickledValue* pair : items[0]->items) {
         if (pair->kind != Kind::sequence || pair->items.size() != 2)
           fail("makes an OrderedDict of what are no pairs");
@@ -354,7 +359,7 @@ class PickleMachine {
   std::string_view bytes_;
   const std::string& source_;
   Pickle& pickle_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, copied_ = 0;
   bool stopped_ = false;
   std::vector<PickledValue*> stack_;
   std::vector<std::size_t> marks_;

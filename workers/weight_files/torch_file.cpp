@@ -67,7 +67,10 @@ class Collector {
           std::string part = key->kind == Kind::text ? key->text : std::to_string(key->integer);
           if (part.empty() || part.size() > kMaxTensorNameBytes || cluster::invalid_utf8(part))
             fail(weights_.source, at(name) + "a key that is empty, above 1,024 bytes or no UTF-8");
-          collect(*entry, name.empty() ? part : name + "." + part, depth + 1);
+          std::string whole = name.empty() ? std::move(part) : name + "." + part;
+          if (whole.size() > kMaxTensorNameBytes)
+            fail(weights_.source, at(name) + "keys that make a name above 1,024 bytes");
+          collect(*entry, whole, depth + 1);
         }
         return;
       case Kind::tensor:
@@ -75,14 +78,14 @@ class Collector {
       case Kind::text:
         if (!name.empty() && value.text.size() <= kMaxTensorNameBytes &&
             !cluster::invalid_utf8(value.text))
-          weights_.metadata[name] = value.text;
+          other(name, weights_.metadata) = value.text;
         return;
       case Kind::integer:
       case Kind::boolean:
-        if (!name.empty()) weights_.metadata[name] = std::to_string(value.integer);
+        if (!name.empty()) other(name, weights_.metadata) = std::to_string(value.integer);
         return;
       default:
-        if (!name.empty()) weights_.unsupported[name] = "no tensor";
+        if (!name.empty()) other(name, weights_.unsupported) = "no tensor";
     }
   }
 
@@ -91,11 +94,15 @@ class Collector {
     return name.empty() ? "" : "'" + cluster::printable(name) + "': ";
   }
 
+  std::string& other(const std::string& name, std::map<std::string, std::string>& others) {
+    if (weights_.metadata.size() + weights_.unsupported.size() >= kMaxStoredTensors)
+      fail(weights_.source, "holds more than 100,000 values beside its tensors");
+    return others[name];
+  }
+
   void add(const PickledTensor& tensor, const std::string& name) {
     const std::string what = "tensor '" + cluster::printable(name) + "'";
     if (name.empty()) fail(weights_.source, "is one tensor; a dictionary of tensors is expected");
-    if (name.size() > kMaxTensorNameBytes)
-      fail(weights_.source, what + ": a name above 1,024 bytes");
     if (weights_.tensors.size() >= kMaxStoredTensors)
       fail(weights_.source, "holds more than 100,000 tensors");
     const auto storage = storages_.find(tensor.storage.key);
@@ -108,7 +115,7 @@ class Collector {
     }
     const auto view = view_of(tensor, storage->second, what, weights_.source);
     if (!view) {
-      weights_.unsupported[name] = "a transposed or strided view of its numbers";
+      other(name, weights_.unsupported) = "a transposed or strided view of its numbers";
       return;
     }
     StoredTensor stored;
