@@ -19,7 +19,7 @@ struct Protocol {
   bool verified = true;
   std::string unverified_because{};
 
-  std::string network = "inception";  // or mini, vgg16
+  std::string network = "inception";  // or mini, torchscript
   std::string resize{}, range{};      // of inception: a resize rule's name; tensorflow or unit
   std::string layer = "2048";         // of inception: what distances are taken between
   bool mixed_sizes = false;           // the tool takes images of several sizes
@@ -43,5 +43,10 @@ const std::vector<Protocol>& protocols();
 const Protocol* find_protocol(std::string_view name);
 // Throws usage naming the known ones.
 const Protocol& protocol_named(std::string_view name);
+
+// `protocol` with another network than the tool's, called `network`: its numbers are not the
+// tool's, and its name says so. Metrics of Inception's other outputs go. Throws usage where the
+// protocol is of a network of its own.
+Protocol with_network(Protocol protocol, const std::string& network);
 
 }  // namespace marquee::experiments

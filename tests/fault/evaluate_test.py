@@ -1,6 +1,8 @@
 """`marquee evaluate` and `import features` as a user calls them: every kind of input, what is printed, what is refused."""
 
+import hashlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -43,6 +45,28 @@ def npy(shape, data, kind="|u1"):
     header = repr({"descr": kind, "fortran_order": False, "shape": shape})
     header += " " * (63 - (10 + len(header)) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data
+
+
+def fid_of_means(*sets):
+    """Frechet distance of the mean colours of two sets, by the definition: eigenvalues of the product of covariances."""
+    moments = []
+    for images in sets:
+        rows = [[sum(image[c::3]) / len(image[c::3]) for c in range(3)] for image in images]
+        mean = [sum(row[c] for row in rows) / len(rows) for c in range(3)]
+        moments.append((mean, [[sum((row[i] - mean[i]) * (row[j] - mean[j]) for row in rows) / (len(rows) - 1)
+                                for j in range(3)] for i in range(3)]))
+    (mean_a, a), (mean_b, b) = moments
+    product = [[sum(a[i][k] * b[k][j] for k in range(3)) for j in range(3)] for i in range(3)]
+    trace = sum(product[i][i] for i in range(3))
+    minors = sum(product[i][i] * product[j][j] - product[i][j] * product[j][i] for i in range(3) for j in range(i))
+    determinant = sum(product[0][i] * (product[1][(i + 1) % 3] * product[2][(i + 2) % 3]
+                                       - product[1][(i + 2) % 3] * product[2][(i + 1) % 3]) for i in range(3))
+    # Three positive roots of x^3 - trace x^2 + minors x - determinant (Viete).
+    p, q = minors - trace ** 2 / 3, -2 * trace ** 3 / 27 + trace * minors / 3 - determinant
+    angle = math.acos(max(-1, min(1, 3 * q / (2 * p) * math.sqrt(-3 / p)))) / 3
+    roots = [2 * math.sqrt(-p / 3) * math.cos(angle - 2 * math.pi * k / 3) + trace / 3 for k in range(3)]
+    return (sum((x - y) ** 2 for x, y in zip(mean_a, mean_b)) + sum(a[i][i] + b[i][i] for i in range(3))
+            - 2 * sum(math.sqrt(max(0, root)) for root in roots))
 
 
 class EvaluateCommand(unittest.TestCase):
@@ -223,6 +247,91 @@ class EvaluateCommand(unittest.TestCase):
         self.assertEqual(cut.returncode, ENVIRONMENT)
         self.assertIn("cut off", cut.stderr)
         self.assertFalse((assets / "features" / "cut").exists())
+
+    @classmethod
+    def modules(cls):
+        """TorchScript modules, and an assets folder for them."""
+        folder = cls.folder / "modules"
+        if not folder.exists():
+            subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "torchscript", folder], check=True)
+            (folder / "assets").mkdir()
+        return folder, folder / "assets"
+
+    def import_module(self, module, *words, name=None):
+        folder, assets = self.modules()
+        done = self.call("features", folder / f"{module}.pt", "--torchscript", "--trust", "--name", name or module,
+                         "--assets", assets, *words, command="import")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return assets
+
+    def test_a_torchscript_network_by_name(self):
+        folder, assets = self.modules()
+        file = folder / "good.pt"
+        words = ("features", file, "--torchscript", "--assets", assets)
+        self.assertIn("--name", self.refuse(USAGE, *words, "--trust", command="import"))
+        self.assertIn("--trust", self.refuse(USAGE, *words, "--name", "good", command="import"))
+        self.assertFalse((assets / "features" / "good").exists())
+        self.import_module("good", "--side", 8, "--resize", "pil_bicubic_uint8")
+        sets = [pixels(7, 32), pixels(8, 32)]
+        both = ("--generated", self.write_folder("many-a", sets[0]), "--reference", self.write_folder("many-b", sets[1]),
+                "--assets", assets)
+        done = self.call(*both, "--protocol", "vtab", "--features", "good", "--json", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual((result["protocol"], result["network"], result["verified"]), ("vtab (good)", "good", False))
+        self.assertEqual(result["network_hash"], hashlib.sha256(file.read_bytes()).hexdigest())
+        self.assertEqual(result["input_rule"], "pil_bicubic_uint8 to 8, ImageNet mean and deviation")
+        self.assertEqual(set(result["metrics"]),
+                         {"fid", "kid", "precision", "recall", "density", "coverage", "fid_infinity", "vendi"})
+        self.assertGreater(result["metrics"]["fid"], 0)
+        vtab = (*both, "--features", "good", "--protocol", "vtab")
+        self.assertIn("protocol vtab (good) has no metric 'inception_score'",
+                      self.refuse(USAGE, *vtab, "--metrics", "fid,inception_score"))
+        self.assertIn("has no metric 'sfid'", self.refuse(USAGE, *both, "--features", "good", "--protocol", "adm",
+                                                          "--metrics", "sfid"))
+        self.assertIn("bf16", self.refuse(USAGE, *vtab, "--compute", "bf16"))
+        for protocol in ("pytorch-fid-64", "mini-v1"):
+            self.assertIn("own", self.refuse(USAGE, *both, "--features", "good", "--protocol", protocol))
+        self.assertIn("import features", self.refuse(ENVIRONMENT, *both, "--features", "better", "--protocol", "vtab"))
+        # The input is the module's own: another side gives other numbers.
+        self.import_module("good", "--side", 16, "--levels", name="larger")
+        other = self.call(*both, "--protocol", "vtab", "--features", "larger", "--json", "--quiet", "--metrics", "fid")
+        self.assertNotEqual(json.loads(other.stdout)["metrics"]["fid"], result["metrics"]["fid"])
+        # A tuple's first element: means of colours, whose FID is plain to compute.
+        self.import_module("tuple", "--side", 0, "--levels")
+        done = self.call(*both, "--protocol", "vtab", "--features", "tuple", "--json", "--quiet", "--metrics", "fid")
+        self.assertAlmostEqual(json.loads(done.stdout)["metrics"]["fid"], fid_of_means(*sets), places=2)
+        weights = assets / "features" / "good" / "network.pt"
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+        self.assertIn("network.pt: damaged", self.refuse(ENVIRONMENT, *vtab))
+
+    def test_torchscript_modules_that_fail_are_one_clear_error(self):
+        folder, assets = self.modules()
+        (folder / "garbage.pt").write_bytes(random.Random(1).randbytes(4096))
+        (folder / "short.pt").write_bytes((folder / "good.pt").read_bytes()[:-100])
+        for module in ("garbage", "short", "nothing"):
+            with self.subTest(module=module):
+                told = self.refuse(ENVIRONMENT, "features", folder / f"{module}.pt", "--torchscript", "--trust", "--name",
+                                   module, "--assets", assets, command="import")
+                self.assertIn(f"{module}.pt: no TorchScript module", told)
+                self.assertEqual(told.strip().count("\n"), 0, told)
+                self.assertFalse((assets / "features" / module).exists())
+        for module, reason in (("raising", "no images today"), ("scalar", "Float [] for 12 images"),
+                               ("fewer", "[11, 192] for 12 images"), ("whole", "Long [12, 192] for 12"),
+                               ("text", "Expected Tensor but got String"), ("two", "y")):
+            with self.subTest(module=module):
+                self.import_module(module, "--side", 8)
+                told = self.refuse(ENVIRONMENT, "--generated", self.a, "--reference", self.b, "--assets", assets,
+                                   "--protocol", "vtab", "--features", module)
+                self.assertIn(f"{module}/network.pt: ", told)
+                self.assertIn(reason, told)
+                self.assertEqual(told.strip().count("\n"), 0, told)
+        # Own size: what cannot be one batch is said, and features of two widths are no set.
+        self.import_module("fewer", "--side", 0, name="own")
+        mixed = self.write_folder("mixed-own", pixels(5, count=2))
+        (mixed / "wide.png").write_bytes(png(pixels(6, 1, 20)[0], 20))
+        self.assertIn("own size", self.refuse(ENVIRONMENT, "--generated", mixed, "--reference", self.b, "--assets",
+                                              assets, "--protocol", "vtab", "--features", "own"))
 
 
 if __name__ == "__main__":

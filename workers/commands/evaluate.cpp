@@ -75,6 +75,27 @@ Protocol protocol_of(const po::variables_map& values) {
   return protocol;
 }
 
+// The network of `--features`, or the protocol's own; with a TorchScript module the protocol
+// becomes another one.
+std::unique_ptr<FeatureNetwork> network_of(Protocol& protocol, const po::variables_map& values,
+                                           const fs::path& assets) {
+  const std::string named = values["features"].as<std::string>(),
+                    compute = values["compute"].as<std::string>();
+  if (compute != "fp32" && compute != "bf16")
+    cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
+  if (!named.empty() && protocol.network != "inception")
+    cluster::throw_usage("--features: protocol " + protocol.name + " has a network of its own");
+  if (!named.empty() && !fs::is_regular_file(named)) {
+    if (auto network = find_script_network(assets, named)) {
+      if (compute != "fp32") cluster::throw_usage("--compute bf16 is for Inception");
+      protocol = experiments::with_network(std::move(protocol), named);
+      return network;
+    }
+  }
+  return load_feature_network(protocol, assets, named,
+                              compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+}
+
 json json_of(const Protocol& protocol, const std::vector<MetricValue>& metrics,
              const FeatureNetwork& network, const po::variables_map& values,
              const MeasuredSet& generated, const MeasuredSet& reference) {
@@ -209,7 +230,16 @@ int evaluate_command(const cluster::Arguments& arguments) {
   const auto text = [&](const char* option) { return values[option].as<std::string>(); };
   for (const char* side : {"generated", "reference"})
     if (text(side).empty()) cluster::throw_usage(std::string("--") + side + " is missing");
-  const Protocol protocol = protocol_of(values);
+  if (values["batch"].as<std::int64_t>() < 1) cluster::throw_usage("--batch must be at least 1");
+  if (const int resamples = values["resamples"].as<int>(); resamples < 0 || resamples == 1)
+    cluster::throw_usage("--resamples must be 0, or 2 or more");
+  if (!text("out").empty() && text("name").empty())
+    cluster::throw_usage("--out needs --name, the generator's");
+  if (!text("task").empty()) datasets::find_task(text("task"));
+  if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
+  Protocol protocol = protocol_of(values);
+  const std::unique_ptr<FeatureNetwork> network =
+      network_of(protocol, values, experiments::find_assets_dir(text("assets")));
   const bool statistics[] = {is_statistics(text("generated")), is_statistics(text("reference"))};
   std::vector<std::string> metrics = words_of(text("metrics"));
   if (metrics.empty()) {
@@ -219,20 +249,6 @@ int evaluate_command(const cluster::Arguments& arguments) {
                     [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
   }
   const std::vector<std::string> outputs = outputs_needed(protocol, metrics);
-  if (!text("out").empty() && text("name").empty())
-    cluster::throw_usage("--out needs --name, the generator's");
-  if (!text("task").empty()) datasets::find_task(text("task"));
-  const std::string compute = text("compute");
-  if (compute != "fp32" && compute != "bf16")
-    cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
-  if (values["batch"].as<std::int64_t>() < 1) cluster::throw_usage("--batch must be at least 1");
-  if (const int resamples = values["resamples"].as<int>(); resamples < 0 || resamples == 1)
-    cluster::throw_usage("--resamples must be 0, or 2 or more");
-  if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
-
-  const std::unique_ptr<FeatureNetwork> network =
-      load_feature_network(protocol, experiments::find_assets_dir(text("assets")), text("features"),
-                           compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");

@@ -71,7 +71,15 @@ FeatureOutputs computed(const ImageSource& source, const FeatureNetwork& network
                                    "others)");
       }
     }
-    for (auto& [name, values] : network.extract(batch, outputs)) parts[name].push_back(values);
+    for (auto& [name, values] : network.extract(batch, outputs)) {
+      std::vector<Tensor>& before = parts[name];
+      if (!before.empty() && before[0].size(1) != values.size(1)) {
+        cluster::throw_environment("network " + network.name() + " gives " +
+                                   std::to_string(values.size(1)) + " features for one batch, " +
+                                   std::to_string(before[0].size(1)) + " for another");
+      }
+      before.push_back(values);
+    }
   }
   progress(total, total);
   FeatureOutputs result;

@@ -24,6 +24,7 @@ constexpr const char* kInceptionKind = "inception";
 constexpr const char* kScriptKind = "torchscript";
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kScript = "network.pt";
+constexpr const char* kManifest = "manifest.json";
 
 // Files that the field's tools fetch, by the beginning of their SHA-256, which stands in their
 // names.
@@ -85,6 +86,25 @@ std::unique_ptr<FeatureNetwork> inception_of(const ParameterMap& weights, const 
   return inception_network(weights, source, hash, {*resize, range}, compute);
 }
 
+// What `make` gives of the manifest; its errors name the file.
+template <typename Make>
+std::unique_ptr<FeatureNetwork> from_manifest(const fs::path& folder, const Make& make) {
+  constexpr std::size_t kMost = 1 << 20;
+  const std::string text = cluster::read_file(folder / kManifest, kMost);
+  try {
+    return make(json::parse(text));
+  } catch (const json::exception& error) {
+    cluster::throw_environment((folder / kManifest).string() + ": " + error.what());
+  }
+}
+
+fs::path checked_weights(const fs::path& folder, const json& manifest, const char* name) {
+  const fs::path file = folder / name;
+  if (cluster::sha256_file(file) != manifest.at("sha256").get<std::string>())
+    cluster::throw_environment(file.string() + ": damaged: not the file that was imported");
+  return file;
+}
+
 }  // namespace
 
 FeatureManifest import_features(const FeatureImport& import, const fs::path& assets) {
@@ -106,12 +126,12 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
     const WeightFile file = open_weight_file(import.file);
     manifest.sha256 = write_safetensors(staged.path() / kWeights, inception_tensors(file));
   } else {
-    script_network(import.file.string(), manifest.source_sha256, import.script);
+    script_network(import.name, import.file.string(), manifest.source_sha256, import.script);
     cluster::write_file_durably(staged.path() / kScript,
                                 cluster::read_file(import.file, fs::file_size(import.file)));
     manifest.sha256 = manifest.source_sha256;
   }
-  cluster::write_file_durably(staged.path() / "manifest.json",
+  cluster::write_file_durably(staged.path() / kManifest,
                               manifest_json(manifest, import).dump(2) + "\n");
   staged.commit();
   return manifest;
@@ -131,33 +151,42 @@ std::unique_ptr<FeatureNetwork> load_feature_network(const experiments::Protocol
                         compute);
   }
   const fs::path folder = folder_of(assets, named.empty() ? kInceptionKind : named);
-  if (!fs::exists(folder / "manifest.json")) {
+  if (!fs::exists(folder / kManifest)) {
+    if (!named.empty()) {
+      cluster::throw_environment(folder.string() +
+                                 ": no feature network; `marquee import features FILE --name " +
+                                 named + "` makes it one");
+    }
     cluster::throw_environment(
         folder.string() + ": no feature network; protocol " + protocol.name +
         " needs the FID Inception: download pt_inception-2015-12-05-6726825d.pth, then run "
         "marquee import features FILE");
   }
-  constexpr std::size_t kMost = 1 << 20;
-  const std::string text = cluster::read_file(folder / "manifest.json", kMost);
-  try {
-    const json manifest = json::parse(text);
-    const std::string kind = manifest.at("kind"), expected = manifest.at("sha256");
-    const fs::path weights = folder / (kind == kScriptKind ? kScript : kWeights);
-    if (cluster::sha256_file(weights) != expected)
-      cluster::throw_environment(weights.string() + ": damaged: not the file that was imported");
-    if (kind == kScriptKind) {
-      const json& input = manifest.at("input");
-      const auto resize = resize_rule_named(input.at("resize").get<std::string>());
-      if (!resize) cluster::throw_environment(folder.string() + ": an unknown resize rule");
-      return script_network(weights.string(), expected,
-                            {input.at("side"), *resize, input.at("normalise")});
+  return from_manifest(folder, [&](const json& manifest) {
+    if (manifest.at("kind") != kInceptionKind) {
+      cluster::throw_usage(folder.string() + ": is no FID Inception, which protocol " +
+                           protocol.name + " needs");
     }
+    const fs::path weights = checked_weights(folder, manifest, kWeights);
     // Called by what was published, so that numbers made from the file itself are the same numbers.
     return inception_of(read_safetensors(weights), weights.string(),
                         manifest.at("source").at("sha256"), protocol, compute);
-  } catch (const json::exception& error) {
-    cluster::throw_environment((folder / "manifest.json").string() + ": " + error.what());
-  }
+  });
+}
+
+std::unique_ptr<FeatureNetwork> find_script_network(const fs::path& assets,
+                                                    const std::string& name) {
+  const fs::path folder = folder_of(assets, name);
+  if (!fs::exists(folder / kManifest)) return nullptr;
+  return from_manifest(folder, [&](const json& manifest) -> std::unique_ptr<FeatureNetwork> {
+    if (manifest.at("kind") != kScriptKind) return nullptr;
+    const fs::path file = checked_weights(folder, manifest, kScript);
+    const json& input = manifest.at("input");
+    const auto resize = resize_rule_named(input.at("resize").get<std::string>());
+    if (!resize) cluster::throw_environment(folder.string() + ": an unknown resize rule");
+    return script_network(name, file.string(), manifest.at("sha256"),
+                          {input.at("side"), *resize, input.at("normalise")});
+  });
 }
 
 }  // namespace marquee::workers

@@ -1,21 +1,21 @@
 #include "workers/features/feature_network.h"
 
-#include <filesystem>
-
 #include <torch/script.h>
 
 #include "cluster/error.h"
+#include "cluster/text.h"
 #include "datasets/resize.h"
 #include "workers/image_tensor.h"
+#include "workers/weight_files/stored_tensor.h"
 
 namespace marquee::workers {
 namespace {
 
-constexpr const char* kFeatures = "features";
+constexpr const char* kReturnFeatures = "return_features";
 
 void check_only_features(const std::vector<std::string>& outputs, const std::string& network) {
   for (const std::string& output : outputs) {
-    if (output != kFeatures)
+    if (output != kFeaturesOutput)
       cluster::throw_usage(network + " has no output '" + output + "'; it has features");
   }
 }
@@ -63,7 +63,7 @@ class MiniNetwork : public FeatureNetwork {
     squares.reserve(images.size());
     for (const datasets::Image& image : images)
       squares.push_back(datasets::center_crop_resize(image, static_cast<int>(config_.image_size)));
-    return {{kFeatures, image_features(config_, weights_, to_tensor(squares))}};
+    return {{kFeaturesOutput, image_features(config_, weights_, to_tensor(squares))}};
   }
 
  private:
@@ -72,62 +72,87 @@ class MiniNetwork : public FeatureNetwork {
   std::string hash_;
 };
 
+// The one line that says what went wrong: TorchScript's own errors end with it, behind a trace of
+// the module's code; others begin with it.
+std::string reason_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  const bool traced = text.find("Traceback of TorchScript") != std::string::npos;
+  constexpr std::size_t kMost = 400;
+  const std::string line =
+      traced ? text.substr(text.rfind('\n') + 1) : text.substr(0, text.find('\n'));
+  return cluster::printable(line.substr(0, kMost));
+}
+
 class ScriptNetwork : public FeatureNetwork {
  public:
-  ScriptNetwork(const std::string& file, std::string hash, const ScriptInput& input)
-      : file_(file), hash_(std::move(hash)), input_(input) {
+  ScriptNetwork(std::string name, const std::string& file, std::string hash,
+                const ScriptInput& input)
+      : name_(std::move(name)), file_(file), hash_(std::move(hash)), input_(input) {
     try {
       module_ = torch::jit::load(file, torch::kCPU);
       module_.eval();
-    } catch (const c10::Error& error) {
-      cluster::throw_environment(file +
-                                 ": no TorchScript module: " + error.what_without_backtrace());
+      const c10::FunctionSchema& schema = module_.get_method("forward").function().getSchema();
+      if (schema.argumentIndexWithName(kReturnFeatures).has_value())
+        keywords_[kReturnFeatures] = true;
+    } catch (const std::exception& error) {
+      cluster::throw_environment(file + ": no TorchScript module: " + reason_of(error));
     }
   }
 
-  std::string name() const override { return std::filesystem::path(file_).stem().string(); }
+  std::string name() const override { return name_; }
   std::string hash() const override { return hash_; }
-  std::string input_rule() const override {
-    const std::string size = input_.side == 0 ? std::string("own size")
-                                              : std::string(name_of(input_.resize)) + " to " +
-                                                    std::to_string(input_.side);
-    return size + (input_.normalise ? ", ImageNet mean and deviation" : ", levels 0 to 255");
-  }
+  std::string input_rule() const override { return described(input_); }
 
   FeatureOutputs extract(const std::vector<datasets::Image>& images,
                          const std::vector<std::string>& outputs) const override {
-    check_only_features(outputs, file_);
-    std::vector<Tensor> rows;
-    for (const datasets::Image& image : images) {
-      const bool own = input_.side == 0;
-      rows.push_back(resized(image, own ? image.height : input_.side,
-                             own ? image.width : input_.side, input_.resize));
-    }
-    Tensor levels = at::stack(rows);
-    if (input_.normalise) {
-      const auto channels = [](std::vector<float> values) {
-        return torch::tensor(values).reshape({1, 3, 1, 1});
-      };
-      levels = (levels.clamp(0, 255) / 255 - channels({0.485F, 0.456F, 0.406F})) /
-               channels({0.229F, 0.224F, 0.225F});
-    }
+    check_only_features(outputs, name_);
+    const Tensor input = input_of(images);
+    Tensor features;
     try {
       torch::jit::Module module = module_;
-      const torch::jit::IValue answer = module.forward({levels});
-      const Tensor features =
+      const torch::jit::IValue answer = module.forward({input}, keywords_);
+      features =
           answer.isTuple() ? answer.toTuple()->elements().at(0).toTensor() : answer.toTensor();
-      if (features.size(0) != levels.size(0))
-        cluster::throw_environment(file_ + ": gives features of another number of images");
-      return {{kFeatures, features.flatten(1).to(torch::kFloat32)}};
-    } catch (const c10::Error& error) {
-      cluster::throw_environment(file_ + ": " + error.what_without_backtrace());
+    } catch (const std::exception& error) {
+      cluster::throw_environment(file_ + ": " + reason_of(error));
     }
+    if (features.dim() < 2 || features.size(0) != input.size(0) || features.numel() == 0 ||
+        !features.is_floating_point()) {
+      cluster::throw_environment(file_ + ": gives " + c10::toString(features.scalar_type()) + " " +
+                                 shape_text(features.sizes().vec()) + " for " +
+                                 std::to_string(input.size(0)) +
+                                 " images; floating-point features [images, d] are expected");
+    }
+    return {{kFeaturesOutput, features.flatten(1).to(torch::kFloat32)}};
   }
 
  private:
-  std::string file_, hash_;
+  Tensor input_of(const std::vector<datasets::Image>& images) const {
+    const bool own = input_.side == 0;
+    std::vector<Tensor> rows;
+    for (const datasets::Image& image : images) {
+      if (own && (image.height != images[0].height || image.width != images[0].width)) {
+        cluster::throw_environment("network " + name_ +
+                                   " takes images in their own size, which must be one size");
+      }
+      rows.push_back(resized(image, own ? image.height : input_.side,
+                             own ? image.width : input_.side, input_.resize));
+    }
+    const Tensor levels = at::stack(rows);
+    if (!input_.normalise) return levels;
+    const auto channels = [](std::vector<float> values) {
+      return torch::tensor(values).reshape({1, 3, 1, 1});
+    };
+    return (levels.clamp(0, 255) / 255 - channels({0.485F, 0.456F, 0.406F})) /
+           channels({0.229F, 0.224F, 0.225F});
+  }
+
+  std::string name_, file_, hash_;
   ScriptInput input_;
   torch::jit::Module module_;
+  torch::jit::Kwargs keywords_;
 };
 
 }  // namespace
@@ -144,9 +169,16 @@ std::unique_ptr<FeatureNetwork> mini_network(const FeatureConfig& config, Parame
   return std::make_unique<MiniNetwork>(config, std::move(weights), std::move(hash));
 }
 
-std::unique_ptr<FeatureNetwork> script_network(const std::string& file, std::string hash,
-                                               const ScriptInput& input) {
-  return std::make_unique<ScriptNetwork>(file, std::move(hash), input);
+std::string described(const ScriptInput& input) {
+  const std::string size =
+      input.side == 0 ? std::string("own size")
+                      : std::string(name_of(input.resize)) + " to " + std::to_string(input.side);
+  return size + (input.normalise ? ", ImageNet mean and deviation" : ", levels 0 to 255");
+}
+
+std::unique_ptr<FeatureNetwork> script_network(std::string name, const std::string& file,
+                                               std::string hash, const ScriptInput& input) {
+  return std::make_unique<ScriptNetwork>(std::move(name), file, std::move(hash), input);
 }
 
 }  // namespace marquee::workers
