@@ -69,17 +69,19 @@ Protocol adm() {
 Protocol stylegan2_ada() {
   Protocol protocol;
   protocol.name = "stylegan2-ada";
-  protocol.follows = "the metrics of stylegan2-ada-pytorch; precision and recall need its VGG16";
+  protocol.follows = "the metrics of stylegan2-ada-pytorch; precision and recall of its VGG16";
   protocol.verified = false;
   protocol.unverified_because = kNoValue;
   protocol.resize = "tf1_bilinear";
   protocol.range = kTensorFlow;
-  protocol.metrics = {"fid", "kid", "inception_score"};
+  protocol.metrics = {"fid", "kid", "inception_score", "precision", "recall"};
   protocol.ddof = 0;
   protocol.kid_subsets = 100;
   protocol.kid_size = 1000;
   protocol.kid_capped = true;
   protocol.is_splits = 10;
+  protocol.manifold_network = "vgg16";
+  protocol.manifold_half = true;
   return protocol;
 }
 
@@ -147,7 +149,8 @@ Protocol with_network(Protocol protocol, const std::string& network) {
   protocol.verified = false;
   protocol.unverified_because = "the tool does not use this network";
   protocol.network = "torchscript";
-  protocol.resize = protocol.range = protocol.layer = "";
+  protocol.resize = protocol.range = protocol.layer = protocol.manifold_network = "";
+  protocol.manifold_half = false;
   std::erase_if(protocol.metrics, [](const std::string& metric) {
     return metric == "inception_score" || metric == "sfid";
   });

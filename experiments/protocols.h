@@ -35,8 +35,12 @@ struct Protocol {
   int is_splits = 1;
   std::optional<std::uint32_t> is_shuffle{};  // seed
 
-  int pr_neighbours = 3;  // distances <= radius
-  int dc_neighbours = 5;  // distances < radius
+  // Precision and recall are of the features of this TorchScript network instead, which takes
+  // levels of the images' own size; empty: of the network that the rest is of.
+  std::string manifold_network{};
+  bool manifold_half = false;  // its features are rounded to float16
+  int pr_neighbours = 3;       // distances <= radius
+  int dc_neighbours = 5;       // distances < radius
 };
 
 const std::vector<Protocol>& protocols();

@@ -69,6 +69,21 @@ def fid_of_means(*sets):
             - 2 * sum(math.sqrt(max(0, root)) for root in roots))
 
 
+def grid_of(image, side=SIDE):
+    """Every fourth pixel of an image, as the module `asked` gives it."""
+    return [image[(y * side + x) * 3 + c] for c in range(3) for y in range(0, side, 4) for x in range(0, side, 4)]
+
+
+def shares_inside(generated, reference, k=3):
+    """Precision and recall by the definition: shares within the distance of a point to its k-th neighbour."""
+    def share(probes, manifold):
+        radii = [sorted(math.dist(point, other) for other in manifold)[k] for point in manifold]
+        inside = [any(math.dist(probe, point) <= radius for point, radius in zip(manifold, radii)) for probe in probes]
+        return sum(inside) / len(inside)
+
+    return share(generated, reference), share(reference, generated)
+
+
 class EvaluateCommand(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -332,6 +347,49 @@ class EvaluateCommand(unittest.TestCase):
         (mixed / "wide.png").write_bytes(png(pixels(6, 1, 20)[0], 20))
         self.assertIn("own size", self.refuse(ENVIRONMENT, "--generated", mixed, "--reference", self.b, "--assets",
                                               assets, "--protocol", "vtab", "--features", "own"))
+
+    def test_precision_and_recall_of_stylegan2_ada_are_of_its_own_network(self):
+        folder, _ = self.modules()
+        assets, weights, results = self.folder / "ada-assets", self.folder / "ada-weights", self.folder / "ada-results"
+        assets.mkdir()
+        subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", weights], check=True)
+
+        def imported(*words):
+            done = self.call("features", *words, "--trust", "--assets", assets, command="import")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+        imported(weights / "inception.safetensors")
+        ada = ("--generated", self.a, "--reference", self.b, "--protocol", "stylegan2-ada", "--assets", assets,
+               "--resamples", 0, "--quiet")
+        without = self.call(*ada, "--json")
+        self.assertEqual(without.returncode, 0, without.stderr)
+        self.assertEqual(set(json.loads(without.stdout)["metrics"]), {"fid", "kid", "inception_score"})
+        self.assertIn("precision and recall are left out", without.stderr)
+        command = "marquee import features vgg16.pt --torchscript --trust --name vgg16 --side 0 --levels"
+        self.assertIn(command, without.stderr)
+        self.assertIn(command, self.refuse(ENVIRONMENT, *ada[:-1], "--metrics", "recall"))
+        imported(folder / "asked.pt", "--torchscript", "--name", "vgg16")
+        self.assertIn("own size, levels 0 to 255", self.refuse(ENVIRONMENT, *ada[:-1]))
+        shutil.rmtree(assets / "features" / "vgg16")
+        imported(folder / "asked.pt", "--torchscript", "--name", "vgg16", "--side", 0, "--levels")
+        done = self.call(*ada, "--json", "--out", results, "--name", "GAN", "--task", "dtd")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual(set(result["metrics"]), {"fid", "kid", "inception_score", "precision", "recall"})
+        self.assertEqual(result["network"], "inception-2015-12-05")
+        hashed = hashlib.sha256((folder / "asked.pt").read_bytes()).hexdigest()
+        self.assertEqual(result["precision_and_recall"]["network_hash"], hashed)
+        expected = shares_inside(*[[grid_of(image) for image in pixels(seed)] for seed in (1, 2)])
+        self.assertEqual((result["metrics"]["precision"], result["metrics"]["recall"]), expected)
+        self.assertNotIn(expected, ((0, 0), (1, 1)))
+        asked = self.call("--out", results, "--format", "json", "SELECT metric, network_hash FROM all_metrics", command="query")
+        stored = {row["metric"]: row["network_hash"] for row in json.loads(asked.stdout)}
+        self.assertEqual({metric for metric, network in stored.items() if network == hashed}, {"precision", "recall"})
+        self.assertEqual({network for network in stored.values() if network != hashed}, {result["network_hash"]})
+        # Alone, they need no features of Inception.
+        alone = json.loads(self.call(*ada, "--json", "--metrics", "precision").stdout)
+        self.assertEqual(alone["metrics"], {"precision": expected[0]})
+        self.assertIn("vgg16 ", self.call(*ada, "--metrics", "precision").stdout)
 
 
 if __name__ == "__main__":

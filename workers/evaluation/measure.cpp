@@ -119,6 +119,7 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
   MeasuredSet set;
   set.images = static_cast<std::int64_t>(source.size());
   if (options.identify || !options.cache.empty()) set.content_hash = content_hash(source);
+  if (outputs.empty()) return set;
   if (options.cache.empty()) {
     set.outputs = computed(source, network, outputs, options, progress);
     return set;
