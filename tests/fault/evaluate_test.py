@@ -15,6 +15,9 @@ import unittest
 import zipfile
 import zlib
 
+import h5py
+import numpy
+
 from harness import ENVIRONMENT, MARQUEE, USAGE, real_assets, real_trainer
 
 SIDE = 16
@@ -41,8 +44,8 @@ def png(image, side=SIDE):
             + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-def npy(shape, data, kind="|u1"):
-    header = repr({"descr": kind, "fortran_order": False, "shape": shape})
+def npy(shape, data, kind="|u1", fortran=False):
+    header = repr({"descr": kind, "fortran_order": fortran, "shape": shape})
     header += " " * (63 - (10 + len(header)) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data
 
@@ -152,14 +155,115 @@ class EvaluateCommand(unittest.TestCase):
         # Equal files have equal content, wherever they lie; the array's rows are other bytes.
         self.assertEqual(len(list(cache.glob("features-*.h5"))), 3)
 
+    def write_npz(self, name, members, compression=zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(self.folder / name, "w", compression) as archive:
+            for member, data in members.items():
+                archive.writestr(f"{member}.npy", data)
+        return self.folder / name
+
+    def test_arrays_are_unpacked_or_mapped(self):
+        """Compressed, in columns, beside others, larger than a block of the reader, or in HDF5: the same images."""
+        expected = self.evaluate(self.a, self.b)["metrics"]
+        rows = b"".join(pixels(2))
+        shape = (IMAGES, SIDE, SIDE, 3)
+        columns = bytes(rows[((i * SIDE + y) * SIDE + x) * 3 + c]
+                        for c in range(3) for x in range(SIDE) for y in range(SIDE) for i in range(IMAGES))
+        labels = npy((1 << 19,), bytes(1 << 22), "<i8")  # 4 MiB in front
+        with h5py.File(self.folder / "b.h5", "w") as file:
+            file.create_dataset("images", data=numpy.frombuffer(rows, "u1").reshape(shape), chunks=(5, 16, 7, 3),
+                                compression="gzip")
+        scratch = self.folder / "scratch"
+        for reference in (self.write_npz("deflated.npz", {"arr_0": npy(shape, rows), "arr_1": labels}),
+                          self.write_npz("columns.npz", {"x": npy(shape, columns, fortran=True)}),
+                          self.write_npz("in-place.npz", {"a": labels, "images": npy(shape, rows)}, zipfile.ZIP_STORED),
+                          self.folder / "b.h5"):
+            with self.subTest(reference=reference.name):
+                self.assertEqual(self.evaluate(self.a, reference)["metrics"], expected)
+                self.assertEqual(self.evaluate(self.a, reference, "--cache", scratch)["metrics"], expected)
+        # Nothing of what was unpacked is left.
+        self.assertEqual({file.name.split("-")[0] for file in scratch.iterdir()}, {"features"})
+
+    def test_arrays_that_are_not_what_they_claim(self):
+        rows = b"".join(pixels(2))
+        shape = (IMAGES, SIDE, SIDE, 3)
+
+        def refused(reference):
+            told = self.refuse(ENVIRONMENT, "--generated", self.a, "--reference", reference)
+            self.assertIn(str(reference), told)
+            return told
+
+        self.assertIn("9216 bytes of numbers, not the 9984 of shape [13, 16, 16, 3]",
+                      refused(self.write_npz("more.npz", {"arr_0": npy((13, SIDE, SIDE, 3), rows)})))
+        self.assertIn("9216 bytes", refused(self.write_npz("vast.npz", {"arr_0": npy((1 << 40, 64, 64, 3), rows)})))
+        # A bomb: zeros, whose size is what it says.
+        bomb = self.folder / "bomb.npz"
+        header = npy((22 << 10, 128, 128, 3), b"")
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("arr_0.npy", "w", force_zip64=True) as member:
+                member.write(header)
+                for _ in range(1056):
+                    member.write(bytes(1 << 20))
+        self.assertIn("unpacks to more than 100 times", refused(bomb))
+        bomb.unlink()
+        whole = self.write_npz("cut.npz", {"arr_0": npy(shape, rows)})
+        data = bytearray(whole.read_bytes())
+        data[len(data) // 2] ^= 1
+        whole.write_bytes(data)
+        self.assertIn("arr_0.npy: damaged", refused(whole))
+        whole.write_bytes(data[:len(data) // 2])
+        self.assertIn("no zip archive", refused(whole))
+        # The member alone is cut: the directory behind it says that it is longer than it is.
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("arr_0.npy", npy(shape, rows))
+        with zipfile.ZipFile(whole) as archive:
+            begin = archive.infolist()[0].compress_size // 2
+            directory = archive.start_dir
+        data = bytearray(whole.read_bytes())
+        data[begin:directory] = bytes(directory - begin)
+        whole.write_bytes(data)
+        self.assertIn("arr_0.npy: damaged", refused(whole))
+        with h5py.File(self.folder / "claims.h5", "w") as file:
+            file.create_dataset("images", (1 << 30, 64, 64, 3), "u1", chunks=(1, 64, 64, 3))
+        self.assertIn("too few", refused(self.folder / "claims.h5"))
+        with h5py.File(self.folder / "chunks.h5", "w") as file:
+            file.create_dataset("images", (1 << 17, 128, 128, 3), "u1", chunks=(1 << 15, 128, 128, 3))
+        self.assertIn("chunks of more than 1 GiB", refused(self.folder / "chunks.h5"))
+
     def test_a_damaged_cache_is_made_again(self):
         cache = self.folder / "damaged-cache"
         expected = self.evaluate(self.a, self.b, "--cache", cache)
-        for file in cache.glob("features-*.h5"):
-            data = bytearray(file.read_bytes())
-            data[len(data) // 2] ^= 1
-            file.write_bytes(data)
-        self.assertEqual(self.evaluate(self.a, self.b, "--cache", cache), expected)
+        files = list(cache.glob("features-*.h5"))
+        whole = {file: file.read_bytes() for file in files}
+        flipped = {file: data[:len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1:]
+                   for file, data in whole.items()}
+        swapped = dict(zip(files, reversed(whole.values())))  # whole files, of other images
+        for damaged in (flipped, swapped, {file: data[:-7] for file, data in whole.items()}, dict.fromkeys(files, b"")):
+            for file, data in damaged.items():
+                file.write_bytes(data)
+            done = self.call("--generated", self.a, "--reference", self.b, "--protocol", "mini-v1", "--json", "--quiet",
+                             "--cache", cache)
+            self.assertEqual((done.returncode, json.loads(done.stdout)), (0, expected), done.stderr)
+            self.assertEqual(done.stderr.count("made again"), 2, done.stderr)
+            # And kept: the next call reads it.
+            self.assertNotIn("made again", self.call("--generated", self.a, "--reference", self.b, "--protocol",
+                                                     "mini-v1", "--json", "--quiet", "--cache", cache).stderr)
+
+    def test_two_processes_fill_one_cache(self):
+        cache = self.folder / "shared-cache"
+        words = [MARQUEE, "evaluate", "--generated", self.a, "--reference", self.b, "--protocol", "mini-v1", "--json",
+                 "--quiet", "--cache", cache]
+        alone = self.evaluate(self.a, self.b)
+        for _ in range(3):
+            shutil.rmtree(cache, ignore_errors=True)
+            both = [subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                     env=self.environment) for _ in range(2)]
+            for process in both:
+                out, told = process.communicate(timeout=300)
+                self.assertEqual((process.returncode, told), (0, ""))
+                self.assertEqual(json.loads(out), alone)
+            # What is left is whole, and nothing but that.
+            self.assertEqual([file.suffix for file in cache.iterdir()], [".h5", ".h5"])
+            self.assertEqual(self.evaluate(self.a, self.b, "--cache", cache), alone)
 
     def test_a_set_with_itself(self):
         metrics = self.evaluate(self.a, self.a)["metrics"]
@@ -200,7 +304,32 @@ class EvaluateCommand(unittest.TestCase):
         expected = self.evaluate(self.a, self.b, "--save-stats", stats)["metrics"]["fid_mini"]
         with zipfile.ZipFile(stats) as archive:
             self.assertIsNone(archive.testzip())
-            self.assertEqual(set(archive.namelist()), {"mu.npy", "sigma.npy", "n.npy"})
+            self.assertEqual(set(archive.namelist()), {"mu.npy", "sigma.npy", "n.npy", "network_hash.npy", "input_rule.npy"})
+        made = self.evaluate(self.a, self.b)
+        with numpy.load(stats, allow_pickle=False) as arrays:
+            said = {name: bytes(arrays[name]).decode() for name in ("network_hash", "input_rule")}
+        self.assertEqual(said, {name: made[name] for name in said})
+        # The same width, another network or input: refused, and both are named.
+        for name, other in (("network_hash", "ab" * 32), ("input_rule", "as it likes"), ("network_hash", "")):
+            changed = self.folder / "changed.npz"
+            with zipfile.ZipFile(stats) as old, zipfile.ZipFile(changed, "w") as new:
+                for member in old.namelist():
+                    new.writestr(member, npy((len(other),), other.encode()) if member == f"{name}.npy"
+                                 else old.read(member))
+            told = self.refuse(ENVIRONMENT, "--generated", self.a, "--reference", changed, "--metrics", "fid_mini")
+            self.assertIn(f"changed.npz: statistics of another network: {name} is '{other}'" if other else "is no text",
+                          told)
+            self.assertIn(made[name] if other else "'network_hash'", told)
+        # Of others' files nothing is known but the width.
+        foreign = self.folder / "foreign.npz"
+        with zipfile.ZipFile(stats) as old, zipfile.ZipFile(foreign, "w") as new:
+            for member in ("mu.npy", "sigma.npy"):
+                new.writestr(member, old.read(member))
+        self.assertAlmostEqual(self.evaluate(self.a, foreign)["metrics"]["fid_mini"], expected, delta=1e-4 * expected)
+        # Without a distance among the metrics the file is the same.
+        again = self.folder / "again.npz"
+        self.evaluate(self.a, self.b, "--save-stats", again, "--metrics", "coverage")
+        self.assertEqual(again.read_bytes(), stats.read_bytes())
         with zipfile.ZipFile(self.folder / "wide.npz", "w") as archive:
             archive.writestr("mu.npy", npy((3,), struct.pack("<3d", 1, 2, 3), "<f8"))
             archive.writestr("sigma.npy", npy((2, 3), struct.pack("<6d", *range(6)), "<f8"))

@@ -302,6 +302,10 @@ int evaluate_command(const cluster::Arguments& arguments) {
   networks.manifold = manifold_network_of(protocol, asked, assets, metrics);
   std::vector<std::string> outputs = outputs_needed(protocol, metrics);
   std::erase(outputs, protocol.manifold_network);
+  const std::string distances = main_output(protocol);
+  if (!text("save-stats").empty() &&
+      std::find(outputs.begin(), outputs.end(), distances) == outputs.end())
+    outputs.push_back(distances);
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");
@@ -315,7 +319,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
   options.identify = !text("out").empty();
   TerminalProgress shown(values.count("quiet") != 0);
   const auto measured = [&](const char* side, bool stored) {
-    if (stored) return read_statistics(text(side), main_output(protocol));
+    if (stored) return read_statistics(text(side), main_output(protocol), networks.main.get());
     const auto told = [&](std::int64_t done, std::int64_t total) {
       shown.progress(side, done, total, 0);
       if (shown.interrupted()) throw cluster::Error(cluster::ErrorKind::environment, "interrupted");
@@ -334,7 +338,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
   shown.end();
   if (!text("save-stats").empty()) {
     if (statistics[1]) cluster::throw_usage("--save-stats: the reference is statistics already");
-    write_statistics(text("save-stats"), reference, protocol);
+    write_statistics(text("save-stats"), reference, protocol, *networks.main);
   }
   const std::vector<MetricValue> numbers =
       score(protocol, metrics, generated, reference, networks.main->hash(),
