@@ -1,7 +1,6 @@
 #include "cluster/archive_reader.h"
 
 #include <algorithm>
-#include <vector>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -19,6 +18,7 @@ constexpr std::uint64_t kMostTimesLarger = 100;
 constexpr std::size_t kMaxEntries = 10'000'000;
 constexpr std::size_t kMaxNameBytes = 4096;
 constexpr std::size_t kBlock = 1 << 18;
+constexpr std::size_t kMappedBlock = 1 << 20;  // below 4 GiB, which libarchive's checksums are for
 
 // libarchive converts names to the thread's character set and gives up on those that do not fit in:
 // in the locale "C", in which programs start, on all that are not ASCII.
@@ -56,6 +56,7 @@ struct ArchiveReader::State {
 
   Utf8Names utf8_names;
   fs::path path;
+  std::shared_ptr<const MappedFile> mapping;  // what the reader reads
   Reader reader;
   std::uint64_t allowed = 0, total = 0;
   std::size_t count = 0;
@@ -76,8 +77,15 @@ ArchiveReader::ArchiveReader(const fs::path& path, Formats formats)
     archive_read_support_filter_xz(reader);
     archive_read_support_filter_zstd(reader);
   }
-  state_->check(archive_read_open_filename(reader, path.c_str(), kBlock),
-                formats == kZip ? "no zip archive: " : "no zip or tar archive: ");
+  if (formats == kZip) {
+    state_->mapping = MappedFile::open(path);
+    const std::string_view bytes = state_->mapping->bytes();
+    state_->check(archive_read_open_memory2(reader, bytes.data(), bytes.size(), kMappedBlock),
+                  "no zip archive: ");
+  } else {
+    state_->check(archive_read_open_filename(reader, path.c_str(), kBlock),
+                  "no zip or tar archive: ");
+  }
   state_->allowed =
       std::max(kAlwaysAllowed, kMostTimesLarger * static_cast<std::uint64_t>(fs::file_size(path)));
 }
@@ -97,28 +105,40 @@ bool ArchiveReader::next() {
     if (name_.empty() || name_.size() > kMaxNameBytes)
       state_->fail("entry " + std::to_string(state_->count) +
                    " has no name or one above 4,096 bytes");
+    size_ = archive_entry_size_is_set(entry) != 0
+                ? std::optional(static_cast<std::uint64_t>(archive_entry_size(entry)))
+                : std::nullopt;
     return true;
   }
 }
 
-std::size_t ArchiveReader::read(char* into, std::size_t size) {
-  const auto read = archive_read_data(state_->reader.get(), into, size);
-  if (read < 0) state_->check(ARCHIVE_FATAL, name_ + ": damaged: ");
-  state_->total += static_cast<std::uint64_t>(read);
-  if (state_->total > state_->allowed) state_->fail("unpacks to more than 100 times its size");
-  return static_cast<std::size_t>(read);
+std::string_view ArchiveReader::block() {
+  for (;;) {
+    const void* data = nullptr;
+    std::size_t size = 0;
+    la_int64_t offset = 0;
+    const int status = archive_read_data_block(state_->reader.get(), &data, &size, &offset);
+    state_->check(status, name_ + ": damaged: ");
+    if (status == ARCHIVE_EOF) return {};
+    if (size == 0) continue;
+    state_->total += size;
+    if (state_->total > state_->allowed) state_->fail("unpacks to more than 100 times its size");
+    return {static_cast<const char*>(data), size};
+  }
 }
 
 std::string ArchiveReader::bytes(std::uint64_t most) {
   std::string bytes;
-  std::vector<char> buffer(kBlock);
-  for (;;) {
-    const std::size_t got = read(buffer.data(), buffer.size());
-    if (got == 0) return bytes;
-    if (bytes.size() + got > most)
+  for (std::string_view part = block(); !part.empty(); part = block()) {
+    if (bytes.size() + part.size() > most)
       state_->fail(name_ + ": unpacks to more than " + std::to_string(most >> 20) + " MiB");
-    bytes.append(buffer.data(), got);
+    bytes.append(part);
   }
+  return bytes;
+}
+
+const std::shared_ptr<const MappedFile>& ArchiveReader::mapping() const {
+  return state_->mapping;
 }
 
 }  // namespace marquee::cluster

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -45,6 +46,10 @@ std::string evaluation_id(const EvaluationRecord& evaluation) {
         evaluation.reference_hash, evaluation.protocol, evaluation.network_hash,
         evaluation.input_rule, std::to_string(evaluation.seed)})
     identity.push_back(part);
+  // Networks beside the one of the rest, in the order of the metrics.
+  std::set<std::string> others{evaluation.network_hash};
+  for (const MetricValue& metric : evaluation.metrics)
+    if (others.insert(metric.network_hash).second) identity.push_back(metric.network_hash);
   return cluster::sha256_hex(identity.dump()).substr(0, kIdDigits);
 }
 
@@ -79,9 +84,13 @@ EvaluationRecord evaluation_from_json(const json& content) {
   if (evaluation.metrics.empty() || evaluation.metrics.size() > kMostMetrics)
     refuse("metrics must be a list of 1 to 100");
   for (const MetricValue& metric : evaluation.metrics) {
-    if (metric.protocol != evaluation.protocol || metric.network_hash != evaluation.network_hash)
+    if (metric.protocol != evaluation.protocol)
       refuse("metric " + cluster::printable(metric.metric) +
-             " is of another protocol or network than the rest");
+             " is of another protocol than the rest");
+    if (metric.network_hash.empty() || metric.network_hash.size() > kMostText ||
+        cluster::invalid_utf8(metric.network_hash))
+      refuse("metric " + cluster::printable(metric.metric) +
+             " has no network_hash, one above 4,096 bytes or one that is no UTF-8");
   }
   return evaluation;
 }

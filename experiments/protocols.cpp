@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* kTensorFlow = "tensorflow";
 constexpr const char* kUnit = "unit";
+constexpr const char* kLastLayer = "2048";
 constexpr const char* kNoValue = "no value of the tool itself was at hand to compare with";
 
 Protocol clean_fid(const std::string& name, const std::string& mode, const char* resize,
@@ -30,7 +31,7 @@ Protocol clean_fid(const std::string& name, const std::string& mode, const char*
 
 Protocol pytorch_fid(const std::string& layer) {
   Protocol protocol;
-  protocol.name = layer == "2048" ? "pytorch-fid" : "pytorch-fid-" + layer;
+  protocol.name = layer == kLastLayer ? "pytorch-fid" : "pytorch-fid-" + layer;
   protocol.follows = "pytorch-fid 0.3.0, --dims " + layer;
   protocol.resize = "torch_bilinear";
   protocol.range = kUnit;
@@ -70,17 +71,19 @@ Protocol adm() {
 Protocol stylegan2_ada() {
   Protocol protocol;
   protocol.name = "stylegan2-ada";
-  protocol.follows = "the metrics of stylegan2-ada-pytorch; precision and recall need its VGG16";
+  protocol.follows = "the metrics of stylegan2-ada-pytorch; precision and recall of its VGG16";
   protocol.verified = false;
   protocol.unverified_because = kNoValue;
   protocol.resize = "tf1_bilinear";
   protocol.range = kTensorFlow;
-  protocol.metrics = {"fid", "kid", "inception_score"};
+  protocol.metrics = {"fid", "kid", "inception_score", "precision", "recall"};
   protocol.ddof = 0;
   protocol.kid_subsets = 100;
   protocol.kid_size = 1000;
   protocol.kid_capped = true;
   protocol.is_splits = 10;
+  protocol.manifold_network = "vgg16";
+  protocol.manifold_half = true;
   return protocol;
 }
 
@@ -115,7 +118,7 @@ const std::vector<Protocol>& protocols() {
       clean_fid("clean-fid", "clean", "clean_fid_clean", kTensorFlow),
       clean_fid("clean-fid-legacy-pytorch", "legacy_pytorch", "torch_bilinear", kUnit),
       clean_fid("clean-fid-legacy-tensorflow", "legacy_tensorflow", "tf1_bilinear", kTensorFlow),
-      pytorch_fid("2048"),
+      pytorch_fid(kLastLayer),
       pytorch_fid("768"),
       pytorch_fid("192"),
       pytorch_fid("64"),
@@ -150,6 +153,22 @@ const Protocol& protocol_named(std::string_view name) {
   for (const Protocol& protocol : protocols()) names.push_back(protocol.name);
   cluster::throw_usage("protocol '" + std::string(name) + "' is unknown; expected one of " +
                        cluster::join(names));
+}
+
+Protocol with_network(Protocol protocol, const std::string& network) {
+  if (protocol.network != "inception" || protocol.layer != kLastLayer)
+    cluster::throw_usage("protocol " + protocol.name + " takes no other network than its own");
+  protocol.follows = "as " + protocol.name + ", with network " + network + " instead of Inception";
+  protocol.name += " (" + network + ")";
+  protocol.verified = false;
+  protocol.unverified_because = "the tool does not use this network";
+  protocol.network = "torchscript";
+  protocol.resize = protocol.range = protocol.layer = protocol.manifold_network = "";
+  protocol.manifold_half = protocol.crop = false;
+  std::erase_if(protocol.metrics, [](const std::string& metric) {
+    return metric == "inception_score" || metric == "sfid";
+  });
+  return protocol;
 }
 
 }  // namespace marquee::experiments

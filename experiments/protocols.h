@@ -22,7 +22,7 @@ struct Protocol {
   bool verified = true;
   std::string unverified_because{};
 
-  std::string network = "inception";  // or mini, vgg16
+  std::string network = "inception";  // or mini, torchscript
   std::string resize{}, range{};      // of inception: a resize rule's name; tensorflow or unit
   bool crop = false;                  // of inception: to the central square first
   std::string layer = "2048";         // of inception: what distances are taken between
@@ -41,8 +41,12 @@ struct Protocol {
   int is_splits = 1;
   std::optional<std::uint32_t> is_shuffle{};  // seed
 
-  int pr_neighbours = 3;  // distances <= radius
-  int dc_neighbours = 5;  // distances < radius
+  // Precision and recall are of the features of this TorchScript network instead, which takes
+  // levels of the images' own size; empty: of the network that the rest is of.
+  std::string manifold_network{};
+  bool manifold_half = false;  // its features are rounded to float16
+  int pr_neighbours = 3;       // distances <= radius
+  int dc_neighbours = 5;       // distances < radius
 };
 
 inline constexpr std::int64_t kFewestForInfinity = 30;  // generated images of fid_infinity
@@ -55,5 +59,10 @@ bool fits_sweeps(const Protocol& protocol);
 const Protocol* find_protocol(std::string_view name);
 // Throws usage naming the known ones.
 const Protocol& protocol_named(std::string_view name);
+
+// `protocol` with another network than the tool's, called `network`: its numbers are not the
+// tool's, and its name says so. Metrics of Inception's other outputs go. Throws usage where the
+// protocol is of a network of its own.
+Protocol with_network(Protocol protocol, const std::string& network);
 
 }  // namespace marquee::experiments

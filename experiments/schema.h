@@ -406,7 +406,8 @@ SELECT e.task, e.shots, e.name, e.evaluation, m.metric, m.value, m.standard_erro
 FROM evaluation_metrics m JOIN evaluations e ON e.evaluation = m.evaluation;
 )sql";
 
-// Version 6: the metrics that the FID Inception makes, behind the columns that were there.
+// Version 6: the metrics that the FID Inception makes, behind the columns that were there; each
+// metric of an evaluation has its network.
 inline constexpr const char* kSchemaStep6 = R"sql(
 DROP VIEW few_shot;
 DROP VIEW leaderboard;
@@ -472,6 +473,22 @@ SELECT v.task AS task, v.method AS method, v.seed AS seed, v.protocol AS protoco
 FROM results v JOIN runs r ON r.run_id = v.run_id AND r.counting_attempt IS NOT NULL
 WHERE v.shots GLOB '[0-9]*'
 ORDER BY v.task, v.method, v.base, v.seed, CAST(v.shots AS INTEGER);
+
+-- A metric of an evaluation can be of another network than the rest.
+ALTER TABLE evaluation_metrics ADD COLUMN network_hash TEXT NOT NULL DEFAULT '';
+UPDATE evaluation_metrics SET network_hash =
+  (SELECT network_hash FROM evaluations e WHERE e.evaluation = evaluation_metrics.evaluation);
+DROP VIEW all_metrics;
+CREATE VIEW all_metrics AS
+SELECT r.task AS task, r.shots AS shots, r.method AS generator, r.run_id AS made_by,
+       m.metric AS metric, m.value AS value, m.standard_error AS standard_error,
+       m.n_generated AS n_generated, m.n_reference AS n_reference, m.protocol AS protocol,
+       m.network_hash AS network_hash
+FROM metrics m JOIN runs r ON r.run_id = m.run_id
+UNION ALL
+SELECT e.task, e.shots, e.name, e.evaluation, m.metric, m.value, m.standard_error,
+       m.n_generated, m.n_reference, e.protocol, m.network_hash
+FROM evaluation_metrics m JOIN evaluations e ON e.evaluation = m.evaluation;
 )sql";
 
 // Step i leads from version i to i + 1.

@@ -222,7 +222,21 @@ std::vector<std::int64_t> Hdf5File::shape(const std::string& name) const {
 }
 
 Tensor Hdf5File::read_tensor(const std::string& name, std::int64_t max_bytes) const {
-  const std::vector<std::int64_t> extent = shape(name);
+  return read_part(name, shape(name), std::nullopt, max_bytes);
+}
+
+Tensor Hdf5File::read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                           std::int64_t max_bytes) const {
+  std::vector<std::int64_t> extent = shape(name);
+  if (extent.empty() || first < 0 || count < 0 || count > extent[0] || first > extent[0] - count)
+    fail(name, "has no rows " + std::to_string(first) + " to " + std::to_string(first + count));
+  extent[0] = count;
+  return read_part(name, extent, first, max_bytes);
+}
+
+// All of it, or the rows of `extent` from `first` on.
+Tensor Hdf5File::read_part(const std::string& name, const std::vector<std::int64_t>& extent,
+                           std::optional<std::int64_t> first, std::int64_t max_bytes) const {
   const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
   const Handle stored(H5Dget_type(data.get()), H5Tclose);
   const TypePair type = memory_type(stored.get());
@@ -235,11 +249,46 @@ Tensor Hdf5File::read_tensor(const std::string& name, std::int64_t max_bytes) co
     bytes *= size;
   }
   Tensor tensor = torch::empty(extent, type.scalar);
-  if (tensor.numel() > 0 &&
-      H5Dread(data.get(), type.memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.data_ptr()) < 0) {
-    fail(name, "cannot be read (damaged?)");
+  if (tensor.numel() == 0) return tensor;
+  if (first) {
+    const std::vector<hsize_t> rows(extent.begin(), extent.end());
+    std::vector<hsize_t> start(extent.size(), 0);
+    start[0] = static_cast<hsize_t>(*first);
+    const Handle whole(H5Dget_space(data.get()), H5Sclose),
+        part(H5Screate_simple(static_cast<int>(rows.size()), rows.data(), nullptr), H5Sclose);
+    if (H5Sselect_hyperslab(whole.get(), H5S_SELECT_SET, start.data(), nullptr, rows.data(),
+                            nullptr) < 0 ||
+        H5Dread(data.get(), type.memory, part.get(), whole.get(), H5P_DEFAULT, tensor.data_ptr()) <
+            0)
+      fail(name, "cannot be read (damaged?)");
+    return tensor;
   }
+  if (H5Dread(data.get(), type.memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.data_ptr()) < 0)
+    fail(name, "cannot be read (damaged?)");
   return tensor;
+}
+
+torch::ScalarType Hdf5File::type(const std::string& name) const {
+  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!data.valid()) fail(name, "is not a data set");
+  const Handle stored(H5Dget_type(data.get()), H5Tclose);
+  const TypePair type = memory_type(stored.get());
+  if (type.memory < 0) fail(name, "is not an array of numbers of a known type");
+  return type.scalar;
+}
+
+Hdf5File::Storage Hdf5File::storage(const std::string& name) const {
+  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!data.valid()) fail(name, "is not a data set");
+  Storage storage;
+  storage.bytes = static_cast<std::int64_t>(H5Dget_storage_size(data.get()));
+  const Handle creation(H5Dget_create_plist(data.get()), H5Pclose);
+  if (H5Pget_layout(creation.get()) == H5D_CHUNKED) {
+    std::vector<hsize_t> chunk(shape(name).size());
+    H5Pget_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
+    storage.chunk.assign(chunk.begin(), chunk.end());
+  }
+  return storage;
 }
 
 std::string Hdf5File::read_string(const std::string& name) const {

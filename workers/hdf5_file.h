@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,18 @@ class Hdf5File {
   // Reads a whole data set. float32/64, int8..64 and uint8 keep their type; float16 comes as
   // float32, uint16, uint32 and uint64 as int64. Refuses more than `max_bytes` in memory.
   Tensor read_tensor(const std::string& name, std::int64_t max_bytes = std::int64_t{8} << 30) const;
+  // Rows first .. first + count along the first axis, as read_tensor gives them, without the rest.
+  // At least one axis. Throws as read_tensor does, and for rows that are not there.
+  Tensor read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                   std::int64_t max_bytes = std::int64_t{8} << 30) const;
+  // The type that read_tensor gives; throws where it refuses the type.
+  torch::ScalarType type(const std::string& name) const;
+  // How a data set lies in the file.
+  struct Storage {
+    std::int64_t bytes = 0;             // that it takes there, compressed or not
+    std::vector<std::int64_t> chunk{};  // extents; empty where it is not in chunks
+  };
+  Storage storage(const std::string& name) const;
   // Reads a scalar string (fixed or variable length).
   std::string read_string(const std::string& name) const;
   // Reads a list of strings as write_strings writes them; at most 1 GiB.
@@ -75,6 +88,8 @@ class Hdf5File {
  private:
   Hdf5File(std::filesystem::path path, std::int64_t id);
   [[noreturn]] void fail(const std::string& object, const std::string& what) const;
+  Tensor read_part(const std::string& name, const std::vector<std::int64_t>& extent,
+                   std::optional<std::int64_t> first, std::int64_t max_bytes) const;
 
   std::filesystem::path path_;
   std::int64_t id_ = -1;

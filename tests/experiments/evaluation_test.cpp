@@ -80,6 +80,26 @@ TEST_F(Evaluations, AreTakenInOnceAndReplacedWhenMeasuredAgain) {
   EXPECT_EQ(numbers().size(), 4U);
 }
 
+// Precision of another network than the distances: each number says of which.
+TEST_F(Evaluations, MayHoldMetricsOfAnotherNetwork) {
+  EvaluationRecord evaluation = some_evaluation();
+  const std::string alone = evaluation_id(evaluation), other(64, '7');
+  evaluation.metrics.push_back({"precision", 0.5, std::nullopt, 100, 200, "clean-fid", other});
+  EXPECT_NE(evaluation_id(evaluation), alone);
+  const std::string with_other = evaluation_id(evaluation);
+  evaluation.metrics.back().network_hash = std::string(64, '8');
+  EXPECT_NE(evaluation_id(evaluation), with_other);
+  evaluation.metrics.back().network_hash = other;
+  hand_in(evaluation);
+  EXPECT_EQ(
+      published(results(), "SELECT metric, network_hash FROM all_metrics ORDER BY metric"),
+      (std::vector<std::vector<std::string>>{
+          {"fid", std::string(64, '3')}, {"kid", std::string(64, '3')}, {"precision", other}}));
+  evaluation.metrics.back().network_hash = "";
+  EXPECT_THAT(refusal(write_evaluation(results(), evaluation)),
+              HasSubstr("metric precision has no network_hash"));
+}
+
 TEST_F(Evaluations, WaitForTheHolderOfTheFolder) {
   {
     const Ledger ledger = Ledger::open(results(), 1);

@@ -142,6 +142,23 @@ TEST_F(Migration, GoesOnWithAMigratedLedger) {
   EXPECT_EQ(ledger.status("b2"), "cancelled");
 }
 
+TEST_F(Migration, GivesMetricsOfEvaluationsTheirNetwork) {
+  constexpr std::size_t kBefore = 5;
+  SQLite::Database database(ledger().string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  for (std::size_t step = 0; step < kBefore; ++step) database.exec(kSchemaSteps[step]);
+  database.exec("PRAGMA user_version = " + std::to_string(kBefore));
+  for (const std::string name : {"e", "f"}) {
+    database.exec("INSERT INTO evaluations VALUES ('" + name +
+                  "', 'GAN', '', 'dtd', '5', 'a', 'b', 'x', 'y', 'adm', 'i', 'net-" + name +
+                  "', 'r', 0, 't', 'c')");
+    database.exec("INSERT INTO evaluation_metrics VALUES ('" + name + "', 'fid', 1.5, NULL, 2, 3)");
+  }
+  Ledger::open(folder_.path(), 3).publish();
+  EXPECT_EQ(rows_of(folder_.path() / "results.sqlite",
+                    "SELECT made_by, metric, network_hash FROM all_metrics ORDER BY 1"),
+            (Rows{{"e", "fid", "net-e"}, {"f", "fid", "net-f"}}));
+}
+
 TEST_F(Migration, RefusesANewerLedgerAndLeavesIt) {
   write_version_1();
   const int newer = kSchemaVersion + 1;

@@ -54,6 +54,29 @@ TEST_F(Hdf5FileTest, ReadsBackTensorsOfEveryTypeAndShape) {
   EXPECT_EQ(in.children(""), std::vector<std::string>{"a"});
 }
 
+TEST_F(Hdf5FileTest, ReadsRowsWithoutTheRest) {
+  const Tensor values = torch::randint(256, {50, 4, 3}, torch::kUInt8);
+  Hdf5File out = Hdf5File::create(file());
+  out.write_tensor("plain", values);
+  out.write_tensor("chunks", values, /*compress=*/true);
+  out.write_tensor("number", torch::tensor(7, torch::kInt64));
+  out.close();
+  const Hdf5File in = Hdf5File::open_read(file());
+  for (const char* name : {"plain", "chunks"}) {
+    EXPECT_EQ(in.type(name), torch::kUInt8);
+    for (const auto& [first, count] : {std::pair(0, 50), {0, 1}, {17, 20}, {49, 1}, {50, 0}})
+      EXPECT_TRUE(torch::equal(in.read_rows(name, first, count), values.narrow(0, first, count)))
+          << name << " " << first;
+    for (const auto& [first, count] : {std::pair(49, 2), {-1, 2}, {51, 0}, {0, 51}})
+      EXPECT_THROW(in.read_rows(name, first, count), cluster::Error) << name << " " << first;
+    EXPECT_THROW(in.read_rows(name, 0, 2, /*max_bytes=*/23), cluster::Error);
+  }
+  EXPECT_THROW(in.read_rows("number", 0, 0), cluster::Error);
+  EXPECT_EQ(in.storage("plain").bytes, 600);
+  EXPECT_TRUE(in.storage("plain").chunk.empty());
+  EXPECT_EQ(in.storage("chunks").chunk, (std::vector<std::int64_t>{50, 4, 3}));
+}
+
 TEST_F(Hdf5FileTest, ReadsBackStringsAndAttributes) {
   Hdf5File out = Hdf5File::create(file());
   out.write_string("text", "größer");

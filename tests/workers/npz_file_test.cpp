@@ -1,12 +1,15 @@
 // Arrays of NumPy: what is written is read again, other orders are turned, damage is named.
 #include "workers/weight_files/npz_file.h"
 
+#include <cstring>
+
 #include <gmock/gmock.h>
 
 #include "cluster/durable_file.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/workers/refusal.h"
 #include "workers/mapped_tensor.h"
+#include "workers/weight_files/mapped_npz.h"
 #include "workers/weight_files/npz_writer.h"
 
 namespace marquee::workers {
@@ -101,6 +104,37 @@ TEST(Npz, WhatIsWrittenIsReadAgain) {
   bytes[bytes.find("NUMPY") + 200] ^= 1;  // a number: its checksum is wrong now
   cluster::write_file_durably(path, bytes);
   EXPECT_THAT(refusal_of([&] { open_npz(path); }), HasSubstr("stats.npz"));
+}
+
+// Larger than a block of the reader and than what it may copy, so that the array is found in place.
+TEST(MappedNpz, AnUncompressedArrayIsMappedWhereItLies) {
+  const cluster::TemporaryFolder folder;
+  const auto path = folder.path() / "images.npz";
+  const Tensor images = torch::randint(256, {24, 256, 256, 3}, torch::kUInt8),
+               small = torch::arange(12, torch::kUInt8).reshape({1, 2, 2, 3});
+  std::map<std::string, NpzArray> arrays;
+  for (const auto& [name, tensor] : {std::pair("a", small), {"images", images}, {"z", small}})
+    arrays[name] = {layout_of(tensor),
+                    {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()}};
+  write_npz(path, arrays);
+  const auto headers = npz_headers(path);
+  ASSERT_EQ(headers.size(), 3U);
+  EXPECT_EQ(headers.at("images").layout.shape, images.sizes().vec());
+  EXPECT_EQ(headers.at("images").size, images.nbytes());
+  const auto scratch = folder.path() / "scratch";
+  const MappedNpy mapped = map_npz_array(path, "images", scratch);
+  EXPECT_EQ(mapped.file->path(), path);
+  EXPECT_FALSE(std::filesystem::exists(scratch));
+  ASSERT_EQ(mapped.numbers.size(), images.nbytes());
+  EXPECT_EQ(std::memcmp(mapped.numbers.data(), images.const_data_ptr(), images.nbytes()), 0);
+  for (const char* name : {"a", "z"})
+    EXPECT_EQ(map_npz_array(path, name, scratch).numbers, arrays.at(name).bytes) << name;
+
+  std::string bytes = cluster::read_file(path, 1 << 24);
+  bytes[bytes.size() / 2] ^= 1;  // a pixel: its checksum is wrong now
+  cluster::write_file_durably(path, bytes);
+  EXPECT_THAT(refusal_of([&] { map_npz_array(path, "images", scratch); }),
+              AllOf(HasSubstr("images.npz"), HasSubstr("damaged")));
 }
 
 }  // namespace

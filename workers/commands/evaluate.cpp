@@ -35,6 +35,9 @@ void print_protocols() {
     if (protocol.network == "inception")
       std::cout << "  inception, " << protocol.resize << " to 299, layer " << protocol.layer
                 << "\n";
+    if (!protocol.manifold_network.empty())
+      std::cout << "  precision and recall: " << protocol.manifold_network
+                << ", a TorchScript module\n";
     std::cout << "  " << cluster::join(protocol.metrics) << "\n";
   }
 }
@@ -75,39 +78,106 @@ Protocol protocol_of(const po::variables_map& values) {
   return protocol;
 }
 
+// The network of `--features`, or the protocol's own; with a TorchScript module the protocol
+// becomes another one.
+std::unique_ptr<FeatureNetwork> network_of(Protocol& protocol, const po::variables_map& values,
+                                           const fs::path& assets) {
+  const std::string named = values["features"].as<std::string>(),
+                    compute = values["compute"].as<std::string>();
+  if (compute != "fp32" && compute != "bf16")
+    cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
+  if (!named.empty() && protocol.network != "inception")
+    cluster::throw_usage("--features: protocol " + protocol.name + " has a network of its own");
+  if (!named.empty() && !fs::is_regular_file(named)) {
+    if (auto network = find_script_network(assets, named)) {
+      if (compute != "fp32") cluster::throw_usage("--compute bf16 is for Inception");
+      protocol = experiments::with_network(std::move(protocol), named);
+      return network;
+    }
+  }
+  return load_feature_network(protocol, assets, named,
+                              compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+}
+
+// What precision and recall of some protocols are computed from; nothing where `metrics` have none
+// of it. Where it is not there, those are left out of the list unless they were asked for.
+std::unique_ptr<FeatureNetwork> manifold_network_of(const Protocol& protocol, bool asked,
+                                                    const fs::path& assets,
+                                                    std::vector<std::string>& metrics) {
+  const auto is_of_it = [&](const std::string& metric) {
+    return is_of_manifold_network(protocol, metric);
+  };
+  if (std::none_of(metrics.begin(), metrics.end(), is_of_it)) return nullptr;
+  ScriptInput own_levels;
+  own_levels.side = 0;
+  own_levels.normalise = false;
+  const std::string& name = protocol.manifold_network;
+  const std::string importing = "marquee import features " + name +
+                                ".pt --torchscript --trust --name " + name + " --side 0 --levels";
+  auto network = find_script_network(assets, name);
+  if (network && network->input_rule() != described(own_levels)) {
+    cluster::throw_environment("network " + name + " was imported for input '" +
+                               network->input_rule() + "', protocol " + protocol.name +
+                               " gives it '" + described(own_levels) + "': " + importing);
+  }
+  if (network) return network;
+  const std::string why = "they need network " + name + " (" + importing + ")";
+  if (asked) {
+    cluster::throw_environment("precision and recall of protocol " + protocol.name +
+                               " cannot be computed: " + why);
+  }
+  std::cerr << "precision and recall are left out: " << why << "\n";
+  std::erase_if(metrics, is_of_it);
+  return nullptr;
+}
+
+// What measures in this call.
+struct Networks {
+  std::unique_ptr<FeatureNetwork> main, manifold;  // manifold: may be none
+};
+
 json json_of(const Protocol& protocol, const std::vector<MetricValue>& metrics,
-             const FeatureNetwork& network, const po::variables_map& values,
+             const Networks& networks, const po::variables_map& values,
              const MeasuredSet& generated, const MeasuredSet& reference) {
   json numbers = json::object(), errors = json::object();
   for (const MetricValue& metric : metrics) {
     numbers[metric.metric] = metric.value;
     if (metric.standard_error) errors[metric.metric] = *metric.standard_error;
   }
-  return {{"protocol", protocol.name},
-          {"follows", protocol.follows},
-          {"verified", protocol.verified},
-          {"network", network.name()},
-          {"network_hash", network.hash()},
-          {"input_rule", network.input_rule()},
-          {"generated", values["generated"].as<std::string>()},
-          {"reference", values["reference"].as<std::string>()},
-          {"n_generated", generated.images},
-          {"n_reference", reference.images},
-          {"seed", values["seed"].as<std::uint64_t>()},
-          {"metrics", numbers},
-          {"standard_errors", errors}};
+  const auto described_network = [](const FeatureNetwork& network) {
+    return json{{"network", network.name()},
+                {"network_hash", network.hash()},
+                {"input_rule", network.input_rule()}};
+  };
+  json content{{"protocol", protocol.name},
+               {"follows", protocol.follows},
+               {"verified", protocol.verified},
+               {"generated", values["generated"].as<std::string>()},
+               {"reference", values["reference"].as<std::string>()},
+               {"n_generated", generated.images},
+               {"n_reference", reference.images},
+               {"seed", values["seed"].as<std::uint64_t>()},
+               {"metrics", numbers},
+               {"standard_errors", errors}};
+  content.update(described_network(*networks.main));
+  if (networks.manifold) content["precision_and_recall"] = described_network(*networks.manifold);
+  return content;
 }
 
 void print_table(const Protocol& protocol, const std::vector<MetricValue>& metrics,
-                 const FeatureNetwork& network, const MeasuredSet& generated,
+                 const Networks& networks, const MeasuredSet& generated,
                  const MeasuredSet& reference) {
   const auto count = [](const MeasuredSet& set) {
     return set.images > 0 ? std::to_string(set.images) : std::string("statistics");
   };
-  std::cout << fmt::format("protocol {}{}: {}\n{} {}, {}\n{} generated, {} reference\n\n",
-                           protocol.name, protocol.verified ? "" : " (unverified)",
-                           protocol.follows, network.name(), network.hash().substr(0, 12),
-                           network.input_rule(), count(generated), count(reference));
+  std::cout << fmt::format("protocol {}{}: {}\n", protocol.name,
+                           protocol.verified ? "" : " (unverified)", protocol.follows);
+  for (const auto& network : {std::cref(networks.main), std::cref(networks.manifold)}) {
+    if (const FeatureNetwork* one = network.get().get())
+      std::cout << fmt::format("{} {}, {}\n", one->name(), one->hash().substr(0, 12),
+                               one->input_rule());
+  }
+  std::cout << fmt::format("{} generated, {} reference\n\n", count(generated), count(reference));
   for (const MetricValue& metric : metrics) {
     std::cout << fmt::format("{:<16} {:.10g}", metric.metric, metric.value);
     if (metric.standard_error) std::cout << fmt::format("  ± {:.2g}", *metric.standard_error);
@@ -211,30 +281,33 @@ int evaluate_command(const cluster::Arguments& arguments) {
   const auto text = [&](const char* option) { return values[option].as<std::string>(); };
   for (const char* side : {"generated", "reference"})
     if (text(side).empty()) cluster::throw_usage(std::string("--") + side + " is missing");
-  const Protocol protocol = protocol_of(values);
+  if (values["batch"].as<std::int64_t>() < 1) cluster::throw_usage("--batch must be at least 1");
+  if (const int resamples = values["resamples"].as<int>(); resamples < 0 || resamples == 1)
+    cluster::throw_usage("--resamples must be 0, or 2 or more");
+  if (!text("out").empty() && text("name").empty())
+    cluster::throw_usage("--out needs --name, the generator's");
+  if (!text("task").empty()) datasets::find_task(text("task"));
+  if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
+  Protocol protocol = protocol_of(values);
+  const fs::path assets = experiments::find_assets_dir(text("assets"));
+  Networks networks{network_of(protocol, values, assets), nullptr};
   const bool statistics[] = {is_statistics(text("generated")), is_statistics(text("reference"))};
   std::vector<std::string> metrics = words_of(text("metrics"));
-  if (metrics.empty()) {
+  const bool asked = !metrics.empty();
+  if (!asked) {
     metrics = protocol.metrics;
     if (statistics[0] || statistics[1])
       std::erase_if(metrics,
                     [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
   }
-  const std::vector<std::string> outputs = outputs_needed(protocol, metrics);
-  if (!text("out").empty() && text("name").empty())
-    cluster::throw_usage("--out needs --name, the generator's");
-  if (!text("task").empty()) datasets::find_task(text("task"));
-  const std::string compute = text("compute");
-  if (compute != "fp32" && compute != "bf16")
-    cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
-  if (values["batch"].as<std::int64_t>() < 1) cluster::throw_usage("--batch must be at least 1");
-  if (const int resamples = values["resamples"].as<int>(); resamples < 0 || resamples == 1)
-    cluster::throw_usage("--resamples must be 0, or 2 or more");
-  if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
-
-  const fs::path assets = experiments::find_assets_dir(text("assets"));
-  const std::unique_ptr<FeatureNetwork> network = load_feature_network(
-      protocol, assets, text("features"), compute == "bf16" ? torch::kBFloat16 : torch::kFloat32);
+  outputs_needed(protocol, metrics);
+  networks.manifold = manifold_network_of(protocol, asked, assets, metrics);
+  std::vector<std::string> outputs = outputs_needed(protocol, metrics);
+  std::erase(outputs, protocol.manifold_network);
+  const std::string distances = main_output(protocol);
+  if (!text("save-stats").empty() &&
+      std::find(outputs.begin(), outputs.end(), distances) == outputs.end())
+    outputs.push_back(distances);
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");
@@ -249,31 +322,38 @@ int evaluate_command(const cluster::Arguments& arguments) {
   options.identify = !text("out").empty();
   TerminalProgress shown(values.count("quiet") != 0);
   const auto measured = [&](const char* side, bool stored) {
-    if (stored) return read_statistics(text(side), main_output(protocol));
-    return measure(*open_image_source(text(side), source), *network, outputs, options,
-                   [&](std::int64_t done, std::int64_t total) {
-                     shown.progress(side, done, total, 0);
-                     if (shown.interrupted())
-                       throw cluster::Error(cluster::ErrorKind::environment, "interrupted");
-                   });
+    if (stored) return read_statistics(text(side), main_output(protocol), networks.main.get());
+    const auto told = [&](std::int64_t done, std::int64_t total) {
+      shown.progress(side, done, total, 0);
+      if (shown.interrupted()) throw cluster::Error(cluster::ErrorKind::environment, "interrupted");
+    };
+    const auto images = open_image_source(text(side), source);
+    MeasuredSet set = measure(*images, *networks.main, outputs, options, told);
+    if (networks.manifold) {
+      set.outputs[protocol.manifold_network] =
+          measure(*images, *networks.manifold, {kFeaturesOutput}, options, told)
+              .outputs.at(kFeaturesOutput);
+    }
+    return set;
   };
   const MeasuredSet generated = measured("generated", statistics[0]),
                     reference = measured("reference", statistics[1]);
   shown.end();
   if (!text("save-stats").empty()) {
     if (statistics[1]) cluster::throw_usage("--save-stats: the reference is statistics already");
-    write_statistics(text("save-stats"), reference, protocol);
+    write_statistics(text("save-stats"), reference, protocol, *networks.main);
   }
   const std::vector<MetricValue> numbers =
-      score(protocol, metrics, generated, reference, network->hash(),
-            {values["seed"].as<std::uint64_t>(), values["resamples"].as<int>()});
+      score(protocol, metrics, generated, reference, networks.main->hash(),
+            {values["seed"].as<std::uint64_t>(), values["resamples"].as<int>(),
+             networks.manifold ? networks.manifold->hash() : ""});
   if (!text("out").empty())
-    hand_in(text("out"), values, protocol, numbers, *network, generated, reference);
+    hand_in(text("out"), values, protocol, numbers, *networks.main, generated, reference);
   if (values.count("json") != 0) {
-    std::cout << json_of(protocol, numbers, *network, values, generated, reference).dump(2)
+    std::cout << json_of(protocol, numbers, networks, values, generated, reference).dump(2)
               << std::endl;
   } else {
-    print_table(protocol, numbers, *network, generated, reference);
+    print_table(protocol, numbers, networks, generated, reference);
   }
   return 0;
 }

@@ -26,7 +26,7 @@ int import_features_command(const cluster::Arguments& arguments) {
       "  marquee import features dinov2.pt --torchscript --trust --name dinov2 --side 224";
   line.options.add_options()  //
       ("name", po::value<std::string>()->default_value("inception"),
-       "folder below assets/features")                                                   //
+       "folder below assets/features; torchscript needs one of its own")                 //
       ("trust", "take a file that is none of the published ones, recorded by its hash")  //
       ("torchscript", "FILE is a TorchScript module")                                    //
       ("side", po::value<std::int64_t>()->default_value(224),
@@ -47,6 +47,8 @@ int import_features_command(const cluster::Arguments& arguments) {
   const bool plain = !import.name.empty() && !import.name.starts_with(".") &&
                      import.name.find('/') == std::string::npos;
   if (!plain) cluster::throw_usage("--name is '" + import.name + "'; expected a folder's name");
+  if (values.count("torchscript") != 0 && values["name"].defaulted())
+    cluster::throw_usage("--torchscript needs --name: inception is the FID Inception");
   import.script.side = values["side"].as<std::int64_t>();
   constexpr std::int64_t kMostSide = 4096;
   if (import.script.side < 0 || import.script.side > kMostSide)

@@ -13,10 +13,8 @@
 #include "datasets/dataset.h"
 #include "datasets/decode.h"
 #include "datasets/image_archive.h"
+#include "workers/evaluation/array_source.h"
 #include "workers/evaluation/run_source.h"
-#include "workers/hdf5_file.h"
-#include "workers/mapped_tensor.h"
-#include "workers/weight_files/npz_file.h"
 
 namespace marquee::workers {
 namespace {
@@ -116,43 +114,6 @@ class ArchiveSource : public ImageSource {
   std::vector<std::string> names_;
 };
 
-class ArraySource : public ImageSource {
- public:
-  ArraySource(std::string source, const std::string& name, const Tensor& images)
-      : source_(std::move(source)), images_(images.contiguous()) {
-    if (images_.size(0) == 0)
-      cluster::throw_environment(source_ + ": '" + name + "' holds no image");
-    if (images_.size(1) == 0 || images_.size(2) == 0)
-      cluster::throw_environment(source_ + ": the images of '" + name + "' are empty");
-  }
-
-  std::size_t size() const override { return static_cast<std::size_t>(images_.size(0)); }
-  std::string where(std::size_t index) const override {
-    return source_ + ": image " + std::to_string(index);
-  }
-  datasets::Image image(std::size_t index) const override {
-    const auto bytes = row(index);
-    return {static_cast<int>(images_.size(1)),
-            static_cast<int>(images_.size(2)),
-            {bytes.begin(), bytes.end()}};
-  }
-  std::string stored_bytes(std::size_t index) const override {
-    const auto bytes = row(index);
-    // With the size: rows of other shapes can have the same bytes.
-    return std::to_string(images_.size(1)) + "x" + std::to_string(images_.size(2)) + "\n" +
-           std::string(bytes.begin(), bytes.end());
-  }
-
- private:
-  std::span<const std::uint8_t> row(std::size_t index) const {
-    const auto size = static_cast<std::size_t>(images_.numel() / images_.size(0));
-    return {images_.const_data_ptr<std::uint8_t>() + index * size, size};
-  }
-
-  std::string source_;
-  Tensor images_;  // uint8 [n, H, W, 3]
-};
-
 class SplitSource : public ImageSource {
  public:
   SplitSource(const std::string& task, const std::string& split, const SourceOptions& options)
@@ -174,44 +135,6 @@ class SplitSource : public ImageSource {
   std::unique_ptr<datasets::Dataset> dataset_;
 };
 
-bool is_images(const std::vector<std::int64_t>& shape) {
-  return shape.size() == 4 && shape[3] == 3;
-}
-
-// The name to use among those of arrays that could be images.
-std::string chosen(const std::vector<std::string>& candidates, const fs::path& file) {
-  for (const char* usual : {"images", "arr_0"}) {
-    if (std::find(candidates.begin(), candidates.end(), usual) != candidates.end()) return usual;
-  }
-  if (candidates.size() == 1) return candidates.front();
-  cluster::throw_environment(file.string() +
-                             (candidates.empty()
-                                  ? ": holds no uint8 array [n, height, width, 3]"
-                                  : ": holds several arrays of images; name one of them 'images'"));
-}
-
-std::unique_ptr<ImageSource> open_hdf5_images(const fs::path& path) {
-  const Hdf5File file = Hdf5File::open_read(path);
-  std::vector<std::string> candidates;
-  for (const std::string& name : file.children(""))
-    if (!file.is_group(name) && is_images(file.shape(name))) candidates.push_back(name);
-  const std::string name = chosen(candidates, path);
-  const Tensor images = file.read_tensor(name);
-  if (images.scalar_type() != torch::kUInt8)
-    cluster::throw_environment(path.string() + ": '" + name + "' is not of type uint8");
-  return std::make_unique<ArraySource>(path.string(), name, images);
-}
-
-std::unique_ptr<ImageSource> open_npz_images(const fs::path& path) {
-  const WeightFile file = open_npz(path);
-  std::vector<std::string> candidates;
-  for (const auto& [name, tensor] : file.tensors)
-    if (tensor.type == ElementType::u8 && is_images(tensor.shape)) candidates.push_back(name);
-  const std::string name = chosen(candidates, path);
-  return std::make_unique<ArraySource>(path.string(), name,
-                                       mapped_tensor(file.tensor(name), file.memory()));
-}
-
 }  // namespace
 
 bool has_image_name(std::string_view name) {
@@ -227,7 +150,7 @@ std::unique_ptr<ImageSource> open_image_source(const std::string& what,
   if (fs::is_regular_file(path)) {
     const std::string end = lower_end(path.filename().string());
     if (end == ".h5" || end == ".hdf5") return open_hdf5_images(path);
-    if (end == ".npz") return open_npz_images(path);
+    if (end == ".npz") return open_npz_images(path, options.cache);
     return std::make_unique<ArchiveSource>(path, options.cache);
   }
   const std::size_t colon = what.rfind(':');

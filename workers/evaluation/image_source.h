@@ -28,7 +28,7 @@ class ImageSource {
 
 struct SourceOptions {
   bool recursive = false;             // a folder's folders too
-  std::filesystem::path data, cache;  // of tasks; where archives are unpacked
+  std::filesystem::path data, cache;  // of tasks; where archives and compressed arrays are unpacked
   std::filesystem::path assets;       // of the bases of runs
 };
 

@@ -1,5 +1,6 @@
 #include "workers/evaluation/measure.h"
 
+#include <optional>
 #include <set>
 
 #include "cluster/durable_file.h"
@@ -7,6 +8,7 @@
 #include "cluster/log.h"
 #include "cluster/sha256.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
 #include "workers/hdf5_file.h"
 #include "workers/mapped_tensor.h"
 #include "workers/weight_files/npz_file.h"
@@ -16,6 +18,10 @@ namespace marquee::workers {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Arrays of a statistics file of ours.
+constexpr const char* kNetworkHash = "network_hash";
+constexpr const char* kInputRule = "input_rule";
 
 std::string size_text(const datasets::Image& image) {
   return std::to_string(image.width) + " x " + std::to_string(image.height);
@@ -28,11 +34,13 @@ std::string key_of(const std::string& content, const FeatureNetwork& network) {
 }
 
 // Outputs of the file that are wanted; empty when it lacks one or does not fit.
-FeatureOutputs read_cached(const fs::path& file, const std::vector<std::string>& outputs,
-                           std::int64_t images) {
+FeatureOutputs read_cached(const fs::path& file, const std::string& key,
+                           const std::vector<std::string>& outputs, std::int64_t images) {
   if (!fs::exists(file)) return {};
   try {
     const Hdf5File h5 = open_sealed_hdf5(file);
+    if (!h5.has_attribute("", "key") || h5.string_attribute("", "key") != key)
+      cluster::throw_environment(file.string() + ": is not of these images");
     FeatureOutputs found;
     for (const std::string& name : outputs) {
       if (!h5.has("outputs/" + name)) return {};
@@ -71,7 +79,15 @@ FeatureOutputs computed(const ImageSource& source, const FeatureNetwork& network
                                    "others)");
       }
     }
-    for (auto& [name, values] : network.extract(batch, outputs)) parts[name].push_back(values);
+    for (auto& [name, values] : network.extract(batch, outputs)) {
+      std::vector<Tensor>& before = parts[name];
+      if (!before.empty() && before[0].size(1) != values.size(1)) {
+        cluster::throw_environment("network " + network.name() + " gives " +
+                                   std::to_string(values.size(1)) + " features for one batch, " +
+                                   std::to_string(before[0].size(1)) + " for another");
+      }
+      before.push_back(values);
+    }
   }
   progress(total, total);
   FeatureOutputs result;
@@ -102,6 +118,34 @@ analysis::FeatureStatistics pair_of(const WeightFile& file, const std::string& m
   return statistics;
 }
 
+// UTF-8 as numbers: NumPy's own texts would be read by no C++ reader of numbers. Nothing where the
+// file has no such array.
+std::optional<std::string> text_of(const WeightFile& file, const char* name) {
+  if (!file.tensors.contains(name)) return std::nullopt;
+  const StoredTensor& stored = file.tensor(name);
+  constexpr std::size_t kMost = 4096;
+  std::string text;
+  if (stored.type == ElementType::u8 && stored.shape.size() == 1)
+    for (const std::string_view part : stored.parts) text += part.substr(0, kMost);
+  if (text.empty() || text.size() > kMost || cluster::invalid_utf8(text)) {
+    cluster::throw_environment(file.source + ": '" + name +
+                               "' is no text: 1 to 4,096 numbers of type uint8 are expected");
+  }
+  return text;
+}
+
+void check_made_with(const WeightFile& file, const FeatureNetwork& network) {
+  const auto check = [&](const char* name, const std::string& expected) {
+    const auto stored = text_of(file, name);
+    if (!stored || *stored == expected) return;
+    cluster::throw_environment(file.source + ": statistics of another network: " + name + " is '" +
+                               cluster::printable(*stored) + "', that of " + network.name() +
+                               " here '" + expected + "'");
+  };
+  check(kNetworkHash, network.hash());
+  check(kInputRule, network.input_rule());
+}
+
 }  // namespace
 
 MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
@@ -111,19 +155,21 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
   MeasuredSet set;
   set.images = static_cast<std::int64_t>(source.size());
   if (options.identify || !options.cache.empty()) set.content_hash = content_hash(source);
+  if (outputs.empty()) return set;
   if (options.cache.empty()) {
     set.outputs = computed(source, network, outputs, options, progress);
     return set;
   }
-  const fs::path file =
-      options.cache / ("features-" + key_of(set.content_hash, network).substr(0, 32) + ".h5");
-  set.outputs = read_cached(file, outputs, set.images);
+  const std::string key = key_of(set.content_hash, network);
+  const fs::path file = options.cache / ("features-" + key.substr(0, 32) + ".h5");
+  set.outputs = read_cached(file, key, outputs, set.images);
   if (!set.outputs.empty()) return set;
   set.outputs = computed(source, network, outputs, options, progress);
   cluster::create_directories_durably(options.cache);
   write_sealed_hdf5(file, [&](Hdf5File& h5) {
     h5.set_attribute("", "description",
                      "features of images that were evaluated, float32 [images, d] by output");
+    h5.set_attribute("", "key", key);
     h5.set_attribute("", "network", network.name());
     h5.set_attribute("", "network_hash", network.hash());
     h5.set_attribute("", "input_rule", network.input_rule());
@@ -137,8 +183,10 @@ bool holds_statistics(const fs::path& file) {
   return names.contains("mu") || names.contains("sigma");
 }
 
-MeasuredSet read_statistics(const fs::path& file, const std::string& name) {
+MeasuredSet read_statistics(const fs::path& file, const std::string& name,
+                            const FeatureNetwork* network) {
   const WeightFile arrays = open_npz(file);
+  if (network != nullptr) check_made_with(arrays, *network);
   MeasuredSet set;
   set.content_hash = cluster::sha256_file(file);
   set.statistics[name] = pair_of(arrays, "mu", "sigma");
@@ -150,7 +198,7 @@ MeasuredSet read_statistics(const fs::path& file, const std::string& name) {
 }
 
 void write_statistics(const fs::path& file, const MeasuredSet& set,
-                      const experiments::Protocol& protocol) {
+                      const experiments::Protocol& protocol, const FeatureNetwork& network) {
   std::map<std::string, Tensor> arrays;
   for (const auto& [name, features] : set.outputs) {
     const bool spatial = name == kSpatialOutput;
@@ -161,6 +209,13 @@ void write_statistics(const fs::path& file, const MeasuredSet& set,
     arrays[spatial ? "sigma_s" : "sigma"] = statistics.covariance;
   }
   arrays["n"] = torch::tensor(set.images);
+  const auto text = [](const std::string& value) {
+    return torch::from_blob(const_cast<char*>(value.data()),
+                            {static_cast<std::int64_t>(value.size())}, torch::kUInt8)
+        .clone();
+  };
+  arrays[kNetworkHash] = text(network.hash());
+  arrays[kInputRule] = text(network.input_rule());
   std::map<std::string, NpzArray> members;
   for (const auto& [name, tensor] : arrays) {
     const Tensor whole = tensor.contiguous();

@@ -27,13 +27,16 @@ MeasuredSet measure(const ImageSource& source, const FeatureNetwork& network,
 
 // A statistics file (.npz) of pytorch-fid, clean-fid or ADM: `mu` and `sigma` of output `name`,
 // and, where it has them, `mu_s` and `sigma_s` of "spatial". Throws environment naming file and
-// array for what does not fit.
-MeasuredSet read_statistics(const std::filesystem::path& file, const std::string& name);
+// array for what does not fit, and where the file says (as ours do) that it is of another network
+// or input rule than `network`.
+MeasuredSet read_statistics(const std::filesystem::path& file, const std::string& name,
+                            const FeatureNetwork* network = nullptr);
 // Whether an .npz file holds statistics (and not images).
 bool holds_statistics(const std::filesystem::path& file);
 
-// `mu`, `sigma` and the others as .npz, which numpy.load and the tools read. Durable.
+// `mu`, `sigma` and the others as .npz, which numpy.load and the tools read, with the network's
+// hash and input rule as arrays of UTF-8 bytes. Durable.
 void write_statistics(const std::filesystem::path& file, const MeasuredSet& set,
-                      const experiments::Protocol& protocol);
+                      const experiments::Protocol& protocol, const FeatureNetwork& network);
 
 }  // namespace marquee::workers

@@ -23,6 +23,7 @@ constexpr const char* kLogits = "logits_unbiased";
 
 std::string output_of(const Protocol& protocol, const std::string& metric) {
   if (metric == "sfid") return kSpatialOutput;
+  if (is_of_manifold_network(protocol, metric)) return protocol.manifold_network;
   return metric == "inception_score" ? kLogits : main_output(protocol);
 }
 
@@ -128,8 +129,11 @@ class Scorer {
 
   Estimate manifold(const std::string& metric) {
     if (!manifold_) {
-      manifold_ = analysis::manifold_metrics(features(generated_, "generated", metric),
-                                             features(reference_, "reference", metric),
+      const auto rounded = [&](const Tensor& values) {
+        return protocol_.manifold_half ? values.to(torch::kHalf).to(torch::kFloat32) : values;
+      };
+      manifold_ = analysis::manifold_metrics(rounded(features(generated_, "generated", metric)),
+                                             rounded(features(reference_, "reference", metric)),
                                              protocol_.pr_neighbours, protocol_.dc_neighbours);
     }
     const auto& [shares, density] = *manifold_;
@@ -150,6 +154,10 @@ class Scorer {
 };
 
 }  // namespace
+
+bool is_of_manifold_network(const Protocol& protocol, const std::string& metric) {
+  return !protocol.manifold_network.empty() && (metric == "precision" || metric == "recall");
+}
 
 std::string main_output(const Protocol& protocol) {
   return protocol.network == "inception" ? protocol.layer : "features";
@@ -179,9 +187,14 @@ std::vector<MetricValue> score(const Protocol& protocol, const std::vector<std::
     const Estimate estimate = scorer.value(metric);
     if (!std::isfinite(estimate.value))
       cluster::throw_environment(metric + " is not finite; the images may all be alike");
-    MetricValue value{metric,           estimate.value,   estimate.standard_error,
-                      generated.images, reference.images, protocol.name,
-                      network_hash};
+    MetricValue value{
+        metric,
+        estimate.value,
+        estimate.standard_error,
+        generated.images,
+        reference.images,
+        protocol.name,
+        is_of_manifold_network(protocol, metric) ? options.manifold_network_hash : network_hash};
     if (!std::isfinite(estimate.standard_error)) value.standard_error.reset();
     values.push_back(std::move(value));
   }

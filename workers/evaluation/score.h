@@ -26,14 +26,17 @@ struct MeasuredSet {
 
 // The network's output that distances are taken between.
 std::string main_output(const experiments::Protocol& protocol);
-// The network's outputs that `metrics` are computed from. Throws usage for a metric that the
-// protocol does not have.
+// Whether it is computed from features of the protocol's manifold_network.
+bool is_of_manifold_network(const experiments::Protocol& protocol, const std::string& metric);
+// The outputs that `metrics` are computed from; that of the manifold network has its name. Throws
+// usage for a metric that the protocol does not have.
 std::vector<std::string> outputs_needed(const experiments::Protocol& protocol,
                                         const std::vector<std::string>& metrics);
 
 struct ScoreOptions {
-  std::uint64_t seed = 0;  // of the bootstrap and of subsets that no tool prescribes
-  int resamples = 20;      // of the bootstrap; 0: no standard errors
+  std::uint64_t seed = 0;               // of the bootstrap and of subsets that no tool prescribes
+  int resamples = 20;                   // of the bootstrap; 0: no standard errors
+  std::string manifold_network_hash{};  // where metrics are of one
 };
 
 // In the order of `metrics`. Throws usage where a set is too small for a metric or holds statistics

@@ -100,7 +100,7 @@ FeatureManifest import_features(const FeatureImport& import, const fs::path& ass
     const WeightFile file = open_weight_file(import.file);
     manifest.sha256 = write_safetensors(weights, inception_tensors(file));
   } else {
-    script_network(import.file.string(), manifest.source_sha256, import.script);
+    script_network(import.name, import.file.string(), manifest.source_sha256, import.script);
     cluster::write_file_durably(weights,
                                 cluster::read_file(import.file, fs::file_size(import.file)));
     manifest.sha256 = manifest.source_sha256;
@@ -127,12 +127,13 @@ std::unique_ptr<FeatureNetwork> load_feature_network(const experiments::Protocol
   }
   const FeatureManifest manifest =
       experiments::load_feature_manifest(assets, named.empty() ? kInceptionNetwork : named);
+  if (manifest.kind != kInceptionNetwork) {
+    cluster::throw_usage(manifest.folder.string() + ": is no FID Inception, which protocol " +
+                         protocol.name + " needs");
+  }
   experiments::verify_features(manifest);
-  const fs::path weights = manifest.weights();
-  if (manifest.kind == kTorchScriptNetwork)
-    return script_network(weights.string(), manifest.hash(), script_input_of(manifest));
-  return inception_of(read_safetensors(weights), weights.string(), manifest.hash(), protocol,
-                      compute);
+  return inception_of(read_safetensors(manifest.weights()), manifest.weights().string(),
+                      manifest.hash(), protocol, compute);
 }
 
 std::unique_ptr<FeatureNetwork> network_of_run(const experiments::RunConfig& run,
@@ -141,6 +142,16 @@ std::unique_ptr<FeatureNetwork> network_of_run(const experiments::RunConfig& run
   return protocol.network == experiments::kMiniNetwork
              ? network_of(base)
              : load_feature_network(protocol, assets, "", torch::kFloat32);
+}
+
+std::unique_ptr<FeatureNetwork> find_script_network(const fs::path& assets,
+                                                    const std::string& name) {
+  if (!fs::exists(experiments::feature_folder(assets, name))) return nullptr;
+  const FeatureManifest manifest = experiments::load_feature_manifest(assets, name);
+  if (manifest.kind != kTorchScriptNetwork) return nullptr;
+  experiments::verify_features(manifest);
+  return script_network(name, manifest.weights().string(), manifest.hash(),
+                        script_input_of(manifest));
 }
 
 }  // namespace marquee::workers

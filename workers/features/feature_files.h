@@ -30,6 +30,8 @@ experiments::FeatureManifest import_features(const FeatureImport& import,
 // Of a protocol: Inception (assets/features/inception), or the network of base `mini`. `named`: a
 // folder below assets/features, or a weight file, instead. Throws environment saying how to get the
 // network where it is not there.
+//
+// A TorchScript module is for protocols of that network alone (experiments::with_network).
 std::unique_ptr<FeatureNetwork> load_feature_network(const experiments::Protocol& protocol,
                                                      const std::filesystem::path& assets,
                                                      const std::string& named,
@@ -40,5 +42,9 @@ std::unique_ptr<FeatureNetwork> load_feature_network(const experiments::Protocol
 std::unique_ptr<FeatureNetwork> network_of_run(const experiments::RunConfig& run,
                                                const BaseModel& base,
                                                const std::filesystem::path& assets);
+// The TorchScript module below assets/features; nothing where no network of that name is there, or
+// one of another kind. Throws environment naming the file for a damaged one.
+std::unique_ptr<FeatureNetwork> find_script_network(const std::filesystem::path& assets,
+                                                    const std::string& name);
 
 }  // namespace marquee::workers

@@ -13,6 +13,8 @@
 
 namespace marquee::workers {
 
+inline constexpr const char* kFeaturesOutput = "features";  // of networks with one output
+
 using FeatureOutputs = std::map<std::string, Tensor>;  // float32 [B, d]
 
 // Outputs of batches, one below the other.
@@ -46,6 +48,8 @@ class FeatureNetwork {
   // Of inputs [B, 3, H, W]. Throws usage for an output that the network does not have.
   virtual FeatureOutputs outputs(const Tensor& inputs,
                                  const std::vector<std::string>& names) const = 0;
+  // Inputs as one [B, 3, H, W]. Throws environment where the rule left them of several sizes.
+  Tensor stacked(const std::vector<Tensor>& inputs) const;
   // Both for images that may differ in size where the rule takes them.
   FeatureOutputs extract(const std::vector<datasets::Image>& images,
                          const std::vector<std::string>& names) const;
@@ -65,15 +69,18 @@ std::unique_ptr<FeatureNetwork> inception_network(const ParameterMap& weights,
 std::unique_ptr<FeatureNetwork> mini_network(const FeatureConfig& config, ParameterMap weights,
                                              std::string hash);
 // A TorchScript module that maps float [B, 3, H, W] to [B, d] or a tuple whose first element is
-// that: output "features". It is code of whoever wrote the file; the caller has asked whether the
-// user trusts it. Throws environment naming the file.
+// that: output "features" (kFeaturesOutput). Where forward() has an argument `return_features`, as
+// NVIDIA's modules do, it is true. It is code of whoever wrote the file; the caller has asked
+// whether the user trusts it. Throws environment naming the file, extract() too: for what the
+// module raises, and for an answer of another form.
 struct ScriptInput {
   std::int64_t side = 224;  // images are resized to it by `resize`; 0: passed as they are
   ResizeRule resize = ResizeRule::pil_bicubic_float_noclip;
   // (x / 255 - mean) / deviation by channel; without `normalise` levels 0..255 are passed.
   bool normalise = true;
 };
-std::unique_ptr<FeatureNetwork> script_network(const std::string& file, std::string hash,
-                                               const ScriptInput& input);
+std::string described(const ScriptInput& input);
+std::unique_ptr<FeatureNetwork> script_network(std::string name, const std::string& file,
+                                               std::string hash, const ScriptInput& input);
 
 }  // namespace marquee::workers

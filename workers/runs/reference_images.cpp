@@ -73,7 +73,7 @@ Tensor features_of(SplitReader& reader, const std::vector<std::size_t>& rows, st
       rows, most, progress,
       [&](const datasets::Image& image) { inputs.push_back(measure.network.input(image)); },
       [&] {
-        parts.add(measure.network.outputs(at::stack(inputs), {measure.output}));
+        parts.add(measure.network.outputs(measure.network.stacked(inputs), {measure.output}));
         inputs.clear();
       });
   return parts.all().at(measure.output);
@@ -201,7 +201,7 @@ OracleImages oracle_images(const experiments::RunConfig& run, const BaseModel& b
           images = base.tokenizer.decode(base.tokenizer.encode(images));
           features.add(network.extract_decoded(images, outputs));
         } else {
-          features.add(network.outputs(at::stack(inputs), outputs));
+          features.add(network.outputs(network.stacked(inputs), outputs));
         }
         append_images(images, keep, oracle.images);
         squares.clear();

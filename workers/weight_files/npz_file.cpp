@@ -14,7 +14,6 @@ namespace marquee::workers {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{8} << 30;
-constexpr std::size_t kMaxHeaderBytes = 1 << 16;
 
 [[noreturn]] void fail(const std::string& source, const std::string& what) {
   cluster::throw_environment(source + ": " + what);
@@ -161,26 +160,25 @@ std::string transposed(const std::string& data, const std::vector<std::int64_t>&
   return result;
 }
 
-std::string array_name(std::string member) {
+}  // namespace
+
+std::string npz_array_name(std::string member) {
   constexpr std::string_view kSuffix = ".npy";
   if (member.ends_with(kSuffix)) member.resize(member.size() - kSuffix.size());
   return member;
 }
 
-}  // namespace
-
 std::set<std::string> npz_names(const std::filesystem::path& path) {
   std::set<std::string> names;
   cluster::ArchiveReader files(path, cluster::ArchiveReader::kZip);
-  while (files.next()) names.insert(array_name(files.name()));
+  while (files.next()) names.insert(npz_array_name(files.name()));
   return names;
 }
 
-NpyArray parse_npy(std::string bytes, const std::string& source) {
+NpyHeader parse_npy_header(std::string_view bytes, const std::string& source) {
   constexpr std::string_view kMagic("\x93NUMPY", 6);
   constexpr std::size_t kShort = 10, kLong = 12;  // bytes before the header of version 1, 2 and 3
-  if (!std::string_view(bytes).starts_with(kMagic) || bytes.size() < kLong)
-    fail(source, "is no array of NumPy");
+  if (!bytes.starts_with(kMagic) || bytes.size() < kLong) fail(source, "is no array of NumPy");
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
   const bool longer = byte(6) >= 2;
   if (byte(6) < 1 || byte(6) > 3) fail(source, "is of a version of NumPy's format not read here");
@@ -188,34 +186,47 @@ NpyArray parse_npy(std::string bytes, const std::string& source) {
   std::size_t length = byte(8) | static_cast<std::size_t>(byte(9)) << 8;
   if (longer)
     length |= static_cast<std::size_t>(byte(10)) << 16 | static_cast<std::size_t>(byte(11)) << 24;
-  if (length > kMaxHeaderBytes || length > bytes.size() - begin) fail(source, "cut off");
-  const auto description =
-      HeaderReader(std::string_view(bytes).substr(begin, length), source).read();
-  NpyArray array;
+  if (length > kMaxNpyHeaderBytes - kLong || length > bytes.size() - begin) fail(source, "cut off");
+  const auto description = HeaderReader(bytes.substr(begin, length), source).read();
+  NpyHeader header;
   if (!description) {
-    array.unsupported = "a structured array";
-    return array;
+    header.unsupported = "a structured array";
+    return header;
   }
   const auto type = type_of(description->type);
   if (!type || std::string_view("<>|=").find(description->order) == std::string_view::npos) {
-    array.unsupported =
+    header.unsupported =
         "an array of type " + cluster::printable(description->order + description->type);
-    return array;
+    return header;
   }
-  const TensorLayout layout{*type, description->shape};
-  const auto size = size_bytes(layout);
+  header.layout = {*type, description->shape};
+  const auto size = size_bytes(header.layout);
   if (!size) fail(source, "a shape that is none, " + shape_text(description->shape));
-  if (bytes.size() - begin - length != *size) {
-    fail(source, std::to_string(bytes.size() - begin - length) + " bytes of numbers, not the " +
-                     std::to_string(*size) + " of shape " + shape_text(description->shape));
-  }
-  bytes.erase(0, begin + length);
-  const std::size_t element = element_bytes(*type);
-  if (description->order == '>') swap_bytes(bytes, element);
-  if (description->fortran && description->shape.size() > 1)
-    bytes = transposed(bytes, description->shape, element);
+  header.begin = begin + length;
+  header.size = *size;
+  header.big_endian = description->order == '>';
+  header.fortran = description->fortran && description->shape.size() > 1;
+  return header;
+}
+
+void check_npy_size(const NpyHeader& header, std::uint64_t bytes, const std::string& source) {
+  if (bytes == header.size) return;
+  fail(source, std::to_string(bytes) + " bytes of numbers, not the " + std::to_string(header.size) +
+                   " of shape " + shape_text(header.layout.shape));
+}
+
+NpyArray parse_npy(std::string bytes, const std::string& source) {
+  const NpyHeader header = parse_npy_header(bytes, source);
+  NpyArray array;
+  array.unsupported = header.unsupported;
+  if (!array.unsupported.empty()) return array;
+  check_npy_size(header, bytes.size() - header.begin, source);
+  bytes.erase(0, header.begin);
+  const std::size_t element = element_bytes(header.layout.type);
+  if (header.big_endian) swap_bytes(bytes, element);
+  if (header.fortran) bytes = transposed(bytes, header.layout.shape, element);
   array.memory = std::make_shared<const std::string>(std::move(bytes));
-  static_cast<TensorLayout&>(array.tensor) = layout;
+  static_cast<TensorLayout&>(array.tensor) = header.layout;
   array.tensor.parts = {*array.memory};
   return array;
 }
@@ -227,7 +238,7 @@ WeightFile open_npz(const std::filesystem::path& path) {
   cluster::ArchiveReader files(path, cluster::ArchiveReader::kZip);
   std::uint64_t total = 0;
   while (files.next()) {
-    const std::string name = array_name(files.name());
+    const std::string name = npz_array_name(files.name());
     if (name.empty() || name.size() > kMaxTensorNameBytes || cluster::invalid_utf8(name))
       fail(arrays.source, "a member name that is empty, above 1,024 bytes or no UTF-8");
     if (arrays.tensors.size() + arrays.unsupported.size() >= kMaxStoredTensors)
