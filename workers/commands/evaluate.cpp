@@ -33,8 +33,8 @@ void print_protocols() {
               << protocol.follows << "\n";
     if (!protocol.verified) std::cout << "  unverified: " << protocol.unverified_because << "\n";
     if (protocol.network == "inception")
-      std::cout << "  inception, " << protocol.resize << " to 299, layer " << protocol.layer
-                << "\n";
+      std::cout << "  inception, " << (protocol.crop ? "center crop, " : "") << protocol.resize
+                << " to 299, layer " << protocol.layer << "\n";
     if (!protocol.manifold_network.empty())
       std::cout << "  precision and recall: " << protocol.manifold_network
                 << ", a TorchScript module\n";
