@@ -343,16 +343,18 @@ std::vector<std::string> shown_metrics(const std::vector<const ComparisonRow*>& 
 }
 
 std::string why_empty(const ComparisonRow& row, const std::string& metric) {
-  if (row.outside) return "was not asked for, or cannot be told of images from elsewhere";
+  if (row.outside) return "not asked for, or not to be told of images from elsewhere";
   if (metric == "memorisation") return "compares with the images tuned on, and there are none";
-  return "was not computed";
+  return "not computed";
 }
 
 }  // namespace
 
 std::string empty_cells_text(const Comparison& comparison, const Section& section) {
   const std::vector<const ComparisonRow*> rows = rows_of(comparison, section);
-  std::string text;
+  // The metrics that lack of the same rows for the same reason, in the order of the table.
+  std::vector<std::pair<std::pair<std::set<std::string>, std::string>, std::vector<std::string>>>
+      groups;
   for (const std::string& metric : shown_metrics(rows)) {
     std::map<std::string, std::set<std::string>> reasons;  // and the rows' names
     for (const ComparisonRow* row : rows) {
@@ -360,9 +362,18 @@ std::string empty_cells_text(const Comparison& comparison, const Section& sectio
         reasons[why_empty(*row, metric)].insert(row->name());
     }
     for (const auto& [reason, names] : reasons) {
-      text += (text.empty() ? "Empty: " : "; ") + metric + " of " +
-              cluster::join({names.begin(), names.end()}) + " " + reason;
+      const std::pair key{names, reason};
+      auto group = std::find_if(groups.begin(), groups.end(),
+                                [&](const auto& known) { return known.first == key; });
+      if (group == groups.end()) group = groups.insert(groups.end(), {key, {}});
+      group->second.push_back(metric);
     }
+  }
+  std::string text;
+  for (const auto& [key, metrics] : groups) {
+    const auto& [names, reason] = key;
+    text += (text.empty() ? "Empty: " : "; ") + cluster::join(metrics) + " of " +
+            cluster::join({names.begin(), names.end()}) + " (" + reason + ")";
   }
   return text.empty() ? "" : text + ".";
 }
@@ -396,7 +407,11 @@ std::string counting_text(const Comparison& comparison) {
     if (row.finished.empty() && !row.outside) continue;
     if (!row.oracle) generated.insert(std::to_string(row.n_generated));
     reference.insert(std::to_string(row.n_reference));
-    splits.insert(row.reference);
+    // Of an outside generator "eurosat:test": in the table of its task the split says it.
+    const std::string prefix = row.task + ":";
+    splits.insert(row.outside && row.reference.starts_with(prefix)
+                      ? row.reference.substr(prefix.size())
+                      : row.reference);
     if (!row.budget.empty()) budgets.insert(row.budget);
     protocols.insert(row.protocol);
   }

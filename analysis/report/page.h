@@ -33,7 +33,7 @@ code { font-size: 0.86em; background: var(--soft); padding: 0 0.25em; }
 <body>
 <h1>{{title}}</h1>
 <p>{{status}}</p>
-<p class="about">{{counting}}. Lower is better for fid_mini, kid_mini, fid, sfid and kid, higher for the others; memorisation is about
+<p class="about">{{counting}}. Lower is better for fid_mini, kid_mini, fid, fid_infinity, sfid and kid, higher for the others; memorisation is about
 0.05 for images like fresh real ones and 1 for copies of the training images. fid_mini is a
 Fréchet distance on the features of the mini network, not FID. Oracle rows show what real images (oracle_real)
 and images that the tokenizer only encodes and decodes (oracle_reconstruction) reach on the same test images.</p>
