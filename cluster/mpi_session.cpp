@@ -23,6 +23,8 @@ namespace {
 constexpr int kTag = 1;
 // A message that is on its way: how often it is looked for, and for how long.
 constexpr double kOnItsWayNapSeconds = 0.001, kOnItsWaySeconds = 0.05;
+constexpr double kSwapNapSeconds = 20e-6;  // MPI moves a swap along when it is asked about it
+constexpr std::size_t kMostSwapBytes = std::size_t{1} << 30;
 
 void check(int code, const char* what) {
   MARQUEE_CHECK(code == MPI_SUCCESS, std::string("MPI: ") + what);
@@ -35,7 +37,9 @@ struct MpiSession::State {
     std::string text;
     MPI_Request request = MPI_REQUEST_NULL;
   };
-  MPI_Comm world = MPI_COMM_NULL;
+  MPI_Comm world = MPI_COMM_NULL, bulk = MPI_COMM_NULL;
+  std::map<std::uint64_t, std::array<MPI_Request, 2>> swaps;
+  std::uint64_t next_swap = 1;
   std::list<Outgoing> outgoing;
   std::map<int, std::string> doorbells;  // of other ranks
   bool finalized = false;
@@ -48,6 +52,7 @@ MpiSession::MpiSession(int& argc, char**& argv) : state_(std::make_unique<State>
   die_with_parent(state_->launcher);
   check(MPI_Init(&argc, &argv), "init");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &state_->world), "duplicate of the world");
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &state_->bulk), "duplicate of the world");
   check(MPI_Comm_rank(state_->world, &rank_), "rank");
   check(MPI_Comm_size(state_->world, &size_), "size");
   outlive_parent();
@@ -97,9 +102,32 @@ void MpiSession::progress() {
   }
 }
 
+std::uint64_t MpiSession::start_swap(int rank, int tag, std::span<const std::byte> out,
+                                     std::span<std::byte> in) {
+  MARQUEE_CHECK(rank >= 0 && rank < size_ && rank != rank_ && tag >= 0 && tag <= kMaxSwapTag,
+                "swap with no such rank or tag");
+  MARQUEE_CHECK(out.size() == in.size() && out.size() <= kMostSwapBytes, "swap of unequal sizes");
+  const auto bytes = static_cast<int>(out.size());
+  std::array<MPI_Request, 2>& requests = state_->swaps[state_->next_swap];
+  check(MPI_Irecv(in.data(), bytes, MPI_BYTE, rank, tag, state_->bulk, &requests[0]), "receive");
+  check(MPI_Isend(out.data(), bytes, MPI_BYTE, rank, tag, state_->bulk, &requests[1]), "send");
+  return state_->next_swap++;
+}
+
+bool MpiSession::swap_done(std::uint64_t swap) {
+  const auto found = state_->swaps.find(swap);
+  MARQUEE_CHECK(found != state_->swaps.end(), "no such swap");
+  int done = 0;
+  check(MPI_Testall(2, found->second.data(), &done, MPI_STATUSES_IGNORE), "test");
+  if (done == 0) return false;
+  state_->swaps.erase(found);
+  return true;
+}
+
 void MpiSession::wait(double seconds, int fd) {
   const bool on_its_way = awaited_ && monotonic_seconds() - rung_ < kOnItsWaySeconds;
   if (on_its_way || pending() > 0) seconds = std::min(seconds, kOnItsWayNapSeconds);
+  if (!state_->swaps.empty()) seconds = std::min(seconds, kSwapNapSeconds);
   std::array<pollfd, 2> waiting{{{doorbell_.fd(), POLLIN, 0}, {fd, POLLIN, 0}}};
   const auto whole = static_cast<std::time_t>(seconds);
   const timespec longest{whole, static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
@@ -123,6 +151,7 @@ void MpiSession::finalize() {
     progress();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  check(MPI_Comm_free(&state_->bulk), "free");
   check(MPI_Comm_free(&state_->world), "free");
   check(MPI_Finalize(), "finalize");
   state_->finalized = true;

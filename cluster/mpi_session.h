@@ -1,10 +1,13 @@
-// Small messages between ranks. After the constructor (MPI_Init and one duplicate of the world)
-// nothing here blocks and nothing is collective, so a dead peer can delay nobody. One per process;
-// not thread safe.
+// Small messages between ranks, and swaps of large buffers. After the constructor (MPI_Init and two
+// duplicates of the world) nothing here blocks and nothing is collective, so a dead peer can delay
+// nobody. One per process; not thread safe.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -32,6 +35,15 @@ class MpiSession {
   std::optional<std::pair<int, std::string>> try_receive();
   // Moves messages along and frees the buffers of those that have left.
   void progress();
+
+  // Gives `out` to `rank` and takes as many bytes from it into `in`. Both must start it, with equal
+  // sizes and tags (0..kMaxSwapTag), when both are known to: it cannot be taken back, and the
+  // memory must stay until it is done. Returns its number.
+  static constexpr int kMaxSwapTag = 32'767;
+  std::uint64_t start_swap(int rank, int tag, std::span<const std::byte> out,
+                           std::span<std::byte> in);
+  // True once, then the number is forgotten.
+  bool swap_done(std::uint64_t swap);
   // Sleeps until something happens, at most `seconds`: a message may have come, or `fd` (-1: none)
   // can be read. Messages of ranks that do not know this one's doorbell, or that live on another
   // host, wake nobody; woken_by_messages() says whether any has so far.
@@ -40,7 +52,7 @@ class MpiSession {
   const std::string& doorbell() const { return doorbell_.address(); }
   // Messages to `rank` ring from now on.
   void set_doorbell(int rank, const std::string& address);
-  // Messages that have not left yet.
+  // Messages that have not left yet, without swaps.
   std::size_t pending() const;
 
   // Collective: waits for own messages to leave, then MPI_Finalize. A rank whose launcher dies

@@ -87,6 +87,12 @@ void check_run(const RunConfig& run) {
     fail("micro_batches", std::to_string(run.micro_batches),
          "a power of two that divides batch (" + std::to_string(run.batch) + ")");
   }
+  within("gang", run.gang, 1, 4096);
+  if (!std::has_single_bit(static_cast<unsigned>(run.gang)) ||
+      run.micro_batches % gang_size(run) != 0) {
+    fail("gang", std::to_string(run.gang),
+         "a power of two that divides micro_batches (" + std::to_string(run.micro_batches) + ")");
+  }
   within("weight_decay", run.weight_decay, 0, 1);
   within("label_smoothing", run.label_smoothing, 0, 0.99);
   within("dropout", run.dropout, 0, 0.99);

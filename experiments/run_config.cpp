@@ -119,6 +119,7 @@ void visit_keys(Run& run, Visit visit) {
   visit("num_classes", run.num_classes, Reader::bookkeeping);  // data_hash counts
   visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
   visit("recompute_activations", run.recompute_activations, Reader::bookkeeping);
+  visit("gang", run.gang, Reader::bookkeeping);
 }
 
 // The same for the keys whose value is not the default.
@@ -206,6 +207,10 @@ bool is_oracle(const RunConfig& run) {
 bool trains(const RunConfig& run) {
   return !is_oracle(run) && run.method != "none";
 }
+int gang_size(const RunConfig& run) {
+  return trains(run) ? run.gang : 1;
+}
+
 bool knows_classes(const RunConfig& run) {
   return run.method == "prompt" && (run.conditions == "class" || run.conditions == "both");
 }

@@ -95,6 +95,8 @@ struct RunConfig {
   // Not in the id.
   int checkpoint_interval = 50;
   bool recompute_activations = false;  // less memory, more time, the same bits
+  int gang = 1;  // trainers that tune together, the same bits; a power of two that divides
+                 // micro_batches
 
   bool operator==(const RunConfig&) const = default;
 };
@@ -115,7 +117,8 @@ class RunId {
 // oracle_reconstruction.
 const std::vector<std::string>& method_names();
 bool is_oracle(const RunConfig& run);
-bool trains(const RunConfig& run);  // takes tuning steps
+bool trains(const RunConfig& run);    // takes tuning steps
+int gang_size(const RunConfig& run);  // slots that it takes: 1 where nothing is tuned
 // Whether its prompt generator is told classes, and training instances.
 bool knows_classes(const RunConfig& run);
 bool knows_instances(const RunConfig& run);

@@ -1,5 +1,7 @@
 #include "orchestrator/agent.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "cluster/error.h"
@@ -14,6 +16,12 @@ namespace marquee::orchestrator {
 namespace {
 
 constexpr const char* kArea = "agent";
+constexpr std::size_t kGangBytes = std::size_t{32} << 20;  // half goes out, half comes in
+constexpr std::size_t kMostEarly = 64;  // messages of gangs that are not known yet, each
+
+std::uint64_t generation_of(const PeerMessage& message) {
+  return std::visit([](const auto& m) { return m.generation; }, message);
+}
 
 HostFacts facts_of_this_host() {
   return {cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
@@ -30,9 +38,15 @@ int Agent::run() {
   while (!exit_code_) {
     session_.progress();
     while (auto received = session_.try_receive()) {
-      last_busy_ = last_heard_ = cluster::monotonic_seconds();
-      handle(parse_coordinator_message(received->second));
+      last_busy_ = cluster::monotonic_seconds();
+      if (received->first == 0) {
+        last_heard_ = last_busy_;
+        handle(parse_coordinator_message(received->second));
+      } else {
+        take_from_peer(received->first, parse_peer_message(received->second));
+      }
     }
+    look_after_swaps();
     look_after_trainer();
     forward_signals();
     const double now = cluster::monotonic_seconds();
@@ -49,7 +63,10 @@ int Agent::run() {
     // An assignment follows soon after a result. A channel at its end is always readable.
     const bool looking = !work_ && welcome_ && !session_.woken_by_messages();
     const bool open = trainer_ && !trainer_->channel_closed();
-    session_.wait(looking ? nap_seconds(now - last_busy_) : kIdleNapSeconds,
+    // Partners on other hosts ring no doorbell.
+    session_.wait(waits_for_partner() ? kBusyNapSeconds
+                  : looking           ? nap_seconds(now - last_busy_)
+                                      : kIdleNapSeconds,
                   open ? trainer_->fd() : -1);
   }
   if (trainer_) trainer_->end(kTrainerStopSeconds);
@@ -79,6 +96,8 @@ void Agent::handle(const CoordinatorMessage& message) {
     begin(*assignment);
   } else if (std::holds_alternative<Interrupt>(message)) {
     interrupt();
+  } else if (const auto* gang_ended = std::get_if<GangEnded>(&message)) {
+    end_gang(*gang_ended);
   } else if (const auto* stop = std::get_if<Stop>(&message)) {
     exit_code_ = stop->exit_code;
   }
@@ -87,15 +106,27 @@ void Agent::handle(const CoordinatorMessage& message) {
 void Agent::begin(const Assignment& assignment) {
   work_ = Work{assignment, cluster::utc_now()};
   cluster::failpoint("agent.assigned");
+  const bool gang = in_gang();
   const int threads = assignment.run.threads;
   try {
-    note_start();
-    if (trainer_ && (trainer_->threads() != threads || trainer_->try_wait())) {
+    // First of all: whatever fails from here on, the other members hear of it.
+    if (gang) join_gang();
+    if (assignment.gang.rank == 0) note_start();
+    const bool exchanges = gang && !welcome_->simulation;
+    if (trainer_ && (trainer_->threads() != threads || trainer_->try_wait() ||
+                     (exchanges && buffer_ == nullptr))) {
       trainer_->end(kTrainerStopSeconds);
       trainer_.reset();
     }
     if (!trainer_) {
       TrainerCommand command;
+      buffer_.reset();
+      if (exchanges) {
+        buffer_ =
+            std::make_shared<cluster::SharedBuffer>(cluster::SharedBuffer::create(kGangBytes));
+        command.gang_fd = buffer_->fd();
+        command.gang_bytes = kGangBytes;
+      }
       command.program = welcome_->simulation ? find_simulated_trainer() : find_trainer();
       command.threads = threads;
       command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
@@ -105,6 +136,7 @@ void Agent::begin(const Assignment& assignment) {
           ("trainer-" + facts_.host + "-" + std::to_string(welcome_->slot.slot) + ".log");
       trainer_.emplace(command);
     }
+    if (gang) gangs_.at(assignment.gang.generation).buffer = buffer_;
     trainer_->send(trainer_run_request(assignment, *welcome_));
     trainer_->expect_within(kTrainerStartSeconds, cluster::monotonic_seconds());
     cluster::failpoint("agent.trainer_told");
@@ -115,6 +147,101 @@ void Agent::begin(const Assignment& assignment) {
       seal("failed", std::string(error.name()), error.what());
     }
   }
+}
+
+void Agent::join_gang() {
+  const GangPlace& place = work_->assignment.gang;
+  for (const GangPlace::Member& member : place.members)
+    if (!member.doorbell.empty()) session_.set_doorbell(member.agent, member.doorbell);
+  const std::uint64_t generation = place.generation;
+  const auto agent_of = [members = place.members](int member) {
+    return members.at(static_cast<std::size_t>(member)).agent;
+  };
+  GangExchange::Ways ways;
+  ways.tell = [this, agent_of](int member, const PeerMessage& message) {
+    session_.send(agent_of(member), to_text(message));
+  };
+  ways.start = [this, agent_of, generation](int member, std::int64_t bytes) {
+    Gang& own = gangs_.at(generation);
+    const std::span<std::byte> memory = own.buffer->bytes();
+    const auto size = static_cast<std::size_t>(bytes);
+    const auto tag = static_cast<int>(generation % cluster::MpiSession::kMaxSwapTag);
+    own.swap = session_.start_swap(agent_of(member), tag, memory.first(size),
+                                   memory.subspan(memory.size() / 2, size));
+  };
+  ways.finished = [this](std::int64_t sequence) {
+    if (!trainer_ || !work_) return;
+    trainer_->send(trainer_exchanged(sequence));
+    trainer_->expect_within(work_->deadline_seconds, cluster::monotonic_seconds());
+  };
+  gangs_[generation].exchange = std::make_unique<GangExchange>(place, std::move(ways));
+  newest_gang_ = generation;
+  const auto early = early_.extract(generation);
+  if (early.empty()) return;
+  for (const auto& [rank, message] : early.mapped()) take_from_peer(rank, message);
+}
+
+void Agent::leave_gang() {
+  if (!in_gang()) return;
+  const auto gang = gangs_.find(work_->assignment.gang.generation);
+  if (gang != gangs_.end()) gang->second.exchange->leave();
+}
+
+void Agent::end_gang(const GangEnded& ended) {
+  if (!in_gang() || ended.generation != work_->assignment.gang.generation ||
+      work_->gang_ended.has_value())
+    return;
+  work_->gang_ended.emplace();
+  work_->gang_ended->kind = ended.kind;
+  work_->gang_ended->message = ended.message;
+  leave_gang();
+  try {
+    trainer_->send(trainer_gang_ended(ended.message));
+    trainer_->expect_within(kInterruptSeconds, cluster::monotonic_seconds());
+  } catch (const cluster::Error& error) {
+    lose_trainer("crash", error.what());
+  }
+}
+
+void Agent::take_from_peer(int rank, const PeerMessage& message) {
+  const std::uint64_t generation = generation_of(message);
+  const auto gang = gangs_.find(generation);
+  if (gang == gangs_.end()) {
+    if (generation <= newest_gang_) return;  // over, and nothing was owed
+    auto& early = early_[generation];
+    if (early.size() < kMostEarly) early.emplace_back(rank, message);
+    return;
+  }
+  GangExchange& exchange = *gang->second.exchange;
+  const auto& members = exchange.place().members;
+  const auto sender = std::find_if(members.begin(), members.end(),
+                                   [&](const auto& member) { return member.agent == rank; });
+  if (sender == members.end()) {
+    cluster::log_warning(kArea, "rank " + std::to_string(rank) + " is no member of this gang");
+    return;
+  }
+  try {
+    exchange.take(static_cast<int>(sender - members.begin()), message);
+  } catch (const cluster::Error& error) {
+    if (in_gang() && work_->assignment.gang.generation == generation)
+      lose_trainer("protocol", error.what());
+  }
+}
+
+void Agent::look_after_swaps() {
+  for (auto& [generation, gang] : gangs_) {
+    if (!gang.swap || !session_.swap_done(*gang.swap)) continue;
+    gang.swap.reset();
+    try {
+      gang.exchange->swapped();
+    } catch (const cluster::Error& error) {
+      lose_trainer("crash", error.what());
+    }
+  }
+  std::erase_if(gangs_, [&](const auto& gang) {
+    const bool current = in_gang() && work_->assignment.gang.generation == gang.first;
+    return !current && gang.second.exchange->settled();
+  });
 }
 
 void Agent::note_start() const {
@@ -168,9 +295,15 @@ void Agent::look_after_trainer() {
   const double now = cluster::monotonic_seconds();
   if (work_ && work_->interrupt_sent && now > work_->interrupt_due) {
     lose_trainer("interrupted", "no checkpoint in time after the request to stop");
-  } else if (work_ && trainer_->overdue(now)) {
+  } else if (work_ && trainer_->overdue(now) && !waits_for_partner()) {
     lose_trainer("deadline", "the trainer's next message is overdue; it was killed");
   }
+}
+
+bool Agent::waits_for_partner() const {
+  if (!in_gang()) return false;
+  const auto gang = gangs_.find(work_->assignment.gang.generation);
+  return gang != gangs_.end() && gang->second.exchange->waiting();
 }
 
 bool Agent::is_current(const std::string& run_id, int attempt) const {
@@ -190,13 +323,17 @@ void Agent::handle(const TrainerMessage& message) {
   } else if (const auto* progress = std::get_if<TrainerProgress>(&message)) {
     if (stale(*progress)) return;
     trainer_->expect_within(progress->deadline_seconds, now);
+    work_->deadline_seconds = progress->deadline_seconds;
+    if (work_->assignment.gang.rank > 0) return;
     send(RunProgress{welcome_->epoch, progress->run_id, progress->attempt, progress->phase,
                      progress->step, progress->total, progress->deadline_seconds});
     cluster::failpoint("agent.progress");
   } else if (const auto* done = std::get_if<TrainerDone>(&message)) {
     if (stale(*done)) return;
     const bool simulated = welcome_->simulation.has_value();
-    if (simulated && !welcome_->simulation->files && done->result) {
+    if (work_->assignment.gang.rank > 0) {
+      end_part({});
+    } else if (simulated && !welcome_->simulation->files && done->result) {
       end_without_files(*done->result);
     } else {
       seal("done", "protocol", "the trainer said done but sealed no result");
@@ -211,6 +348,14 @@ void Agent::handle(const TrainerMessage& message) {
     if (stale(*interrupted)) return;
     seal("interrupted", "interrupted",
          "stopped on request at step " + std::to_string(interrupted->step));
+  } else if (const auto* exchange = std::get_if<TrainerExchange>(&message)) {
+    if (stale(*exchange)) return;
+    if (!in_gang() || exchange->bytes > static_cast<std::int64_t>(kGangBytes / 2))
+      cluster::throw_environment("the trainer wants a swap that cannot be");
+    // The gang may have ended already: the trainer has been told.
+    if (work_->gang_ended) return;
+    gangs_.at(work_->assignment.gang.generation)
+        .exchange->want(exchange->partner, exchange->sequence, exchange->bytes);
   }
 }
 
@@ -233,6 +378,19 @@ void Agent::lose_trainer(const std::string& kind, const std::string& message) {
 void Agent::seal(const std::string& status, const std::string& kind, const std::string& message,
                  const cluster::ExitStatus& exit) {
   cluster::failpoint("agent.before_seal");
+  leave_gang();
+  // Whatever this trainer made of it, the cause is what ended the gang.
+  experiments::AttemptCause cause;
+  cause.kind = kind;
+  cause.message = message;
+  cause.exit_code = exit.exit_code;
+  cause.signal = exit.signal;
+  if (status != "done" && work_->gang_ended) cause = *work_->gang_ended;
+  if (work_->assignment.gang.rank > 0) {
+    end_part(cause);
+    return;
+  }
+  const bool of_gang = work_->gang_ended.has_value();
   const Assignment assignment = work_->assignment;
   const std::string started = work_->started;
   work_.reset();
@@ -244,7 +402,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
     const bool same = record.run_id == assignment.run_id && record.attempt == assignment.attempt &&
                       record.epoch == assignment.epoch;
     const bool final_done = record.status == "done" && record.result.has_value();
-    if (same && (final_done || (status != "done" && record.status == status))) {
+    if (same && (final_done || (status != "done" && record.status == status && !of_gang))) {
       end_with(record);
       return;
     }
@@ -256,14 +414,12 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.attempt = assignment.attempt;
   record.epoch = assignment.epoch;
   record.status = status == "done" ? "failed" : status;
+  if (of_gang) record.status = cause.kind == "interrupted" ? "interrupted" : "failed";
   record.started = started;
   record.ended = cluster::utc_now();
   record.host = facts_.host;
   record.run = experiments::to_json(assignment.run);
-  record.cause.kind = kind;
-  record.cause.message = message;
-  record.cause.exit_code = exit.exit_code;
-  record.cause.signal = exit.signal;
+  record.cause = cause;
   record.cause.log_tail = log_tail(folder / "log");
   try {
     experiments::create_attempt_folder(folder);
@@ -286,6 +442,14 @@ void Agent::end_without_files(const experiments::ResultRecord& result) {
   record.result = result;
   work_.reset();
   end_with(record);
+}
+
+void Agent::end_part(const experiments::AttemptCause& cause) {
+  leave_gang();
+  const MemberEnded ended{work_->assignment.epoch, work_->assignment.gang.generation, cause};
+  work_.reset();
+  last_busy_ = cluster::monotonic_seconds();
+  send(ended);
 }
 
 void Agent::end_with(const experiments::AttemptRecord& record) {

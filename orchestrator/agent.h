@@ -1,14 +1,21 @@
 // An agent: the MPI rank that owns one slot and supervises one trainer process there. It passes
 // assignments on, relays progress, notices a crash, a missed deadline or nonsense on the control
-// channel, seals the attempt's record in that case, and starts a new trainer for the next run.
+// channel, seals the attempt's record in that case, and starts a new trainer for the next run. In a
+// gang it carries what its trainer swaps with others between their agents, and only rank 0 seals.
 // Single-threaded loop that sleeps when idle; after MPI_Init no blocking call.
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cluster/mpi_session.h"
+#include "cluster/shared_buffer.h"
+#include "orchestrator/gang_exchange.h"
 #include "orchestrator/protocol.h"
 #include "orchestrator/trainer_process.h"
 
@@ -28,7 +35,15 @@ class Agent {
     Assignment assignment;
     std::string started;  // UTC
     bool interrupt_sent = false;
-    double interrupt_due = 0.0;  // monotonic seconds
+    double interrupt_due = 0.0;                             // monotonic seconds
+    std::optional<experiments::AttemptCause> gang_ended{};  // why the others have
+    double deadline_seconds = 0.0;                          // that the trainer promised last
+  };
+  // A gang that this agent is or was part of, for as long as it owes a swap.
+  struct Gang {
+    std::unique_ptr<GangExchange> exchange{};
+    std::shared_ptr<cluster::SharedBuffer> buffer{};  // its trainer's
+    std::optional<std::uint64_t> swap{};              // that goes on
   };
 
   void say_hello();
@@ -38,8 +53,16 @@ class Agent {
   void note_start() const;
   std::filesystem::path folder_of(const Assignment& assignment) const;
   void interrupt();
+  void join_gang();
+  void leave_gang();
+  void end_gang(const GangEnded& ended);
+  void take_from_peer(int rank, const PeerMessage& message);
+  void look_after_swaps();
+  bool in_gang() const { return work_ && work_->assignment.gang.size() > 1; }
   void look_after_trainer();
   void handle(const TrainerMessage& message);
+  // Its trainer waits for another's: it owes no message meanwhile.
+  bool waits_for_partner() const;
   bool is_current(const std::string& run_id, int attempt) const;
   // Ends the current attempt. A record that the trainer sealed with `status` wins; else one is
   // written here from the cause.
@@ -48,6 +71,8 @@ class Agent {
   // The current attempt of a simulation that keeps no files.
   void end_without_files(const experiments::ResultRecord& result);
   void end_with(const experiments::AttemptRecord& record);
+  // A member that is not rank 0 says how its part ended; an empty kind: well.
+  void end_part(const experiments::AttemptCause& cause);
   // The trainer is dead or must not be trusted: what that means for the current attempt.
   void lose_trainer(const std::string& kind, const std::string& message);
   void forward_signals();
@@ -57,6 +82,11 @@ class Agent {
   std::optional<Welcome> welcome_;
   std::optional<TrainerProcess> trainer_;
   std::optional<Work> work_;
+  std::shared_ptr<cluster::SharedBuffer> buffer_;  // the trainer's
+  std::map<std::uint64_t, Gang> gangs_;            // by generation
+  std::uint64_t newest_gang_ = 0;                  // that this agent has been told of
+  // Of gangs that it has not been told of yet: sender and message.
+  std::map<std::uint64_t, std::vector<std::pair<int, PeerMessage>>> early_;
   std::optional<int> exit_code_;
   double last_alive_sent_ = 0.0;
   double last_heard_ = 0.0;

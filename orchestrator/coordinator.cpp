@@ -50,6 +50,13 @@ double share_of(const RunProgress& progress) {
   return 0.0;
 }
 
+int largest_gang(const experiments::SweepFile& sweep) {
+  int largest = 1;
+  for (const experiments::RunConfig& run : sweep.runs)
+    largest = std::max(largest, experiments::gang_size(run));
+  return largest;
+}
+
 // Runs that are wanted again can be computed with the weights and data that they were planned with.
 void check_unchanged(const std::vector<experiments::RunConfig>& listed,
                      const std::vector<experiments::RunConfig>& resolved) {
@@ -135,13 +142,13 @@ int Coordinator::run() {
 int Coordinator::run_sweep() {
   PreparedSweep prepared = prepare_sweep(options_);
   options_.simulate ? find_simulated_trainer() : find_trainer();
-  gather_agents(threads_of(prepared.sweep));
+  gather_agents(threads_of(prepared.sweep), largest_gang(prepared.sweep));
   open_ledger(std::move(prepared));
   work();
   return finish();
 }
 
-void Coordinator::gather_agents(int threads) {
+void Coordinator::gather_agents(int threads, int largest_gang) {
   const int wanted = session_.size() - 1;
   if (wanted < 1) {
     cluster::throw_usage(
@@ -163,6 +170,11 @@ void Coordinator::gather_agents(int threads) {
   for (const auto& [rank, agent] : agents_) facts[rank] = agent.facts;
   for (const auto& [rank, slot] : assign_slots(facts, threads, options_.slots_per_host)) {
     agents_[rank].slot = slot;
+  }
+  if (largest_gang > wanted) {
+    cluster::throw_usage("a run asks for a gang of " + std::to_string(largest_gang) +
+                         "; there are " + std::to_string(wanted) +
+                         " workers: start more (--workers), or lower 'gang'");
   }
 }
 
@@ -270,7 +282,7 @@ void Coordinator::receive() {
 void Coordinator::handle(int rank, const AgentMessage& message) {
   const double now = cluster::monotonic_seconds();
   if (const auto* hello = std::get_if<AgentHello>(&message)) {
-    agents_[rank] = AgentState{hello->facts, {}, now, std::nullopt};
+    agents_[rank] = AgentState{hello->facts, {}, hello->doorbell, now, std::nullopt};
     session_.set_doorbell(rank, hello->doorbell);
     return;
   }
@@ -281,13 +293,63 @@ void Coordinator::handle(int rank, const AgentMessage& message) {
   if (const auto* progress = std::get_if<RunProgress>(&message)) {
     take_progress(agent, *progress);
   } else if (const auto* ended = std::get_if<AttemptEnded>(&message)) {
-    ended_.emplace_back(rank, *ended);
+    if (agent.running && agent.running->gang != 0) {
+      end_gang_attempt(rank, *ended);
+    } else {
+      ended_.emplace_back(rank, *ended);
+    }
+  } else if (const auto* part = std::get_if<MemberEnded>(&message)) {
+    take_part_of_gang(rank, part->epoch, part->generation, part->cause);
   } else if (const auto* request = std::get_if<StopRequest>(&message)) {
     if (stopping_ == 0) {
       stopping_ = request->signal == SIGINT ? SIGINT : SIGTERM;
       if (ledger_) begin_stop();
     }
   }
+}
+
+void Coordinator::end_gang_attempt(int rank, const AttemptEnded& ended) {
+  const std::uint64_t generation = agents_.at(rank).running->gang;
+  Gang& gang = gangs_.at(generation);
+  const bool own = ended.record.run_id == agents_.at(rank).running->run_id &&
+                   ended.record.attempt == agents_.at(rank).running->attempt;
+  if (rank != gang.members.front() || !own) {
+    cluster::log_warning(kArea, "agent " + std::to_string(rank) +
+                                    " reports an attempt that is not its own: refused");
+    return;
+  }
+  gang.attempt = ended;
+  experiments::AttemptCause cause;
+  if (ended.record.status != "done") cause = ended.record.cause;
+  take_part_of_gang(rank, ended.epoch, generation, cause);
+}
+
+void Coordinator::take_part_of_gang(int rank, std::uint64_t epoch, std::uint64_t generation,
+                                    const experiments::AttemptCause& cause) {
+  const auto gang = gangs_.find(generation);
+  if (!lease_ || epoch != lease_->epoch() || gang == gangs_.end() ||
+      gang->second.working.erase(rank) == 0) {
+    cluster::log_warning(
+        kArea, "agent " + std::to_string(rank) + " reports a gang that is not its own: refused");
+    return;
+  }
+  if (!cause.kind.empty()) tell_gang_ended(generation, cause);
+  settle_gang(generation);
+}
+
+void Coordinator::tell_gang_ended(std::uint64_t generation,
+                                  const experiments::AttemptCause& cause) {
+  Gang& gang = gangs_.at(generation);
+  if (std::exchange(gang.ended, true)) return;
+  for (const int rank : gang.working)
+    tell(rank, GangEnded{lease_->epoch(), generation, cause.kind, cause.message});
+}
+
+void Coordinator::settle_gang(std::uint64_t generation) {
+  Gang& gang = gangs_.at(generation);
+  // The run is over when the last member has ended: until then one may still read its checkpoints.
+  if (!gang.working.empty()) return;
+  if (gang.attempt) ended_.emplace_back(gang.members.front(), *gang.attempt);
 }
 
 void Coordinator::take_progress(AgentState& agent, const RunProgress& progress) {
@@ -306,10 +368,8 @@ void Coordinator::take_progress(AgentState& agent, const RunProgress& progress) 
 }
 
 void Coordinator::enter_news() {
-  const bool may_start = stopping_ == 0 && !gave_up_ && scheduler_->counts().waiting > 0 &&
-                         std::any_of(agents_.begin(), agents_.end(), [](const auto& agent) {
-                           return !agent.second.running.has_value();
-                         });
+  const bool may_start =
+      stopping_ == 0 && !gave_up_ && scheduler_->may_start(idle_agents(), clock());
   const bool more_runs = entered_ < to_enter_ && !ledger_->in_batch();
   if (ended_.empty() && !may_start && !more_runs) return;
   if (!ledger_->in_batch()) ledger_->begin_batch();
@@ -367,9 +427,15 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
     return;
   }
   ledger_->finish_attempt(record);
+  if (const auto gang = gangs_.find(agent.running->gang); gang != gangs_.end()) {
+    for (const int member : gang->second.members) agents_.at(member).running.reset();
+    gangs_.erase(gang);
+  }
   agent.running.reset();
   if (record.status == "done") {
     scheduler_->finished(record.run_id);
+    finished_cost_ += scheduler_->at(scheduler_->place_of(record.run_id)).cost;
+    finished_seconds_ += record.result ? record.result->seconds : 0.0;
     entered_news_.finished.push_back(record.run_id);
     ++fresh_done_;
   } else {
@@ -386,18 +452,56 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
   }
 }
 
+Scheduler::Clock Coordinator::clock() const {
+  return {cluster::monotonic_seconds(),
+          finished_seconds_ > 0 ? finished_cost_ / finished_seconds_ : 0.0};
+}
+
+int Coordinator::idle_agents() const {
+  return static_cast<int>(std::count_if(agents_.begin(), agents_.end(), [](const auto& agent) {
+    return !agent.second.running.has_value();
+  }));
+}
+
+std::vector<int> Coordinator::choose_slots(int slots) const {
+  std::map<std::string, std::vector<int>> idle;  // by host
+  for (const auto& [rank, agent] : agents_) {
+    if (agent.running) continue;
+    if (slots == 1) return {rank};
+    idle[agent.facts.host].push_back(rank);
+  }
+  std::vector<const std::vector<int>*> hosts;
+  for (const auto& [host, ranks] : idle) hosts.push_back(&ranks);
+  const auto room = static_cast<std::size_t>(slots);
+  // The host that it fills best; else as few hosts as will do.
+  std::stable_sort(hosts.begin(), hosts.end(), [&](const auto* a, const auto* b) {
+    const bool fits = a->size() >= room, other_fits = b->size() >= room;
+    if (fits != other_fits) return fits;
+    return fits ? a->size() < b->size() : a->size() > b->size();
+  });
+  std::vector<int> chosen;
+  for (const std::vector<int>* ranks : hosts)
+    for (const int rank : *ranks)
+      if (chosen.size() < room) chosen.push_back(rank);
+  MARQUEE_CHECK(chosen.size() == room, "a run was given more slots than are idle");
+  return chosen;
+}
+
 void Coordinator::assign() {
   if (stopping_ != 0 || gave_up_) return;
   const bool files = !options_.simulate || sweep_.simulation.files;
-  for (auto& [rank, agent] : agents_) {
-    if (agent.running) continue;
-    const std::optional<std::string> next = scheduler_->next();
+  for (int idle = idle_agents(); idle > 0;) {
+    const std::optional<std::string> next = scheduler_->next(idle, clock());
     if (!next) break;
     const std::size_t place = scheduler_->place_of(*next);
     if (place >= entered_ && place < to_enter_) enter_run(place);
-    const experiments::RunConfig& run = sweep_.runs[scheduler_->at(place).position];
+    const PlannedRun& planned = scheduler_->at(place);
+    const experiments::RunConfig& run = sweep_.runs[planned.position];
+    const std::vector<int> ranks = choose_slots(planned.slots);
+    idle -= planned.slots;
+    const AgentState& first = agents_.at(ranks.front());
     const int attempt = ledger_->start_attempt(
-        experiments::RunId(*next), agent.facts.host, agent.slot.slot,
+        experiments::RunId(*next), first.facts.host, first.slot.slot,
         files ? experiments::AttemptFolder::claimed : experiments::AttemptFolder::none);
     Running running;
     running.run_id = *next;
@@ -405,8 +509,19 @@ void Coordinator::assign() {
     running.phase = "start";
     running.since = running.progressed = cluster::utc_now();
     running.deadline = cluster::utc_after(kTrainerStartSeconds);
-    agent.running = std::move(running);
-    entered_news_.assignments.emplace_back(rank, Assignment{lease_->epoch(), *next, attempt, run});
+    GangPlace place_in_gang;
+    if (planned.slots > 1) {
+      running.gang = place_in_gang.generation = ++last_generation_;
+      gangs_[running.gang] = {ranks, {ranks.begin(), ranks.end()}};
+      for (const int rank : ranks)
+        place_in_gang.members.push_back({rank, agents_.at(rank).doorbell});
+    }
+    for (const int rank : ranks) {
+      agents_.at(rank).running = running;
+      entered_news_.assignments.emplace_back(
+          rank, Assignment{lease_->epoch(), *next, attempt, run, place_in_gang});
+      ++place_in_gang.rank;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,16 +69,25 @@ class Coordinator {
     std::string phase;
     std::int64_t step = 0, total = 0;
     std::string since, progressed, deadline;  // UTC
+    std::uint64_t gang = 0;                   // its generation; 0: a single trainer
+  };
+  // Trainers that work on a run together.
+  struct Gang {
+    std::vector<int> members;               // ranks of their agents, by rank in the gang
+    std::set<int> working;                  // of these, those that have not ended
+    std::optional<AttemptEnded> attempt{};  // what the member of rank 0 has said
+    bool ended = false;                     // the others have been told to end
   };
   struct AgentState {
     HostFacts facts;
     SlotAssignment slot;
+    std::string doorbell;
     double last_heard = 0.0;
     std::optional<Running> running;
   };
 
   int run_sweep();
-  void gather_agents(int threads);
+  void gather_agents(int threads, int largest_gang);
   void open_ledger(PreparedSweep prepared);
   // Runs of the sweep that the ledger does not hold yet, in starting order, at most so many; part
   // of the batch that is open.
@@ -95,6 +105,15 @@ class Coordinator {
   // Nothing is entered and not durable afterwards: for whatever else is done with the ledger.
   void settle();
   void take_end(int rank, const AttemptEnded& ended);
+  // Ranks of idle agents for a run: on one host where one has room, the fewest idle ones first.
+  std::vector<int> choose_slots(int slots) const;
+  void take_part_of_gang(int rank, std::uint64_t epoch, std::uint64_t generation,
+                         const experiments::AttemptCause& cause);
+  void end_gang_attempt(int rank, const AttemptEnded& ended);
+  void settle_gang(std::uint64_t generation);
+  void tell_gang_ended(std::uint64_t generation, const experiments::AttemptCause& cause);
+  int idle_agents() const;
+  Scheduler::Clock clock() const;
   void assign();
   // Frees what runs that have just finished no longer need.
   void collect(const std::vector<std::string>& finished);
@@ -121,6 +140,8 @@ class Coordinator {
   SweepOptions options_;
   experiments::SweepFile sweep_;
   std::map<int, AgentState> agents_;
+  std::map<std::uint64_t, Gang> gangs_;  // by generation
+  std::uint64_t last_generation_ = 0;
   std::optional<cluster::Lease> lease_;
   std::optional<experiments::Ledger> ledger_;
   std::optional<Scheduler> scheduler_;
@@ -134,6 +155,7 @@ class Coordinator {
   };
   News entered_news_, committed_news_;  // in the open batch; in the one that is being committed
   std::size_t fresh_done_ = 0;
+  double finished_cost_ = 0.0, finished_seconds_ = 0.0;  // of these: how fast runs go here
   // The scheduler's first `to_enter_` runs belong to the sweep, and `entered_` of them are in the
   // ledger; what it has behind them came from the ledger.
   std::size_t to_enter_ = 0, entered_ = 0;

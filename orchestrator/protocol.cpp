@@ -86,6 +86,26 @@ std::vector<int> cpus_field(const json& message) {
   return cpus;
 }
 
+std::uint64_t generation_field(const json& message) {
+  return static_cast<std::uint64_t>(whole_field(message, "generation", 0, kMany));
+}
+
+GangPlace gang_field(const json& message) {
+  const json& gang = field(message, "gang");
+  if (!gang.is_object()) refuse("field 'gang' must be an object");
+  const json& members = field(gang, "members");
+  if (!members.is_array() || members.size() > 4096) refuse("field 'members' must be a short list");
+  GangPlace place;
+  place.generation = generation_field(gang);
+  for (const json& member : members) {
+    if (!member.is_object()) refuse("field 'members' must hold objects");
+    place.members.push_back({static_cast<int>(whole_field(member, "agent", 1, 1'000'000)),
+                             text_field(member, "doorbell")});
+  }
+  place.rank = static_cast<int>(whole_field(gang, "rank", 0, place.size() - 1));
+  return place;
+}
+
 // Runs a parser of another part and turns whatever it throws into a refusal.
 template <typename Parse>
 auto guarded(const char* what, Parse parse) {
@@ -112,6 +132,11 @@ json body(const RunProgress& m) {
 json body(const AttemptEnded& m) {
   return {{"type", "ended"}, {"epoch", m.epoch}, {"record", experiments::to_json(m.record)}};
 }
+json body(const MemberEnded& m) {
+  return {{"type", "member_ended"},  {"epoch", m.epoch},           {"generation", m.generation},
+          {"kind", m.cause.kind},    {"message", m.cause.message}, {"exit_code", m.cause.exit_code},
+          {"signal", m.cause.signal}};
+}
 json body(const StopRequest& m) {
   return {{"type", "stop_request"}, {"signal", m.signal}};
 }
@@ -127,12 +152,35 @@ json body(const Welcome& m) {
           {"simulation", m.simulation ? experiments::to_json(*m.simulation) : json()},
           {"doorbell", m.doorbell}};
 }
+json body(const GangPlace& place) {
+  json members = json::array();
+  for (const GangPlace::Member& member : place.members)
+    members.push_back({{"agent", member.agent}, {"doorbell", member.doorbell}});
+  return {{"generation", place.generation}, {"rank", place.rank}, {"members", members}};
+}
 json body(const Assignment& m) {
   return {{"type", "assignment"},
           {"epoch", m.epoch},
           {"run_id", m.run_id},
           {"attempt", m.attempt},
-          {"run", experiments::to_short_json(m.run)}};
+          {"run", experiments::to_short_json(m.run)},
+          {"gang", body(m.gang)}};
+}
+json body(const GangEnded& m) {
+  return {{"type", "gang_ended"},
+          {"epoch", m.epoch},
+          {"generation", m.generation},
+          {"kind", m.kind},
+          {"message", m.message}};
+}
+json body(const SwapReady& m) {
+  return {{"type", "swap_ready"},
+          {"generation", m.generation},
+          {"sequence", m.sequence},
+          {"bytes", m.bytes}};
+}
+json body(const SwapsEnded& m) {
+  return {{"type", "swaps_ended"}, {"generation", m.generation}};
 }
 json body(const CoordinatorAlive&) {
   return {{"type", "alive"}};
@@ -159,6 +207,10 @@ std::string to_text(const CoordinatorMessage& message) {
   return dump(std::visit([](const auto& m) { return body(m); }, message));
 }
 
+std::string to_text(const PeerMessage& message) {
+  return dump(std::visit([](const auto& m) { return body(m); }, message));
+}
+
 AgentMessage parse_agent_message(std::string_view text) {
   const json m = parse_object(text);
   const std::string type = text_field(m, "type");
@@ -182,6 +234,14 @@ AgentMessage parse_agent_message(std::string_view text) {
     return AttemptEnded{epoch_field(m), guarded("attempt record", [&] {
                           return experiments::attempt_from_json(field(m, "record"));
                         })};
+  }
+  if (type == "member_ended") {
+    MemberEnded ended{epoch_field(m), generation_field(m), {}};
+    ended.cause.kind = text_field(m, "kind");
+    ended.cause.message = text_field(m, "message");
+    ended.cause.exit_code = static_cast<int>(whole_field(m, "exit_code", -1, 255));
+    ended.cause.signal = static_cast<int>(whole_field(m, "signal", 0, 128));
+    return ended;
   }
   if (type == "stop_request") {
     return StopRequest{static_cast<int>(whole_field(m, "signal", 1, 64))};
@@ -211,12 +271,28 @@ CoordinatorMessage parse_coordinator_message(std::string_view text) {
   if (type == "assignment") {
     return Assignment{
         epoch_field(m), text_field(m, "run_id"), attempt_field(m),
-        guarded("run", [&] { return experiments::run_config_from_json(field(m, "run")); })};
+        guarded("run", [&] { return experiments::run_config_from_json(field(m, "run")); }),
+        gang_field(m)};
+  }
+  if (type == "gang_ended") {
+    return GangEnded{epoch_field(m), generation_field(m), text_field(m, "kind"),
+                     text_field(m, "message")};
   }
   if (type == "alive") return CoordinatorAlive{};
   if (type == "interrupt") return Interrupt{epoch_field(m)};
   if (type == "stop") return Stop{static_cast<int>(whole_field(m, "exit_code", 0, 255))};
   refuse("unknown type '" + type + "' from the coordinator");
+}
+
+PeerMessage parse_peer_message(std::string_view text) {
+  const json m = parse_object(text);
+  const std::string type = text_field(m, "type");
+  if (type == "swap_ready") {
+    return SwapReady{generation_field(m), whole_field(m, "sequence", 1, kMany),
+                     whole_field(m, "bytes", 1, kMany)};
+  }
+  if (type == "swaps_ended") return SwapsEnded{generation_field(m)};
+  refuse("unknown type '" + type + "' from another agent");
 }
 
 TrainerMessage parse_trainer_message(std::string_view text) {
@@ -250,6 +326,11 @@ TrainerMessage parse_trainer_message(std::string_view text) {
     return TrainerInterrupted{text_field(m, "run_id"), attempt_field(m),
                               whole_field(m, "step", 0, kMany)};
   }
+  if (type == "exchange") {
+    return TrainerExchange{text_field(m, "run_id"), attempt_field(m),
+                           static_cast<int>(whole_field(m, "partner", 0, 4095)),
+                           whole_field(m, "sequence", 1, kMany), whole_field(m, "bytes", 1, kMany)};
+  }
   refuse("unknown type '" + type + "' from a trainer");
 }
 
@@ -261,13 +342,20 @@ std::string trainer_run_request(const Assignment& assignment, const Welcome& wel
                   {"epoch", assignment.epoch},
                   {"results", welcome.results},
                   {"data", welcome.data},
-                  {"assets", welcome.assets}};
+                  {"assets", welcome.assets},
+                  {"gang", {{"rank", assignment.gang.rank}, {"size", assignment.gang.size()}}}};
   if (welcome.simulation) request["simulation"] = experiments::to_json(*welcome.simulation);
   return dump(request);
 }
 
 std::string trainer_interrupt_request() {
   return dump({{"type", "interrupt"}});
+}
+std::string trainer_exchanged(std::int64_t sequence) {
+  return dump({{"type", "exchanged"}, {"sequence", sequence}});
+}
+std::string trainer_gang_ended(const std::string& message) {
+  return dump({{"type", "gang_ended"}, {"message", message}});
 }
 std::string trainer_stop_request() {
   return dump({{"type", "stop"}});

@@ -1,4 +1,5 @@
-// Messages between the coordinator (rank 0) and the agents, and between an agent and its trainer:
+// Messages between the coordinator (rank 0) and the agents, between the agents of a gang, and
+// between an agent and its trainer:
 // plain structs and their JSON text. Parsing validates: an unknown type, a missing or ill-typed
 // field is an Error{environment} that names it, never undefined behaviour; the bytes come from
 // processes that may be broken. Values are bounded where a wrong one could do harm. Thread safe.
@@ -49,12 +50,20 @@ struct AttemptEnded {
   experiments::AttemptRecord record;
 };
 
+// The part of a gang's member that is not rank 0 has ended.
+struct MemberEnded {
+  std::uint64_t epoch = 0;
+  std::uint64_t generation = 0;
+  experiments::AttemptCause cause;  // empty kind: its part is done
+};
+
 // A person or the system sent this agent SIGTERM or SIGINT: please stop the sweep.
 struct StopRequest {
   int signal = 0;
 };
 
-using AgentMessage = std::variant<AgentHello, AgentAlive, RunProgress, AttemptEnded, StopRequest>;
+using AgentMessage =
+    std::variant<AgentHello, AgentAlive, RunProgress, AttemptEnded, MemberEnded, StopRequest>;
 
 // ---- coordinator -> agent -------------------------------------------------------------------
 
@@ -66,11 +75,34 @@ struct Welcome {
   std::string doorbell;                               // the coordinator's
 };
 
+// Where an agent's trainer stands among those that work on a run together.
+struct GangPlace {
+  struct Member {
+    int agent = 0;         // MPI rank
+    std::string doorbell;  // of its host; empty on others
+    bool operator==(const Member&) const = default;
+  };
+  std::uint64_t generation = 0;   // no other gang of this world has had it
+  int rank = 0;                   // rank 0 has the attempt's folder
+  std::vector<Member> members{};  // by rank; empty: a single trainer
+
+  int size() const { return members.empty() ? 1 : static_cast<int>(members.size()); }
+  bool operator==(const GangPlace&) const = default;
+};
+
 struct Assignment {
   std::uint64_t epoch = 0;
   std::string run_id;
   int attempt = 0;
   experiments::RunConfig run;
+  GangPlace gang{};
+};
+
+// A member of a gang has ended without having done its part: the others end too.
+struct GangEnded {
+  std::uint64_t epoch = 0;
+  std::uint64_t generation = 0;
+  std::string kind, message;  // as the member's cause
 };
 
 struct CoordinatorAlive {};
@@ -85,12 +117,33 @@ struct Stop {
   int exit_code = 0;
 };
 
-using CoordinatorMessage = std::variant<Welcome, Assignment, CoordinatorAlive, Interrupt, Stop>;
+using CoordinatorMessage =
+    std::variant<Welcome, Assignment, CoordinatorAlive, Interrupt, GangEnded, Stop>;
+
+// ---- agent -> agent of the same gang ----------------------------------------------------------
+
+// My trainer waits for this swap with yours. Once both have said so, both start it.
+struct SwapReady {
+  std::uint64_t generation = 0;
+  std::int64_t sequence = 0;
+  std::int64_t bytes = 0;
+  bool operator==(const SwapReady&) const = default;
+};
+
+// I shall start no swap of this gang any more, but those that you have called ready too.
+struct SwapsEnded {
+  std::uint64_t generation = 0;
+  bool operator==(const SwapsEnded&) const = default;
+};
+
+using PeerMessage = std::variant<SwapReady, SwapsEnded>;
 
 std::string to_text(const AgentMessage& message);
 std::string to_text(const CoordinatorMessage& message);
+std::string to_text(const PeerMessage& message);
 AgentMessage parse_agent_message(std::string_view text);
 CoordinatorMessage parse_coordinator_message(std::string_view text);
+PeerMessage parse_peer_message(std::string_view text);
 
 // ---- trainer -> agent (frames on the control channel) -----------------------------------------
 
@@ -126,8 +179,17 @@ struct TrainerInterrupted {
   std::int64_t step = 0;
 };
 
-using TrainerMessage =
-    std::variant<TrainerHello, TrainerProgress, TrainerDone, TrainerFailed, TrainerInterrupted>;
+// It waits until the first `bytes` of the shared memory's halves are swapped with a member's.
+struct TrainerExchange {
+  std::string run_id;
+  int attempt = 0;
+  int partner = 0;  // rank in the gang
+  std::int64_t sequence = 0;
+  std::int64_t bytes = 0;
+};
+
+using TrainerMessage = std::variant<TrainerHello, TrainerProgress, TrainerDone, TrainerFailed,
+                                    TrainerInterrupted, TrainerExchange>;
 
 TrainerMessage parse_trainer_message(std::string_view text);
 
@@ -135,6 +197,8 @@ TrainerMessage parse_trainer_message(std::string_view text);
 
 std::string trainer_run_request(const Assignment& assignment, const Welcome& welcome);
 std::string trainer_interrupt_request();
+std::string trainer_exchanged(std::int64_t sequence);
+std::string trainer_gang_ended(const std::string& message);
 std::string trainer_stop_request();
 
 }  // namespace marquee::orchestrator

@@ -48,7 +48,7 @@ int attempts_allowed(FailureKind kind) {
 
 Scheduler::Scheduler(std::vector<PlannedRun> runs) {
   std::stable_sort(runs.begin(), runs.end(), [](const PlannedRun& a, const PlannedRun& b) {
-    return a.oracle != b.oracle ? a.oracle : a.cost > b.cost;
+    return a.oracle != b.oracle ? a.oracle : a.cost * a.slots > b.cost * b.slots;
   });
   for (PlannedRun& run : runs) {
     add(std::move(run));
@@ -81,8 +81,16 @@ void Scheduler::change(std::size_t place, State state) {
   Entry& entry = entries_[place];
   --counter(entry.state);
   ++counter(state);
-  if (entry.state == State::waiting) waiting_.erase(place);
-  if (state == State::waiting) waiting_.insert(place);
+  if (entry.state == State::waiting) {
+    waiting_.erase(place);
+    waiting_by_size_[entry.run.slots].erase({-entry.run.cost, place});
+  }
+  if (state == State::waiting) {
+    waiting_.insert(place);
+    waiting_by_size_[entry.run.slots].insert({-entry.run.cost, place});
+  }
+  if (entry.state == State::running) running_.erase(place);
+  if (state == State::running) running_.insert(place);
   entry.state = state;
 }
 
@@ -97,6 +105,7 @@ void Scheduler::add(PlannedRun run) {
   planned.run = std::move(run);
   index_.emplace(planned.run.run_id, place);
   waiting_.insert(waiting_.end(), place);
+  waiting_by_size_[planned.run.slots].insert({-planned.run.cost, place});
   ++counts_.total;
   ++counts_.waiting;
 }
@@ -126,11 +135,59 @@ void Scheduler::finished_elsewhere(const std::string& run_id) {
   if (entries_[place].state != State::running) change(place, State::done);
 }
 
-std::optional<std::string> Scheduler::next() {
-  if (waiting_.empty()) return std::nullopt;
-  const std::size_t place = *waiting_.begin();
-  change(place, State::running);
-  return entries_[place].run.run_id;
+bool Scheduler::may_start(int free, Clock clock) {
+  return choose(free, clock).has_value();
+}
+
+std::optional<std::string> Scheduler::next(int free, Clock clock) {
+  const std::optional<std::size_t> place = choose(free, clock);
+  if (!place) return std::nullopt;
+  change(*place, State::running);
+  entries_[*place].started = clock.now;
+  return entries_[*place].run.run_id;
+}
+
+std::optional<std::size_t> Scheduler::choose(int free, Clock clock) {
+  if (waiting_.empty() || free < 1) return std::nullopt;
+  const std::size_t head = *waiting_.begin();
+  if (entries_[head].run.slots <= free) {
+    reservation_.reset();
+    return head;
+  }
+  return clock.cost_per_second > 0 ? backfill(head, free, clock) : std::nullopt;
+}
+
+std::optional<std::size_t> Scheduler::backfill(std::size_t head, int free, Clock clock) {
+  // When the head will probably have its slots, and how many are free then besides.
+  std::vector<std::pair<double, int>> ends;
+  for (const std::size_t place : running_) {
+    const Entry& run = entries_[place];
+    ends.emplace_back(std::max(clock.now, run.started + run.run.cost / clock.cost_per_second),
+                      run.run.slots);
+  }
+  std::sort(ends.begin(), ends.end());
+  int slots = free;
+  double start = clock.now;
+  for (const auto& [end, more] : ends) {
+    if (slots >= entries_[head].run.slots) break;
+    start = end;
+    slots += more;
+  }
+  if (slots < entries_[head].run.slots) return std::nullopt;  // larger than all there are
+  const int besides = slots - entries_[head].run.slots;
+  constexpr double kPatience = 0.25;  // of the wait that was expected at first
+  if (!reservation_ || reservation_->head != head)
+    reservation_ = {head, start + kPatience * (start - clock.now)};
+  if (clock.now > reservation_->until) return std::nullopt;
+
+  const double longest = (start - clock.now) * clock.cost_per_second;
+  std::optional<std::size_t> chosen;
+  for (const auto& [size, runs] : waiting_by_size_) {
+    if (size > free) break;
+    const auto found = size <= besides ? runs.begin() : runs.lower_bound({-longest, 0});
+    if (found != runs.end() && (!chosen || found->second < *chosen)) chosen = found->second;
+  }
+  return chosen;
 }
 
 void Scheduler::finished(const std::string& run_id) {
@@ -162,7 +219,8 @@ bool Scheduler::complete() const {
 
 double expected_cost(const experiments::RunConfig& run) {
   // A tuning step runs forward and backward: about three forward passes an image.
-  const double tuning = experiments::trains(run) ? 3.0 * run.steps * run.batch : 0.0;
+  const double tuning =
+      experiments::trains(run) ? 3.0 * run.steps * run.batch / experiments::gang_size(run) : 0.0;
   const double sampling =
       experiments::is_oracle(run) ? 0.0 : 1.0 * run.samples * experiments::passes_per_image(run);
   return tuning + sampling;
@@ -173,7 +231,7 @@ std::vector<PlannedRun> plan_runs(const std::vector<experiments::RunConfig>& run
   planned.reserve(runs.size());
   for (const experiments::RunConfig& run : runs) {
     planned.push_back({experiments::run_id(run).text(), experiments::is_oracle(run),
-                       expected_cost(run), planned.size()});
+                       expected_cost(run), planned.size(), experiments::gang_size(run)});
   }
   return planned;
 }

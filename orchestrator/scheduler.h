@@ -1,15 +1,21 @@
 // Decides which run starts next and whether a failed one is tried again. Pure logic: no MPI, no
 // files, no clock. Deterministic: oracle runs first (they fill the caches that others use), then
-// the longest, ties in the order of the sweep file. Not thread safe.
+// the most work (expected duration times slots), ties in the order of the sweep file. A gang that
+// waits for slots is next as soon as they are free; meanwhile runs behind it start that will
+// probably have ended by then, or that leave it enough (backfill), but not for longer than was
+// expected at first: so it is never starved. Not thread safe.
 #pragma once
 
 #include <cstddef>
 #include <deque>
+#include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "experiments/run_config.h"
@@ -20,8 +26,9 @@ namespace marquee::orchestrator {
 struct PlannedRun {
   std::string run_id;
   bool oracle = false;
-  double cost = 0.0;         // relative expected duration
+  double cost = 0.0;         // relative expected duration, with all its slots
   std::size_t position = 0;  // in the list that it was planned from
+  int slots = 1;             // of its gang
 };
 
 // Why an attempt ended without a result. `interrupted` is no failure: the run goes back into the
@@ -43,6 +50,11 @@ struct ScheduleCounts {
 
 class Scheduler {
  public:
+  // The time, and how fast runs go; cost_per_second 0: not known yet, then nothing is backfilled.
+  struct Clock {
+    double now = 0.0, cost_per_second = 0.0;
+  };
+
   explicit Scheduler(std::vector<PlannedRun> runs);
 
   // A run that needs no attempt: its result is in the ledger already.
@@ -64,8 +76,12 @@ class Scheduler {
   const PlannedRun& at(std::size_t place) const { return entries_[place].run; }
   std::size_t place_of(const std::string& run_id) const;
 
-  // The next run to start, now counted as running; nullopt when none waits. Logarithmic.
-  std::optional<std::string> next();
+  // The next run to start, now counted as running; nullopt when none waits or none should start in
+  // the `free` slots. Logarithmic in what waits.
+  std::optional<std::string> next(int free, Clock clock);
+  std::optional<std::string> next() { return next(std::numeric_limits<int>::max(), Clock()); }
+  // Whether next() gives one.
+  bool may_start(int free, Clock clock);
 
   void finished(const std::string& run_id);
   // True when the run will be tried again; false when it is set aside for good.
@@ -82,13 +98,25 @@ class Scheduler {
     State state = State::waiting;
     int failures = 0;
     bool cancel_wanted = false;  // while it runs
+    double started = 0.0;        // while it runs
   };
+  // What waits and takes so many slots, the longest first: cost (negative) and place.
+  using OfSize = std::set<std::pair<double, std::size_t>>;
+
+  std::optional<std::size_t> choose(int free, Clock clock);
+  std::optional<std::size_t> backfill(std::size_t head, int free, Clock clock);
   void change(std::size_t place, State state);
   std::size_t& counter(State state);
 
   std::deque<Entry> entries_;                                // in starting order
   std::unordered_map<std::string_view, std::size_t> index_;  // by the ids in entries_, which stay
-  std::set<std::size_t> waiting_;                            // places in entries_
+  std::set<std::size_t> waiting_, running_;                  // places in entries_
+  std::map<int, OfSize> waiting_by_size_;
+  struct Reservation {
+    std::size_t head = 0;  // the gang that waits for slots
+    double until = 0.0;    // nothing is backfilled after
+  };
+  std::optional<Reservation> reservation_;
   ScheduleCounts counts_;
 };
 

@@ -137,7 +137,7 @@ void SimulatedTrainer::take(const std::string& frame) {
     MARQUEE_CHECK(waiting_.is_null(), "an agent sent a second run while one is waiting");
     waiting_ = std::move(message);
     interrupt_ = false;
-  } else if (type == "interrupt") {
+  } else if (type == "interrupt" || type == "gang_ended") {
     interrupt_ = true;
   } else if (type == "stop") {
     stop_ = true;
@@ -156,6 +156,7 @@ SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) c
     request.record.epoch = message.at("epoch").get<std::uint64_t>();
     request.record.started = cluster::utc_now();
     request.record.host = cluster::host_name();
+    request.gang_rank = message.at("gang").at("rank").get<int>();
     request.folder =
         experiments::attempt_dir(message.at("results").get<std::string>(),
                                  experiments::RunId(request.record.run_id), request.record.attempt);
@@ -177,7 +178,9 @@ void SimulatedTrainer::work(const json& message) {
   Request request = parse_request(message);
   const double started = cluster::monotonic_seconds();
   const experiments::Simulation& simulation = request.simulation;
-  const std::string fault = experiments::fault_of(simulation, request.run, request.record.attempt);
+  const std::string fault = request.gang_rank > 0 ? ""
+                                                  : experiments::fault_of(simulation, request.run,
+                                                                          request.record.attempt);
   const double seconds = experiments::seconds_of(simulation, request.run);
   for (int step = 0; step < simulation.steps; ++step) {
     if (seconds > 0 || simulation.steps > 1 || !fault.empty()) {
@@ -196,6 +199,11 @@ void SimulatedTrainer::work(const json& message) {
       send(request, "interrupted", {{"step", step}});
       return;
     }
+  }
+  if (request.gang_rank > 0) {
+    send(request, "done", json::object());
+    if (simulation.process_per_run) stop_ = true;
+    return;
   }
   request.record.status = "done";
   request.record.ended = cluster::utc_now();

@@ -22,6 +22,7 @@ class SimulatedTrainer {
     experiments::Simulation simulation;
     experiments::AttemptRecord record;  // as far as it is known
     std::filesystem::path folder;
+    int gang_rank = 0;  // others than 0 wait as long and leave nothing
   };
 
   Request parse_request(const nlohmann::json& message) const;

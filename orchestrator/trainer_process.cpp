@@ -14,7 +14,7 @@
 namespace marquee::orchestrator {
 namespace {
 
-constexpr int kControlFd = 3;
+constexpr int kControlFd = 3, kGangFd = 4;
 constexpr std::streamoff kTailBytes = 4096;
 constexpr useconds_t kShortestNapMicroseconds = 200, kLongestNapMicroseconds = 10'000;
 
@@ -35,6 +35,11 @@ cluster::SpawnOptions spawn_options(const TrainerCommand& command, int child_soc
     options.environment.push_back("CUDA_VISIBLE_DEVICES=" + std::to_string(command.gpu));
   }
   options.inherit = {{kControlFd, child_socket}};
+  if (command.gang_fd >= 0) {
+    options.argv.insert(options.argv.end(), {"--gang-fd", std::to_string(kGangFd), "--gang-bytes",
+                                             std::to_string(command.gang_bytes)});
+    options.inherit[kGangFd] = command.gang_fd;
+  }
   options.cpus = command.cpus;
   options.log_file = command.log_file;
   return options;

@@ -2,6 +2,7 @@
 // tests; a failure on any ends all with its exit code.
 #include <deque>
 #include <map>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -102,6 +103,36 @@ TEST(MpiSession, RefusesAMessageThatIsTooLongAndARankThatIsNotThere) {
   EXPECT_THROW(session->send(session->size(), "x"), Error);
   EXPECT_THROW(session->send(-1, "x"), Error);
   EXPECT_EQ(session->pending(), pending);
+}
+
+// Numbers that tell apart who gives them to whom.
+std::vector<std::byte> given(int from, int to, std::size_t bytes) {
+  std::vector<std::byte> numbers(bytes);
+  for (std::size_t i = 0; i < bytes; ++i)
+    numbers[i] = static_cast<std::byte>((i * 7 + static_cast<std::size_t>(from * 31 + to)) % 251);
+  return numbers;
+}
+
+TEST(MpiSession, SwapsLargeBuffersWithSeveralRanksAtOnce) {
+  const int me = session->rank();
+  constexpr std::size_t kBytes = (std::size_t{5} << 20) + 3;
+  std::map<int, std::vector<std::byte>> out, in;
+  std::map<int, std::uint64_t> swaps;
+  for (int rank = 0; rank < session->size(); ++rank) {
+    if (rank == me) continue;
+    out[rank] = given(me, rank, kBytes);
+    in[rank].resize(kBytes);
+    swaps[rank] = session->start_swap(rank, 40 + me + rank, out[rank], in[rank]);
+  }
+  const double give_up = monotonic_seconds() + 60;
+  while (!swaps.empty() && monotonic_seconds() < give_up) {
+    std::erase_if(swaps, [](const auto& swap) { return session->swap_done(swap.second); });
+    session->wait(0.01);
+  }
+  ASSERT_TRUE(swaps.empty());
+  for (const auto& [rank, numbers] : in) EXPECT_TRUE(numbers == given(rank, me, kBytes)) << rank;
+  EXPECT_THROW(session->start_swap(me, 1, {}, {}), Error);
+  EXPECT_THROW(session->start_swap(next(), 1, out[next()], std::span<std::byte>()), Error);
 }
 
 TEST(MpiSession, AMessageWakesWhoSleeps) {

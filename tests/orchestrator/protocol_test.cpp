@@ -69,6 +69,64 @@ TEST(Protocol, CarriesAWelcome) {
   EXPECT_EQ(request.at("simulation").at("seconds"), 0.5);
 }
 
+TEST(Protocol, CarriesAPlaceInAGang) {
+  Assignment sent{7, "id", 3, {}};
+  EXPECT_EQ(sent.gang.size(), 1);
+  sent.gang = {9, 1, {{4, "boot/space/00004"}, {2, ""}}};
+  const auto got = as<Assignment>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
+  EXPECT_EQ(got.gang, sent.gang);
+  const json request = json::parse(trainer_run_request(got, {}));
+  EXPECT_EQ(request.at("gang"), json({{"rank", 1}, {"size", 2}}));
+
+  json message = json::parse(to_text(CoordinatorMessage(sent)));
+  message["gang"]["rank"] = 2;
+  EXPECT_NE(refusal(parse_coordinator_message, message).find("'rank'"), std::string::npos);
+  message["gang"]["rank"] = 0;
+  message["gang"]["members"][0] = 4;
+  EXPECT_NE(refusal(parse_coordinator_message, message).find("'members'"), std::string::npos);
+  message.erase("gang");
+  EXPECT_NE(refusal(parse_coordinator_message, message).find("'gang'"), std::string::npos);
+}
+
+TEST(Protocol, CarriesHowAMemberAndItsGangEnded) {
+  experiments::AttemptCause cause;
+  cause.kind = "crash";
+  cause.message = "the trainer ended";
+  cause.signal = 9;
+  const auto part =
+      as<MemberEnded>(parse_agent_message(to_text(AgentMessage(MemberEnded{3, 11, cause}))));
+  EXPECT_EQ(part.epoch, 3u);
+  EXPECT_EQ(part.generation, 11u);
+  EXPECT_EQ(part.cause.kind, "crash");
+  EXPECT_EQ(part.cause.message, "the trainer ended");
+  EXPECT_EQ(part.cause.exit_code, -1);
+  EXPECT_EQ(part.cause.signal, 9);
+  const auto ended = as<GangEnded>(
+      parse_coordinator_message(to_text(CoordinatorMessage(GangEnded{3, 11, "crash", "gone"}))));
+  EXPECT_EQ(ended.generation, 11u);
+  EXPECT_EQ(ended.kind, "crash");
+  EXPECT_EQ(ended.message, "gone");
+  EXPECT_EQ(json::parse(trainer_gang_ended("gone")).at("message"), "gone");
+}
+
+TEST(Protocol, CarriesSwaps) {
+  const SwapReady ready{11, 5, 4096};
+  EXPECT_EQ(as<SwapReady>(parse_peer_message(to_text(PeerMessage(ready)))), ready);
+  const SwapsEnded none{11};
+  EXPECT_EQ(as<SwapsEnded>(parse_peer_message(to_text(PeerMessage(none)))), none);
+  const auto wanted = as<TrainerExchange>(parse_trainer_message(
+      R"({"type":"exchange","run_id":"id","attempt":2,"partner":3,"sequence":5,"bytes":4096})"));
+  EXPECT_EQ(wanted.partner, 3);
+  EXPECT_EQ(wanted.sequence, 5);
+  EXPECT_EQ(wanted.bytes, 4096);
+  EXPECT_EQ(json::parse(trainer_exchanged(5)).at("sequence"), 5);
+  json message = json::parse(to_text(PeerMessage(ready)));
+  message["bytes"] = 0;
+  EXPECT_NE(refusal(parse_peer_message, message).find("'bytes'"), std::string::npos);
+  message["type"] = "alive";
+  EXPECT_NE(refusal(parse_peer_message, message).find("'alive'"), std::string::npos);
+}
+
 TEST(Protocol, CarriesAnAssignmentWithItsRun) {
   Assignment sent{7, "id", 3, {}};
   sent.run.task = "eurosat";

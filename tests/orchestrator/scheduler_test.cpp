@@ -172,5 +172,56 @@ TEST(ExpectedCost, GrowsWithStepsOnlyWhereTheMethodTunes) {
   EXPECT_GT(expected_cost(run), untuned);
 }
 
+// a (4 slots) waits for what runs; short and long singles are behind it.
+class Backfill : public testing::Test {
+ protected:
+  Scheduler scheduler_{{{"first", true, 10, 0, 1},
+                        {"second", true, 8, 1, 1},
+                        {"gang", false, 5, 2, 4},
+                        {"long", false, 12, 3, 1},
+                        {"short", false, 2, 4, 1}}};
+  // Four slots, a unit of cost takes a second.
+  static Scheduler::Clock at(double now) { return {now, 1.0}; }
+  void start() {
+    ASSERT_EQ(scheduler_.next(4, at(0)), "first");
+    ASSERT_EQ(scheduler_.next(3, at(0)), "second");
+  }
+};
+
+TEST_F(Backfill, StartsWhatEndsBeforeTheGangCanBegin) {
+  start();
+  // The gang has its slots at 10; of the two behind it only one has ended by then.
+  EXPECT_EQ(scheduler_.next(2, at(0)), "short");
+  EXPECT_EQ(scheduler_.next(1, at(0)), std::nullopt);
+  scheduler_.finished("short");
+  scheduler_.finished("second");
+  scheduler_.finished("first");
+  EXPECT_EQ(scheduler_.next(4, at(10)), "gang");
+}
+
+TEST_F(Backfill, StartsWhatLeavesTheGangEnough) {
+  Scheduler scheduler({{"pair", true, 10, 0, 2},
+                       {"gang", false, 5, 1, 4},
+                       {"long", false, 12, 2, 1},
+                       {"longer", false, 13, 3, 1}});
+  ASSERT_EQ(scheduler.next(5, at(0)), "pair");
+  // When the pair has ended there is one more slot than the gang takes.
+  EXPECT_EQ(scheduler.next(3, at(0)), "longer");
+  EXPECT_EQ(scheduler.next(2, at(0)), std::nullopt);
+}
+
+TEST_F(Backfill, NeverStarvesTheGang) {
+  start();
+  EXPECT_TRUE(scheduler_.may_start(2, at(0)));
+  // "first" takes longer than it should have: after a while the free slots wait for the gang.
+  EXPECT_FALSE(scheduler_.may_start(3, at(13)));
+  EXPECT_EQ(scheduler_.next(4, at(13)), "gang");
+}
+
+TEST_F(Backfill, NothingWhereTheSpeedIsNotKnown) {
+  start();
+  EXPECT_EQ(scheduler_.next(2, {0.0, 0.0}), std::nullopt);
+}
+
 }  // namespace
 }  // namespace marquee::orchestrator

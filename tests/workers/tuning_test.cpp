@@ -29,8 +29,8 @@ class ThreadGang {
     Member(ThreadGang& gang, int rank) : gang_(gang), rank_(rank) {}
     int rank() const override { return rank_; }
     int size() const override { return static_cast<int>(gang_.slots_.size()); }
-    std::vector<Tensor> all_gather(const Tensor& mine) override {
-      return gang_.gather(static_cast<std::size_t>(rank_), mine);
+    Tensor sum(const Tensor& mine) override {
+      return tree_sum(gang_.gather(static_cast<std::size_t>(rank_), mine));
     }
 
    private:

@@ -1,6 +1,8 @@
 // marquee-trainer serve: the trainer's life under an agent. It works on one run at a time, sends
 // progress with a deadline for the next message, and ends with its agent.
+#include <bit>
 #include <cerrno>
+#include <cstring>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -13,8 +15,10 @@
 #include "cluster/failpoint.h"
 #include "cluster/frame_channel.h"
 #include "cluster/log.h"
+#include "cluster/shared_buffer.h"
 #include "experiments/run_folder.h"
 #include "workers/commands/commands.h"
+#include "workers/gang/pairwise_communicator.h"
 #include "workers/runs/run_executor.h"
 
 namespace marquee::workers {
@@ -54,9 +58,11 @@ class OutputTo {
   int saved_[2] = {-1, -1};
 };
 
-class Server : public ProgressSink {
+class Server : public ProgressSink, public GangCourier {
  public:
-  Server(int control_fd, int threads) : channel_(control_fd), executor_(threads) {}
+  // `buffer`: what goes to other members of a gang in its first half, what comes in its second.
+  Server(int control_fd, int threads, std::optional<cluster::SharedBuffer> buffer)
+      : channel_(control_fd), executor_(threads), buffer_(std::move(buffer)) {}
 
   void serve() {
     channel_.send(text_of({{"type", "hello"}, {"pid", getpid()}}));
@@ -89,6 +95,25 @@ class Server : public ProgressSink {
   }
 
  private:
+  std::size_t largest() const override { return buffer_->bytes().size() / 2 / sizeof(float); }
+
+  // The agents carry it: until then this process waits, however long the partner takes.
+  std::span<const float> swap(int partner, std::span<const float> mine) override {
+    const std::span<std::byte> out = buffer_->bytes().first(mine.size_bytes()),
+                               in = buffer_->bytes().subspan(buffer_->bytes().size() / 2,
+                                                             mine.size_bytes());
+    std::memcpy(out.data(), mine.data(), mine.size_bytes());
+    json message = about_run("exchange");
+    message.update({{"partner", partner}, {"sequence", ++sequence_}, {"bytes", out.size()}});
+    channel_.send(text_of(message));
+    cluster::failpoint("trainer.exchanging");
+    while (exchanged_ != sequence_) {
+      take(channel_.receive());
+      if (broken_) throw GangBroken(*broken_);
+    }
+    return {reinterpret_cast<const float*>(in.data()), mine.size()};
+  }
+
   json about_run(const char* type) const {
     return {{"type", type},
             {"run_id", experiments::run_id(request_->run).text()},
@@ -102,6 +127,10 @@ class Server : public ProgressSink {
       interrupt_ = true;
     } else if (type == "stop") {
       stop_ = true;
+    } else if (type == "exchanged") {
+      exchanged_ = message.value("sequence", std::int64_t{-1});
+    } else if (type == "gang_ended") {
+      broken_ = message.value("message", "");
     } else if (type == "run") {
       MARQUEE_CHECK(!request_, "an agent sent a second run while one is being worked on");
       try {
@@ -111,10 +140,18 @@ class Server : public ProgressSink {
                               message.at("results").get<std::string>(),
                               message.at("data").get<std::string>(),
                               message.at("assets").get<std::string>()};
+        rank_ = message.at("gang").at("rank").get<int>();
+        size_ = message.at("gang").at("size").get<int>();
       } catch (const json::exception& error) {
         cluster::throw_environment(std::string("run request refused: ") + error.what());
       }
+      const bool whole = size_ >= 1 && rank_ >= 0 && rank_ < size_ &&
+                         std::has_single_bit(static_cast<unsigned>(size_));
+      if (!whole || (size_ > 1 && !buffer_))
+        cluster::throw_environment("run request refused: no such place in a gang");
       interrupt_ = false;
+      broken_.reset();
+      sequence_ = exchanged_ = 0;
     } else {
       cluster::throw_environment("message of unknown type '" + type + "' from the agent");
     }
@@ -128,21 +165,25 @@ class Server : public ProgressSink {
     json answer;
     try {
       experiments::create_attempt_folder(folder);
-      const OutputTo log(folder / "log");
+      const OutputTo log(folder / (rank_ == 0 ? "log" : "log-" + std::to_string(rank_)));
       cluster::set_log_run(id.short_text());
       cluster::log_info("run", request_->run.method + " on " + request_->run.task + ", " +
                                    request_->run.shots + " shots, seed " +
                                    std::to_string(request_->run.seed) + ", attempt " +
                                    std::to_string(request_->attempt));
       try {
-        const RunOutcome outcome = executor_.execute(*request_, gang_, *this);
-        answer = about_run(outcome.result ? "done" : "interrupted");
-        if (outcome.result) {
+        const std::unique_ptr<Communicator> gang = communicator();
+        const RunOutcome outcome = executor_.execute(*request_, *gang, *this);
+        const bool done = outcome.result || outcome.served;
+        answer = about_run(done ? "done" : "interrupted");
+        if (outcome.served) {
+          answer["step"] = outcome.step;
+        } else if (outcome.result) {
           answer["result"] = experiments::to_json(*outcome.result);
         } else {
           answer["step"] = outcome.step;
         }
-        cluster::log_info("run", outcome.result ? "done" : "interrupted");
+        cluster::log_info("run", done ? "done" : "interrupted");
       } catch (const std::exception& error) {
         cluster::log_error("run", error.what());
         throw;
@@ -159,10 +200,18 @@ class Server : public ProgressSink {
     channel_.send(text_of(answer));
   }
 
+  std::unique_ptr<Communicator> communicator() {
+    if (size_ == 1) return std::make_unique<LocalCommunicator>();
+    return std::make_unique<PairwiseCommunicator>(*this, rank_, size_);
+  }
+
   cluster::FrameChannel channel_;
   RunExecutor executor_;
-  LocalCommunicator gang_;
+  std::optional<cluster::SharedBuffer> buffer_;
   std::optional<RunRequest> request_;
+  int rank_ = 0, size_ = 1;                    // of the run's gang
+  std::int64_t sequence_ = 0, exchanged_ = 0;  // swaps asked for, and the last that was carried
+  std::optional<std::string> broken_;          // the gang has ended, and why
   bool interrupt_ = false;
   bool stop_ = false;
 };
@@ -175,10 +224,13 @@ int serve_command(const cluster::Arguments& arguments) {
   line.text =
       "Started by an agent of marquee sweep. Works on the runs that come over the channel and\n"
       "ends with the process that started it.";
-  line.options.add_options()                                                          //
-      ("control-fd", po::value<int>()->required(), "descriptor of the channel")       //
-      ("parent-pid", po::value<int>()->required(), "the agent; its death ends this")  //
-      ("threads", po::value<int>()->default_value(1), "threads of one operation of LibTorch");
+  line.options.add_options()                                                                   //
+      ("control-fd", po::value<int>()->required(), "descriptor of the channel")                //
+      ("parent-pid", po::value<int>()->required(), "the agent; its death ends this")           //
+      ("threads", po::value<int>()->default_value(1), "threads of one operation of LibTorch")  //
+      ("gang-fd", po::value<int>()->default_value(-1),
+       "descriptor of the memory through which gangs exchange")  //
+      ("gang-bytes", po::value<std::size_t>()->default_value(0), "its size");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   cluster::die_with_parent(values["parent-pid"].as<int>());
@@ -189,7 +241,10 @@ int serve_command(const cluster::Arguments& arguments) {
   cluster::init_log(log);
   at::set_num_threads(threads);
   at::set_num_interop_threads(1);
-  Server(values["control-fd"].as<int>(), threads).serve();
+  std::optional<cluster::SharedBuffer> buffer;
+  if (const int fd = values["gang-fd"].as<int>(); fd >= 0)
+    buffer = cluster::SharedBuffer::adopt(fd, values["gang-bytes"].as<std::size_t>());
+  Server(values["control-fd"].as<int>(), threads, std::move(buffer)).serve();
   return 0;
 }
 

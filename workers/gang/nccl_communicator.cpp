@@ -11,6 +11,7 @@
 
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "workers/tuning/gradient_tree.h"
 
 namespace marquee::workers {
 namespace {
@@ -125,9 +126,10 @@ NcclCommunicator::~NcclCommunicator() {
   }
 }
 
-std::vector<Tensor> NcclCommunicator::all_gather(const Tensor& mine) {
-  MARQUEE_CHECK(!state_->broken, "all_gather after the gang has broken");
-  MARQUEE_CHECK(mine.scalar_type() == torch::kFloat32, "all_gather carries float32");
+// Everybody's numbers, added by the tree: NCCL's own sums have other bits for other sizes.
+Tensor NcclCommunicator::sum(const Tensor& mine) {
+  MARQUEE_CHECK(!state_->broken, "a sum after the gang has broken");
+  MARQUEE_CHECK(mine.scalar_type() == torch::kFloat32, "a gang sums float32");
   const Tensor source = mine.to(torch::kCUDA).contiguous();
   const Tensor gathered = torch::empty({size_, source.numel()}, source.options());
   const cudaStream_t stream = c10::cuda::getCurrentCUDAStream().stream();
@@ -139,9 +141,8 @@ std::vector<Tensor> NcclCommunicator::all_gather(const Tensor& mine) {
   wait_for_stream("gathering gradients");
   state_->broken = false;
   std::vector<Tensor> parts;
-  for (int rank = 0; rank < size_; ++rank)
-    parts.push_back(gathered[rank].view(mine.sizes()).to(mine.device()));
-  return parts;
+  for (int rank = 0; rank < size_; ++rank) parts.push_back(gathered[rank].view(mine.sizes()));
+  return tree_sum(std::move(parts)).to(mine.device());
 }
 
 // Never blocks inside NCCL or CUDA: a partner's death must end in an error, not in silence.

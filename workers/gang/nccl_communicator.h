@@ -19,15 +19,15 @@ class NcclCommunicator : public Communicator {
   static NcclId make_id();
 
   // Collective over `size` processes (a power of two), each with its own GPU as the current device.
-  // A partner that has not answered after `deadline_seconds`, here or in all_gather, is an
-  // environment error, and the communicator is aborted.
+  // A partner that has not answered after `deadline_seconds`, here or in sum, is an environment
+  // error, and the communicator is aborted.
   NcclCommunicator(const NcclId& id, int rank, int size, double deadline_seconds);
   ~NcclCommunicator() override;
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   // Tensors on the CPU travel through the current device and come back.
-  std::vector<Tensor> all_gather(const Tensor& mine) override;
+  Tensor sum(const Tensor& mine) override;
 
  private:
   struct State;

@@ -1,6 +1,7 @@
 #include "workers/runs/run_executor.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "analysis/metrics/linear_probe.h"
@@ -24,6 +25,7 @@
 #include "workers/runs/result_file.h"
 #include "workers/runs/sampling.h"
 #include "workers/tuning/checkpoint.h"
+#include "workers/tuning/gradient_tree.h"
 #include "workers/tuning/tuning_step.h"
 #include "workers/tuning/validation.h"
 
@@ -40,6 +42,14 @@ constexpr int kGridColumns = 10;
 // Thrown through counted work to leave it; never crosses execute().
 struct Interrupted {};
 
+// Seconds that a trainer may be silent at least; tests want less.
+double shortest_deadline() {
+  constexpr double kSeconds = 120;
+  const char* named = std::getenv("MARQUEE_SHORTEST_DEADLINE_S");
+  const double asked = named == nullptr ? 0 : std::atof(named);
+  return asked > 0 ? asked : kSeconds;
+}
+
 // Deadlines from the pace of a phase so far: generous, since a machine may be shared, but finite.
 class Pace {
  public:
@@ -47,19 +57,27 @@ class Pace {
       : sink_(sink), phase_(std::move(phase)), last_(cluster::monotonic_seconds()) {}
 
   void report(std::int64_t step, std::int64_t total) {
-    constexpr double kShortest = 120, kFactor = 50;
-    const double now = cluster::monotonic_seconds();
-    if (reported_) slowest_ = std::max(slowest_, now - last_);
-    last_ = now;
-    reported_ = true;
-    sink_.progress(phase_, step, total, std::max(kShortest, kFactor * slowest_));
-    if (sink_.interrupted()) throw Interrupted{};
+    if (!goes_on(step, total)) throw Interrupted{};
+  }
+  // Of a gang, whose members leave together.
+  void report(std::int64_t step, std::int64_t total, Communicator& gang) {
+    if (any_rank(gang, !goes_on(step, total))) throw Interrupted{};
   }
   CountProgress counter() {
     return [this](std::int64_t done, std::int64_t total) { report(done, total); };
   }
 
  private:
+  bool goes_on(std::int64_t step, std::int64_t total) {
+    constexpr double kFactor = 50;
+    const double now = cluster::monotonic_seconds();
+    if (reported_) slowest_ = std::max(slowest_, now - last_);
+    last_ = now;
+    reported_ = true;
+    sink_.progress(phase_, step, total, std::max(shortest_deadline(), kFactor * slowest_));
+    return !sink_.interrupted();
+  }
+
   ProgressSink& sink_;
   std::string phase_;
   double last_, slowest_ = 0;
@@ -141,6 +159,18 @@ class PhaseClock {
   double last_;
 };
 
+// The ranks of a gang have gone on from the same checkpoint.
+void check_same_step(Communicator& gang, std::int64_t step) {
+  const auto halves = [](std::int64_t number) {  // exact in float32
+    constexpr std::int64_t kHalf = 1 << 16;
+    return torch::tensor({static_cast<float>(number / kHalf), static_cast<float>(number % kHalf)});
+  };
+  if (gang.sum(halves(step)).equal(halves(step) * gang.size())) return;
+  cluster::throw_environment("rank " + std::to_string(gang.rank()) + " of the gang is at step " +
+                             std::to_string(step) +
+                             ", others at another: they do not see the same checkpoints");
+}
+
 json curve_of(const std::vector<double>& losses) {
   json steps = json::array();
   for (std::size_t i = 0; i < losses.size(); ++i) steps.push_back(i + 1);
@@ -187,8 +217,10 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
   const std::filesystem::path folder =
       experiments::attempt_dir(request.results, id, request.attempt);
   const std::string started = cluster::utc_now();
+  const bool leads = gang.rank() == 0;
   const auto record = [&](const std::string& status, const std::string& kind,
                           const std::string& message) {
+    if (!leads) return;
     experiments::AttemptRecord failed;
     failed.run_id = id.text();
     failed.attempt = request.attempt;
@@ -207,13 +239,17 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
     }
   };
   try {
-    experiments::create_attempt_folder(folder);
-    cluster::write_file_durably(folder / "run.yaml", experiments::to_yaml(request.run));
+    if (leads) {
+      experiments::create_attempt_folder(folder);
+      cluster::write_file_durably(folder / "run.yaml", experiments::to_yaml(request.run));
+    }
     RunOutcome outcome = attempt(request, folder, started, gang, sink);
-    if (!outcome.result)
+    if (!outcome.result && !outcome.served)
       record("interrupted", "interrupted",
              "on request, after tuning step " + std::to_string(outcome.step));
     return outcome;
+  } catch (const GangBroken&) {
+    throw;
   } catch (const cluster::Error& error) {
     record("failed", std::string(error.name()), error.what());
     throw;
@@ -269,11 +305,14 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     } else {
       TokenSet validation;
       if (experiments::trains(run)) {
+        // Rank 0 makes the caches that are not there yet, the others read them.
+        if (gang.rank() > 0) any_rank(gang, false);
         Pace caching(sink, "cache");
         content.training = load_tokens(run, base, data, caching.counter());
         skipped.push_back(content.training.skipped);
         if (run.early_stopping > 0)
           validation = load_validation_tokens(run, base, data, caching.counter());
+        if (gang.rank() == 0) any_rank(gang, false);
         phases.lap(&experiments::PhaseTimes::cache);
       }
       TaskClasses told = task_classes(run, classes, content.training.labels);
@@ -286,17 +325,18 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
         state.adam = init_adamw(trained);
         resumed = resume(experiments::run_dir(request.results, id), id, trained, state);
         if (resumed) cluster::log_info("run", "continues from " + resumed->string());
+        check_same_step(gang, state.step);
         const std::int64_t first_step = state.step;
         Pace tuning(sink, "tune");
         try {
           while (state.step < run.steps && !has_stopped(run, state.validation)) {
-            tuning.report(state.step, run.steps);
+            tuning.report(state.step, run.steps, gang);
             tuning_step(run, tokens, *adapter, gang, state);
             cluster::failpoint("trainer.tuned");
             const bool last = state.step == run.steps;
             if (run.early_stopping > 0 && (last || state.step % run.early_stopping == 0))
               look(run, validation, *adapter, state.step, state.validation);
-            if (last || state.step % run.checkpoint_interval == 0) {
+            if (gang.rank() == 0 && (last || state.step % run.checkpoint_interval == 0)) {
               settle_losses(state);
               write_checkpoint(folder, id, trained, state);
               cluster::failpoint("trainer.checkpointed");
@@ -304,10 +344,11 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
           }
         } catch (const Interrupted&) {
           settle_losses(state);
-          write_checkpoint(folder, id, trained, state);
+          if (gang.rank() == 0) write_checkpoint(folder, id, trained, state);
           throw;
         }
         settle_losses(state);
+        if (gang.rank() > 0) return {std::nullopt, state.step, true};
         restore_best(state.validation, trained);
         times.steps = state.step - first_step;
         phases.lap(&experiments::PhaseTimes::tune);

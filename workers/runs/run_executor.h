@@ -35,6 +35,7 @@ class ProgressSink {
 struct RunOutcome {
   std::optional<experiments::ResultRecord> result;  // absent: interrupted
   std::int64_t step = 0;                            // tuning steps taken
+  bool served = false;  // as another rank than 0: its part is done, and rank 0 has the result
 };
 
 // Keeps the last base and feature network in memory from run to run. Not thread safe.
@@ -43,7 +44,9 @@ class RunExecutor {
   explicit RunExecutor(int threads) : threads_(threads) {}
 
   // Writes run.yaml, checkpoints, result.h5, samples.png, curves.json and, last, attempt.json into
-  // the attempt's folder. Throws cluster::Error on failure, attempt.json then says so.
+  // the attempt's folder. Throws cluster::Error on failure, attempt.json then says so; GangBroken
+  // without a word there: the agent knows more. Other ranks of the gang than 0 only tune and write
+  // nothing.
   RunOutcome execute(const RunRequest& request, Communicator& gang, ProgressSink& sink);
 
  private:

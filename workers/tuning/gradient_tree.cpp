@@ -16,7 +16,11 @@ Tensor tree_sum(std::vector<Tensor> parts) {
 }
 
 Tensor gang_tree_sum(std::vector<Tensor> mine, Communicator& gang) {
-  return tree_sum(gang.all_gather(tree_sum(std::move(mine))));
+  return gang.sum(tree_sum(std::move(mine)));
+}
+
+bool any_rank(Communicator& gang, bool mine) {
+  return gang.sum(torch::full({1}, mine ? 1.0F : 0.0F)).item<float>() > 0;
 }
 
 }  // namespace marquee::workers

@@ -16,4 +16,7 @@ Tensor tree_sum(std::vector<Tensor> parts);
 // sums are the nodes of one tree over all micro-batches.
 Tensor gang_tree_sum(std::vector<Tensor> mine, Communicator& gang);
 
+// Collective. Whether any rank says so.
+bool any_rank(Communicator& gang, bool mine);
+
 }  // namespace marquee::workers

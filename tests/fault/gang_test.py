@@ -1,0 +1,156 @@
+"""Gangs: several trainers tune one run together. The same bits for 1, 2 and 4 of them; a member that dies or stops is
+known to all within seconds, and the run goes on from its checkpoint; so does a sweep whose agent died."""
+
+import os
+import signal
+import time
+import unittest
+
+from harness import USAGE, FaultTest, real_assets, real_trainer
+
+GANG_SWEEP = """\
+name: gang
+base: mini
+oracles: false
+defaults:
+  steps: {steps}
+  samples: 16
+  decode_steps: 2
+  decode_batch: 16
+  batch: 8
+  micro_batches: 4
+  learning_rate: 0.01
+  checkpoint_interval: 5
+  gang: {gang}
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [2]
+  method: [{methods}]
+  seed: [0]
+"""
+KNOWN_WITHIN = 5.0  # seconds until every member knows that one has gone
+SHORT_DEADLINE = 6  # seconds that a trainer may be silent
+
+
+class Gangs(FaultTest):
+    def setUp(self):
+        super().setUp()
+        self.look_for_trainer()
+
+    def look_for_trainer(self):
+        self.trainer, assets = real_trainer(), real_assets()
+        if self.trainer is None or assets is None:
+            self.skipTest("no trainer or no base in this build")
+        self.assets = assets
+
+    def environment(self, **extra):
+        return FaultTest.environment(self, MARQUEE_TRAINER=self.trainer, MARQUEE_SHORTEST_DEADLINE_S=SHORT_DEADLINE,
+                                     **extra)
+
+    def command(self, *options, **where):
+        words = FaultTest.command(self, *options, **where)
+        words[words.index("--slots-per-host") + 1] = "4"
+        return words
+
+    def write(self, gang, methods="prompt", steps=20):
+        self.sweep_file.write_text(GANG_SWEEP.format(gang=gang, methods=methods, steps=steps))
+
+    def outcome(self, out):
+        """Hashes of prompts and samples, and the numbers, of each finished run."""
+        done = {run: record for (run, _), record in self.attempts(out).items() if record["status"] == "done"}
+        self.assertTrue(done)
+        return ({run: (record["result"]["prompt_sha256"], record["result"]["tokens_sha256"])
+                 for run, record in done.items()}, self.metric_rows(out))
+
+    def alone(self, methods="prompt", steps=20):
+        self.write(1, methods, steps)
+        out = self.folder / "alone"
+        self.assert_exit(0, self.sweep(out=out, workers=1, timeout=240))
+        return self.outcome(out)
+
+    def test_the_same_bits_on_one_two_and_four_trainers(self):
+        expected = self.alone("prompt, finetune")
+        for gang in (2, 4):
+            with self.subTest(gang=gang):
+                self.write(gang, "prompt, finetune")
+                out = self.folder / f"gang{gang}"
+                self.assert_exit(0, self.sweep(out=out, workers=gang, timeout=240))
+                self.assertEqual(self.outcome(out), expected)
+                for (run, attempt), _ in self.attempts(out).items():
+                    logs = {log.name for log in (out / "runs" / run / f"attempt-{attempt}").glob("log*")}
+                    self.assertEqual(logs, {"log", *(f"log-{rank}" for rank in range(1, gang))})
+                self.assert_no_process_left()
+
+    def test_singles_and_gangs_share_the_workers(self):
+        self.sweep_file.write_text(GANG_SWEEP.format(gang=2, methods="prompt, none", steps=10)
+                                   .replace("seed: [0]", "seed: [0, 1]"))
+        self.assert_exit(0, self.sweep(workers=3, timeout=240))
+        self.assertEqual(self.statuses(), {"done": 4})
+
+    def test_a_gang_larger_than_the_world_is_refused(self):
+        self.write(4)
+        done = self.sweep(workers=2)
+        self.assert_exit(USAGE, done)
+        self.assertIn("a gang of 4", done.stderr)
+        self.write(3)
+        refused = self.sweep(workers=4)
+        self.assert_exit(USAGE, refused)
+        self.assertIn("'gang' is 3", refused.stderr)
+
+    def in_mid_run(self, name, gang=2):
+        """A gang that has written a checkpoint and has many steps before it."""
+        self.write(gang, steps=60)
+        self.out = self.folder / name
+        process = self.start_sweep(workers=gang)
+        self.wait_for(lambda: list(self.out.glob("runs/*/attempt-1/checkpoint-*.h5")), "a checkpoint", 120)
+        return process
+
+    def ended_within(self, since, seconds, kind):
+        """The first attempt is failed, with this cause, so soon."""
+        def record():
+            first = [found for (_, attempt), found in self.attempts().items() if attempt == 1]
+            return first[0] if first and first[0]["status"] != "running" else None
+        found = self.wait_for(record, "the end of the first attempt", seconds + 20)
+        self.assertLess(time.monotonic() - since, seconds)
+        self.assertEqual((found["status"], found["cause"]["kind"]), ("failed", kind), found)
+        return found
+
+    def test_members_that_die_or_stop_cost_what_is_behind_the_last_checkpoint(self):
+        expected = self.alone(steps=60)
+        for name, sent, kind, within in (("killed", signal.SIGKILL, "crash", KNOWN_WITHIN),
+                                         ("stopped", signal.SIGSTOP, "deadline", SHORT_DEADLINE + KNOWN_WITHIN)):
+            for member in (0, 1):
+                with self.subTest(name, member=member):
+                    process = self.in_mid_run(f"{name}-{member}")
+                    victim = self.trainers()[member]
+                    since = time.monotonic()
+                    os.kill(victim, sent)
+                    self.ended_within(since, within, kind)
+                    process.wait(timeout=240)
+                    self.assertEqual(process.returncode, 0, self.background_log())
+                    self.assertEqual(self.outcome(self.out), expected)
+                    resumed = [record["result"]["provenance"]["resumed_from_step"]
+                               for record in self.attempts().values() if record["status"] == "done"]
+                    self.assertRegex(resumed[0] or "", "checkpoint-")
+                    self.assert_no_process_left()
+
+    def test_an_interrupted_or_lost_gang_goes_on_with_the_same_command(self):
+        expected = self.alone(steps=60)
+        for name in ("interrupted", "agent"):
+            with self.subTest(name):
+                process = self.in_mid_run(name)
+                if name == "interrupted":
+                    process.send_signal(signal.SIGTERM)
+                else:
+                    os.kill(self.agents()[0], signal.SIGKILL)
+                process.wait(timeout=120)
+                self.assertNotEqual(process.returncode, 0)
+                self.assert_no_process_left()
+                if name == "interrupted":
+                    self.assertEqual({record["status"] for record in self.attempts().values()}, {"interrupted"})
+                self.assert_exit(0, self.sweep(workers=2, timeout=240))
+                self.assertEqual(self.outcome(self.out), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
