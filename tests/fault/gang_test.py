@@ -29,7 +29,7 @@ matrix:
   seed: [0]
 """
 KNOWN_WITHIN = 5.0  # seconds until every member knows that one has gone
-SHORT_DEADLINE = 6  # seconds that a trainer may be silent
+DEADLINE = 8  # seconds that a trainer may be silent
 
 
 class Gangs(FaultTest):
@@ -44,7 +44,7 @@ class Gangs(FaultTest):
         self.assets = assets
 
     def environment(self, **extra):
-        return FaultTest.environment(self, MARQUEE_TRAINER=self.trainer, MARQUEE_SHORTEST_DEADLINE_S=SHORT_DEADLINE,
+        return FaultTest.environment(self, MARQUEE_TRAINER=self.trainer, MARQUEE_DEADLINE_S=DEADLINE,
                                      **extra)
 
     def command(self, *options, **where):
@@ -118,7 +118,7 @@ class Gangs(FaultTest):
     def test_members_that_die_or_stop_cost_what_is_behind_the_last_checkpoint(self):
         expected = self.alone(steps=60)
         for name, sent, kind, within in (("killed", signal.SIGKILL, "crash", KNOWN_WITHIN),
-                                         ("stopped", signal.SIGSTOP, "deadline", SHORT_DEADLINE + KNOWN_WITHIN)):
+                                         ("stopped", signal.SIGSTOP, "deadline", DEADLINE + KNOWN_WITHIN)):
             for member in (0, 1):
                 with self.subTest(name, member=member):
                     process = self.in_mid_run(f"{name}-{member}")
