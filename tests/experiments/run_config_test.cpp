@@ -111,7 +111,7 @@ TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   run.checkpoint_interval = 1;
   EXPECT_EQ(run_id(run).text(), "2d4ecc0c73f0c88c3c13e203720668cb6d19e21d0c1cfe70a8407423e2d9f250");
   // A key that is added must be added here, or below, too: it counts only off its default.
-  EXPECT_EQ(every.size() + 13, to_json(run).size());
+  EXPECT_EQ(every.size() + 14, to_json(run).size());
   // The same on an autoregressive base, whose keys stand in the place of the masked ones.
   run.family = "autoregressive";
   run.temperature = 0.5;
@@ -192,6 +192,7 @@ TEST(RunId, SeesEveryKeyThatTheMethodReads) {
     // base, family and num_classes count by hashes, epochs by steps; the keys of the other family
     // and of other methods do not.
     const std::set<std::string> others{"checkpoint_interval",
+                                       "gang",
                                        "recompute_activations",
                                        "base",
                                        "num_classes",

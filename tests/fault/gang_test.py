@@ -134,6 +134,22 @@ class Gangs(FaultTest):
                     self.assertRegex(resumed[0] or "", "checkpoint-")
                     self.assert_no_process_left()
 
+    def test_a_member_that_dies_in_an_exchange(self):
+        expected = self.alone(steps=20)
+        self.write(4, steps=20)
+        for passes in (1, 30):
+            with self.subTest(passes=passes):
+                out, once = self.folder / f"exchange-{passes}", self.folder / f"exchange-{passes}.once"
+                done = self.sweep(out=out, workers=4, timeout=240,
+                                  environment=self.environment(MARQUEE_FAILPOINT=f"trainer.exchanging:{passes}",
+                                                               MARQUEE_FAILPOINT_ONCE=once))
+                self.assert_exit(0, done)
+                self.assertTrue(once.exists(), "no process passed it")
+                self.assertEqual(self.outcome(out), expected)
+                self.assertEqual({attempt: record["status"] for (_, attempt), record in self.attempts(out).items()},
+                                 {1: "failed", 2: "done"})
+                self.assert_no_process_left()
+
     def test_an_interrupted_or_lost_gang_goes_on_with_the_same_command(self):
         expected = self.alone(steps=60)
         for name in ("interrupted", "agent"):
