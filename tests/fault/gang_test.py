@@ -117,9 +117,10 @@ class Gangs(FaultTest):
 
     def test_members_that_die_or_stop_cost_what_is_behind_the_last_checkpoint(self):
         expected = self.alone(steps=60)
-        for name, sent, kind, within in (("killed", signal.SIGKILL, "crash", KNOWN_WITHIN),
-                                         ("stopped", signal.SIGSTOP, "deadline", DEADLINE + KNOWN_WITHIN)):
-            for member in (0, 1):
+        for name, sent, members, kind, within in (
+                ("killed", signal.SIGKILL, (0, 1), "crash", KNOWN_WITHIN),
+                ("stopped", signal.SIGSTOP, (1,), "deadline", DEADLINE + KNOWN_WITHIN)):
+            for member in members:
                 with self.subTest(name, member=member):
                     process = self.in_mid_run(f"{name}-{member}")
                     victim = self.trainers()[member]
@@ -136,11 +137,11 @@ class Gangs(FaultTest):
 
     def test_a_member_that_dies_in_an_exchange(self):
         expected = self.alone(steps=20)
-        self.write(4, steps=20)
+        self.write(2, steps=20)
         for passes in (1, 30):
             with self.subTest(passes=passes):
                 out, once = self.folder / f"exchange-{passes}", self.folder / f"exchange-{passes}.once"
-                done = self.sweep(out=out, workers=4, timeout=240,
+                done = self.sweep(out=out, workers=2, timeout=240,
                                   environment=self.environment(MARQUEE_FAILPOINT=f"trainer.exchanging:{passes}",
                                                                MARQUEE_FAILPOINT_ONCE=once))
                 self.assert_exit(0, done)
