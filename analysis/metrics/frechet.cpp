@@ -7,6 +7,7 @@
 
 #include "analysis/metrics/bootstrap.h"
 #include "cluster/error.h"
+#include "experiments/protocols.h"
 
 namespace marquee::analysis {
 namespace {
@@ -173,9 +174,8 @@ std::vector<std::int64_t> frechet_infinity_sizes(std::int64_t rows) {
 
 FrechetAtInfinity frechet_at_infinity(const Tensor& generated, const Tensor& reference,
                                       NumpyRandom& random, int ddof) {
-  constexpr std::int64_t kLeast = 30;  // below, the sizes hardly differ
   check_pair(generated, reference, 2);
-  check_features(generated, "generated", kLeast);
+  check_features(generated, "generated", experiments::kFewestForInfinity);
   const Gaussian real = gaussian_of(reference, ddof);
   FrechetAtInfinity result;
   result.sizes = frechet_infinity_sizes(generated.size(0));
