@@ -17,11 +17,6 @@ namespace {
 
 constexpr const char* kArea = "agent";
 constexpr std::size_t kGangBytes = std::size_t{32} << 20;  // half goes out, half comes in
-constexpr std::size_t kMostEarly = 64;  // messages of gangs that are not known yet, each
-
-std::uint64_t generation_of(const PeerMessage& message) {
-  return std::visit([](const auto& m) { return m.generation; }, message);
-}
 
 HostFacts facts_of_this_host() {
   return {cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
@@ -29,15 +24,16 @@ HostFacts facts_of_this_host() {
 
 }  // namespace
 
-Agent::Agent(cluster::MpiSession& session) : session_(session), facts_(facts_of_this_host()) {}
+Agent::Agent(cluster::Transport& transport)
+    : transport_(transport), facts_(facts_of_this_host()), swaps_(transport) {}
 
 int Agent::run() {
   say_hello();
   const pid_t parent = getppid();
   last_heard_ = cluster::monotonic_seconds();
   while (!exit_code_) {
-    session_.progress();
-    while (auto received = session_.try_receive()) {
+    transport_.progress();
+    while (auto received = transport_.try_receive()) {
       last_busy_ = cluster::monotonic_seconds();
       if (received->first == 0) {
         last_heard_ = last_busy_;
@@ -61,13 +57,13 @@ int Agent::run() {
                                  " s");
     }
     // An assignment follows soon after a result. A channel at its end is always readable.
-    const bool looking = !work_ && welcome_ && !session_.woken_by_messages();
+    const bool looking = !work_ && welcome_ && !transport_.woken_by_messages();
     const bool open = trainer_ && !trainer_->channel_closed();
     // Partners on other hosts ring no doorbell.
-    session_.wait(waits_for_partner() ? kBusyNapSeconds
-                  : looking           ? nap_seconds(now - last_busy_)
-                                      : kIdleNapSeconds,
-                  open ? trainer_->fd() : -1);
+    transport_.wait(swaps_.waiting() ? kBusyNapSeconds
+                    : looking        ? nap_seconds(now - last_busy_)
+                                     : kIdleNapSeconds,
+                    open ? trainer_->fd() : -1);
   }
   if (trainer_) trainer_->end(kTrainerStopSeconds);
   trainer_.reset();
@@ -75,17 +71,17 @@ int Agent::run() {
 }
 
 void Agent::say_hello() {
-  send(AgentHello{facts_, getpid(), session_.doorbell()});
+  send(AgentHello{facts_, getpid(), transport_.doorbell()});
 }
 
 void Agent::send(const AgentMessage& message) {
-  session_.send(0, to_text(message));
+  transport_.send(0, to_text(message));
 }
 
 void Agent::handle(const CoordinatorMessage& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) {
     welcome_ = *welcome;
-    session_.set_doorbell(0, welcome->doorbell);
+    transport_.set_doorbell(0, welcome->doorbell);
     cluster::failpoint("agent.welcomed");
   } else if (const auto* assignment = std::get_if<Assignment>(&message)) {
     if (!welcome_ || assignment->epoch != welcome_->epoch) {
@@ -136,7 +132,7 @@ void Agent::begin(const Assignment& assignment) {
           ("trainer-" + facts_.host + "-" + std::to_string(welcome_->slot.slot) + ".log");
       trainer_.emplace(command);
     }
-    if (gang) gangs_.at(assignment.gang.generation).buffer = buffer_;
+    if (gang) swaps_.share(buffer_);
     trainer_->send(trainer_run_request(assignment, *welcome_));
     trainer_->expect_within(kTrainerStartSeconds, cluster::monotonic_seconds());
     cluster::failpoint("agent.trainer_told");
@@ -150,41 +146,11 @@ void Agent::begin(const Assignment& assignment) {
 }
 
 void Agent::join_gang() {
-  const GangPlace& place = work_->assignment.gang;
-  for (const GangPlace::Member& member : place.members)
-    if (!member.doorbell.empty()) session_.set_doorbell(member.agent, member.doorbell);
-  const std::uint64_t generation = place.generation;
-  const auto agent_of = [members = place.members](int member) {
-    return members.at(static_cast<std::size_t>(member)).agent;
-  };
-  GangExchange::Ways ways;
-  ways.tell = [this, agent_of](int member, const PeerMessage& message) {
-    session_.send(agent_of(member), to_text(message));
-  };
-  ways.start = [this, agent_of, generation](int member, std::int64_t bytes) {
-    Gang& own = gangs_.at(generation);
-    const std::span<std::byte> memory = own.buffer->bytes();
-    const auto size = static_cast<std::size_t>(bytes);
-    const auto tag = static_cast<int>(generation % cluster::MpiSession::kMaxSwapTag);
-    own.swap = session_.start_swap(agent_of(member), tag, memory.first(size),
-                                   memory.subspan(memory.size() / 2, size));
-  };
-  ways.finished = [this](std::int64_t sequence) {
+  swaps_.join(work_->assignment.gang, [this](std::int64_t sequence) {
     if (!trainer_ || !work_) return;
     trainer_->send(trainer_exchanged(sequence));
     trainer_->expect_within(work_->deadline_seconds, cluster::monotonic_seconds());
-  };
-  gangs_[generation].exchange = std::make_unique<GangExchange>(place, std::move(ways));
-  newest_gang_ = generation;
-  const auto early = early_.extract(generation);
-  if (early.empty()) return;
-  for (const auto& [rank, message] : early.mapped()) take_from_peer(rank, message);
-}
-
-void Agent::leave_gang() {
-  if (!in_gang()) return;
-  const auto gang = gangs_.find(work_->assignment.gang.generation);
-  if (gang != gangs_.end()) gang->second.exchange->leave();
+  });
 }
 
 void Agent::end_gang(const GangEnded& ended) {
@@ -194,7 +160,7 @@ void Agent::end_gang(const GangEnded& ended) {
   work_->gang_ended.emplace();
   work_->gang_ended->kind = ended.kind;
   work_->gang_ended->message = ended.message;
-  leave_gang();
+  swaps_.leave();
   try {
     trainer_->send(trainer_gang_ended(ended.message));
     trainer_->expect_within(kInterruptSeconds, cluster::monotonic_seconds());
@@ -204,44 +170,19 @@ void Agent::end_gang(const GangEnded& ended) {
 }
 
 void Agent::take_from_peer(int rank, const PeerMessage& message) {
-  const std::uint64_t generation = generation_of(message);
-  const auto gang = gangs_.find(generation);
-  if (gang == gangs_.end()) {
-    if (generation <= newest_gang_) return;  // over, and nothing was owed
-    auto& early = early_[generation];
-    if (early.size() < kMostEarly) early.emplace_back(rank, message);
-    return;
-  }
-  GangExchange& exchange = *gang->second.exchange;
-  const auto& members = exchange.place().members;
-  const auto sender = std::find_if(members.begin(), members.end(),
-                                   [&](const auto& member) { return member.agent == rank; });
-  if (sender == members.end()) {
-    cluster::log_warning(kArea, "rank " + std::to_string(rank) + " is no member of this gang");
-    return;
-  }
   try {
-    exchange.take(static_cast<int>(sender - members.begin()), message);
+    swaps_.take(rank, message);
   } catch (const cluster::Error& error) {
-    if (in_gang() && work_->assignment.gang.generation == generation)
-      lose_trainer("protocol", error.what());
+    lose_trainer("protocol", error.what());
   }
 }
 
 void Agent::look_after_swaps() {
-  for (auto& [generation, gang] : gangs_) {
-    if (!gang.swap || !session_.swap_done(*gang.swap)) continue;
-    gang.swap.reset();
-    try {
-      gang.exchange->swapped();
-    } catch (const cluster::Error& error) {
-      lose_trainer("crash", error.what());
-    }
+  try {
+    swaps_.progress();
+  } catch (const cluster::Error& error) {
+    lose_trainer("crash", error.what());
   }
-  std::erase_if(gangs_, [&](const auto& gang) {
-    const bool current = in_gang() && work_->assignment.gang.generation == gang.first;
-    return !current && gang.second.exchange->settled();
-  });
 }
 
 void Agent::note_start() const {
@@ -295,15 +236,9 @@ void Agent::look_after_trainer() {
   const double now = cluster::monotonic_seconds();
   if (work_ && work_->interrupt_sent && now > work_->interrupt_due) {
     lose_trainer("interrupted", "no checkpoint in time after the request to stop");
-  } else if (work_ && trainer_->overdue(now) && !waits_for_partner()) {
+  } else if (work_ && trainer_->overdue(now) && !swaps_.waiting()) {
     lose_trainer("deadline", "the trainer's next message is overdue; it was killed");
   }
-}
-
-bool Agent::waits_for_partner() const {
-  if (!in_gang()) return false;
-  const auto gang = gangs_.find(work_->assignment.gang.generation);
-  return gang != gangs_.end() && gang->second.exchange->waiting();
 }
 
 bool Agent::is_current(const std::string& run_id, int attempt) const {
@@ -350,12 +285,8 @@ void Agent::handle(const TrainerMessage& message) {
          "stopped on request at step " + std::to_string(interrupted->step));
   } else if (const auto* exchange = std::get_if<TrainerExchange>(&message)) {
     if (stale(*exchange)) return;
-    if (!in_gang() || exchange->bytes > static_cast<std::int64_t>(kGangBytes / 2))
-      cluster::throw_environment("the trainer wants a swap that cannot be");
     // The gang may have ended already: the trainer has been told.
-    if (work_->gang_ended) return;
-    gangs_.at(work_->assignment.gang.generation)
-        .exchange->want(exchange->partner, exchange->sequence, exchange->bytes);
+    if (!work_->gang_ended) swaps_.want(*exchange);
   }
 }
 
@@ -378,7 +309,7 @@ void Agent::lose_trainer(const std::string& kind, const std::string& message) {
 void Agent::seal(const std::string& status, const std::string& kind, const std::string& message,
                  const cluster::ExitStatus& exit) {
   cluster::failpoint("agent.before_seal");
-  leave_gang();
+  swaps_.leave();
   // Whatever this trainer made of it, the cause is what ended the gang.
   experiments::AttemptCause cause;
   cause.kind = kind;
@@ -440,12 +371,13 @@ void Agent::end_without_files(const experiments::ResultRecord& result) {
   record.ended = cluster::utc_now();
   record.host = facts_.host;
   record.result = result;
+  swaps_.leave();
   work_.reset();
   end_with(record);
 }
 
 void Agent::end_part(const experiments::AttemptCause& cause) {
-  leave_gang();
+  swaps_.leave();
   const MemberEnded ended{work_->assignment.epoch, work_->assignment.gang.generation, cause};
   work_.reset();
   last_busy_ = cluster::monotonic_seconds();

@@ -6,16 +6,13 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "cluster/mpi_session.h"
 #include "cluster/shared_buffer.h"
-#include "orchestrator/gang_exchange.h"
+#include "cluster/transport.h"
+#include "orchestrator/gang_swaps.h"
 #include "orchestrator/protocol.h"
 #include "orchestrator/trainer_process.h"
 
@@ -23,8 +20,8 @@ namespace marquee::orchestrator {
 
 class Agent {
  public:
-  // `session` must outlive the agent; rank 0 is the coordinator.
-  explicit Agent(cluster::MpiSession& session);
+  // `transport` must outlive the agent; rank 0 is the coordinator.
+  explicit Agent(cluster::Transport& transport);
 
   // Works until the coordinator says stop; returns the exit code that it gave. Throws environment
   // when the coordinator has been silent for too long.
@@ -39,13 +36,6 @@ class Agent {
     std::optional<experiments::AttemptCause> gang_ended{};  // why the others have
     double deadline_seconds = 0.0;                          // that the trainer promised last
   };
-  // A gang that this agent is or was part of, for as long as it owes a swap.
-  struct Gang {
-    std::unique_ptr<GangExchange> exchange{};
-    std::shared_ptr<cluster::SharedBuffer> buffer{};  // its trainer's
-    std::optional<std::uint64_t> swap{};              // that goes on
-  };
-
   void say_hello();
   void send(const AgentMessage& message);
   void handle(const CoordinatorMessage& message);
@@ -54,15 +44,12 @@ class Agent {
   std::filesystem::path folder_of(const Assignment& assignment) const;
   void interrupt();
   void join_gang();
-  void leave_gang();
   void end_gang(const GangEnded& ended);
   void take_from_peer(int rank, const PeerMessage& message);
   void look_after_swaps();
   bool in_gang() const { return work_ && work_->assignment.gang.size() > 1; }
   void look_after_trainer();
   void handle(const TrainerMessage& message);
-  // Its trainer waits for another's: it owes no message meanwhile.
-  bool waits_for_partner() const;
   bool is_current(const std::string& run_id, int attempt) const;
   // Ends the current attempt. A record that the trainer sealed with `status` wins; else one is
   // written here from the cause.
@@ -77,16 +64,13 @@ class Agent {
   void lose_trainer(const std::string& kind, const std::string& message);
   void forward_signals();
 
-  cluster::MpiSession& session_;
+  cluster::Transport& transport_;
   HostFacts facts_;
   std::optional<Welcome> welcome_;
   std::optional<TrainerProcess> trainer_;
   std::optional<Work> work_;
   std::shared_ptr<cluster::SharedBuffer> buffer_;  // the trainer's
-  std::map<std::uint64_t, Gang> gangs_;            // by generation
-  std::uint64_t newest_gang_ = 0;                  // that this agent has been told of
-  // Of gangs that it has not been told of yet: sender and message.
-  std::map<std::uint64_t, std::vector<std::pair<int, PeerMessage>>> early_;
+  GangSwaps swaps_;
   std::optional<int> exit_code_;
   double last_alive_sent_ = 0.0;
   double last_heard_ = 0.0;

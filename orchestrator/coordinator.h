@@ -6,56 +6,28 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "cluster/clock.h"
 #include "cluster/lease.h"
-#include "cluster/mpi_session.h"
+#include "cluster/transport.h"
 #include "experiments/inbox.h"
 #include "experiments/ledger.h"
 #include "experiments/sweep_file.h"
+#include "orchestrator/gangs.h"
+#include "orchestrator/prepared_sweep.h"
 #include "orchestrator/progress_line.h"
 #include "orchestrator/protocol.h"
 #include "orchestrator/scheduler.h"
 
 namespace marquee::orchestrator {
 
-struct SweepOptions {
-  std::filesystem::path file;
-  std::filesystem::path out;
-  std::filesystem::path data;      // empty: none
-  std::filesystem::path assets;    // empty: found (see experiments/base_manifest.h)
-  int workers = 0;                 // 0: as many as slots; only when marquee starts itself
-  int slots_per_host = 0;          // 0: GPUs, else cores / threads
-  std::string subset;              // of the sweep file; empty: all runs
-  std::filesystem::path run_list;  // instead of a sweep file: runs to go on with (run_list.h)
-  int max_fails = 0;               // stop when so many runs have been set aside; 0: never
-  bool simulate = false;           // no-op trainers, as the sweep's `simulate` block says
-  bool json = false;
-  bool quiet = false;
-};
-
-// A sweep whose file, base model and data have been checked; run ids are final.
-struct PreparedSweep {
-  experiments::SweepFile sweep;
-  std::filesystem::path assets;
-  std::filesystem::path data;  // absolute or empty
-};
-
-// Everything that can be checked without agents and without writing. Throws usage or environment.
-PreparedSweep prepare_sweep(const SweepOptions& options);
-
-// The most threads that a run of the sweep uses; slots are counted with it.
-int threads_of(const experiments::SweepFile& sweep);
-
-// Agents that `marquee sweep` starts here when it is not told how many: one for each slot of this
-// host, and no more than runs.
-int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep);
-
 class Coordinator {
  public:
-  Coordinator(cluster::MpiSession& session, SweepOptions options);
+  // `transport` and `clock` must outlive it.
+  Coordinator(cluster::Transport& transport, SweepOptions options,
+              const cluster::Clock& clock = cluster::real_clock());
 
   // The whole sweep. Errors are printed here, once. Returns the exit code, which every agent has
   // been told by then; the caller finalises MPI.
@@ -70,13 +42,6 @@ class Coordinator {
     std::int64_t step = 0, total = 0;
     std::string since, progressed, deadline;  // UTC
     std::uint64_t gang = 0;                   // its generation; 0: a single trainer
-  };
-  // Trainers that work on a run together.
-  struct Gang {
-    std::vector<int> members;               // ranks of their agents, by rank in the gang
-    std::set<int> working;                  // of these, those that have not ended
-    std::optional<AttemptEnded> attempt{};  // what the member of rank 0 has said
-    bool ended = false;                     // the others have been told to end
   };
   struct AgentState {
     HostFacts facts;
@@ -104,14 +69,16 @@ class Coordinator {
   void tell_news();
   // Nothing is entered and not durable afterwards: for whatever else is done with the ledger.
   void settle();
+  bool is_current(int rank, const AttemptEnded& ended) const;
+  static void refuse(int rank, const std::string& what);
+  // An agent says that its attempt, or its part of a gang's, has ended.
+  void end_attempt(int rank, const AttemptEnded& ended);
+  void end_part(int rank, const MemberEnded& part);
+  void end_members(std::uint64_t generation, const Gangs::Change& change,
+                   const experiments::AttemptCause& cause);
   void take_end(int rank, const AttemptEnded& ended);
   // Ranks of idle agents for a run: on one host where one has room, the fewest idle ones first.
   std::vector<int> choose_slots(int slots) const;
-  void take_part_of_gang(int rank, std::uint64_t epoch, std::uint64_t generation,
-                         const experiments::AttemptCause& cause);
-  void end_gang_attempt(int rank, const AttemptEnded& ended);
-  void settle_gang(std::uint64_t generation);
-  void tell_gang_ended(std::uint64_t generation, const experiments::AttemptCause& cause);
   int idle_agents() const;
   Scheduler::Clock clock() const;
   void assign();
@@ -136,12 +103,12 @@ class Coordinator {
   void stop_agents(int exit_code);
   bool anything_running() const;
 
-  cluster::MpiSession& session_;
+  cluster::Transport& transport_;
+  const cluster::Clock& clock_;
   SweepOptions options_;
   experiments::SweepFile sweep_;
   std::map<int, AgentState> agents_;
-  std::map<std::uint64_t, Gang> gangs_;  // by generation
-  std::uint64_t last_generation_ = 0;
+  Gangs gangs_;
   std::optional<cluster::Lease> lease_;
   std::optional<experiments::Ledger> ledger_;
   std::optional<Scheduler> scheduler_;

@@ -17,6 +17,24 @@ constexpr int kUsualColumns = 80;
 
 }  // namespace
 
+double share_of(const RunProgress& progress) {
+  struct Phase {
+    const char* name;
+    double start, length;
+  };
+  constexpr Phase kPhases[] = {{"load", 0.0, 0.02},   {"cache", 0.02, 0.08}, {"tune", 0.1, 0.6},
+                               {"sample", 0.7, 0.25}, {"score", 0.95, 0.03}, {"save", 0.98, 0.02}};
+  for (const Phase& phase : kPhases) {
+    if (progress.phase != phase.name) continue;
+    const double within = progress.total > 0
+                              ? std::min(1.0, static_cast<double>(progress.step) /
+                                                  static_cast<double>(progress.total))
+                              : 0.0;
+    return phase.start + phase.length * within;
+  }
+  return 0.0;
+}
+
 Forecast forecast(const ScheduleCounts& counts, double running_share, std::size_t fresh_done,
                   double elapsed_seconds) {
   constexpr double kLeastFinished = 0.2, kSecondsPerHour = 3600.0;

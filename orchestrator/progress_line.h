@@ -5,9 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "orchestrator/protocol.h"
 #include "orchestrator/scheduler.h"
 
 namespace marquee::orchestrator {
+
+// Share of an attempt (0..1) done at this point of a phase, by a plain split of the phases.
+double share_of(const RunProgress& progress);
 
 struct Forecast {
   std::optional<double> runs_per_hour, seconds_left;

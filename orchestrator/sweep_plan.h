@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/sweep_inputs.h"
-#include "orchestrator/coordinator.h"
+#include "orchestrator/prepared_sweep.h"
 
 namespace marquee::orchestrator {
 

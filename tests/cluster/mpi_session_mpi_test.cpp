@@ -127,7 +127,7 @@ TEST(MpiSession, SwapsLargeBuffersWithSeveralRanksAtOnce) {
   const double give_up = monotonic_seconds() + 60;
   while (!swaps.empty() && monotonic_seconds() < give_up) {
     std::erase_if(swaps, [](const auto& swap) { return session->swap_done(swap.second); });
-    session->wait(0.01);
+    session->wait(0.01, -1);
   }
   ASSERT_TRUE(swaps.empty());
   for (const auto& [rank, numbers] : in) EXPECT_TRUE(numbers == given(rank, me, kBytes)) << rank;
@@ -139,7 +139,7 @@ TEST(MpiSession, AMessageWakesWhoSleeps) {
   session->send(previous(), session->doorbell());
   session->set_doorbell(next(), receive_from(next()));
   constexpr double kLong = 30;
-  session->wait(0.001);
+  session->wait(0.001, -1);
   const double start = monotonic_seconds();
   session->send(next(), "wake up");
   while (waiting[previous()].empty() && monotonic_seconds() - start < kLong) {
@@ -147,7 +147,7 @@ TEST(MpiSession, AMessageWakesWhoSleeps) {
     if (auto message = session->try_receive()) {
       waiting[message->first].push_back(std::move(message->second));
     } else {
-      session->wait(kLong);
+      session->wait(kLong, -1);
     }
   }
   EXPECT_EQ(receive_from(previous()), "wake up");
