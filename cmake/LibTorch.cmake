@@ -51,7 +51,6 @@ if(MARQUEE_CUDA)
   endif()
   target_link_libraries(marquee_torch INTERFACE -Wl,--no-as-needed "${_torch}/lib/libtorch_cuda.so"
                         "${_torch}/lib/libc10_cuda.so" -Wl,--as-needed CUDA::cudart)
-  target_compile_definitions(marquee_torch INTERFACE MARQUEE_CUDA=1)
 endif()
 # NCCL is opened at run time; only its header is needed to compile.
 find_path(MARQUEE_NCCL_INCLUDE nccl.h HINTS "${MARQUEE_LIBTORCH}/nvidia/nccl/include"

@@ -180,6 +180,9 @@ void Agent::take_from_peer(int rank, const PeerMessage& message) {
 void Agent::look_after_swaps() {
   try {
     swaps_.progress();
+    const bool told = work_ && trainer_ && !work_->gang_ended;
+    if (const auto id = told ? swaps_.take_id() : std::nullopt)
+      trainer_->send(trainer_gang_id(*id));
   } catch (const cluster::Error& error) {
     lose_trainer("crash", error.what());
   }
@@ -287,6 +290,11 @@ void Agent::handle(const TrainerMessage& message) {
     if (stale(*exchange)) return;
     // The gang may have ended already: the trainer has been told.
     if (!work_->gang_ended) swaps_.want(*exchange);
+  } else if (const auto* id = std::get_if<TrainerGangId>(&message)) {
+    if (stale(*id)) return;
+    if (work_->assignment.gang.rank != 0)
+      cluster::throw_environment("a trainer that is not rank 0 has made an id of its gang");
+    swaps_.tell_id(id->id);
   }
 }
 

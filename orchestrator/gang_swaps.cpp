@@ -66,6 +66,18 @@ void GangSwaps::want(const TrainerExchange& exchange) {
   gangs_.at(newest_).exchange->want(exchange.partner, exchange.sequence, exchange.bytes);
 }
 
+void GangSwaps::tell_id(const std::string& id) {
+  if (!joined_) return;
+  for (const GangPlace::Member& member : gangs_.at(newest_).exchange->place().members) {
+    if (member.agent != transport_.rank())
+      transport_.send(member.agent, to_text(PeerMessage(GangId{newest_, id})));
+  }
+}
+
+std::optional<std::string> GangSwaps::take_id() {
+  return joined_ ? std::exchange(gangs_.at(newest_).id, std::nullopt) : std::nullopt;
+}
+
 void GangSwaps::leave() {
   if (!std::exchange(joined_, false)) return;
   gangs_.at(newest_).exchange->leave();
@@ -86,6 +98,10 @@ void GangSwaps::take(int agent, const PeerMessage& message) {
                                    [&](const auto& member) { return member.agent == agent; });
   if (sender == members.end()) {
     cluster::log_warning("agent", "rank " + std::to_string(agent) + " is no member of this gang");
+    return;
+  }
+  if (const auto* id = std::get_if<GangId>(&message)) {
+    if (sender == members.begin()) gang->second.id = id->id;
     return;
   }
   try {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,10 @@ class GangSwaps {
   void share(std::shared_ptr<cluster::SharedBuffer> buffer);
   // The trainer of the gang joined last wants a swap. Throws environment as GangExchange does.
   void want(const TrainerExchange& exchange);
+  // Passes the id that its trainer has made for the gang joined last on to the other members.
+  void tell_id(const std::string& id);
+  // What rank 0's trainer has made for the gang joined last, once.
+  std::optional<std::string> take_id();
   // The gang joined last has ended for this agent; nothing more is started but what is owed.
   void leave();
   // Throws environment when a member of the gang joined last wants what cannot be.
@@ -45,6 +50,7 @@ class GangSwaps {
     std::unique_ptr<GangExchange> exchange{};
     std::shared_ptr<cluster::SharedBuffer> buffer{};
     std::optional<std::uint64_t> swap{};  // that goes on
+    std::optional<std::string> id{};      // for the trainer
   };
   GangExchange::Ways ways_of(const GangPlace& place,
                              std::function<void(std::int64_t sequence)> finished);

@@ -1,8 +1,6 @@
 #include "orchestrator/probe.h"
 
-#include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -13,6 +11,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "experiments/run_time_model.h"
+#include "orchestrator/scratch_folder.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -22,27 +21,6 @@ using nlohmann::json;
 
 constexpr useconds_t kNapMicroseconds = 20'000;
 constexpr std::uintmax_t kMostOutput = std::uintmax_t{1} << 20;
-
-// Where the run's configuration and the answer lie meanwhile.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "marquee-probe-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      cluster::throw_environment(name + ": cannot be made (" + cluster::errno_text(errno) + ")");
-    path_ = name;
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 ProbeAnswer answer_in(const std::string& output) {
   ProbeAnswer answer;

@@ -179,6 +179,9 @@ json body(const SwapReady& m) {
           {"sequence", m.sequence},
           {"bytes", m.bytes}};
 }
+json body(const GangId& m) {
+  return {{"type", "gang_id"}, {"generation", m.generation}, {"id", m.id}};
+}
 json body(const SwapsEnded& m) {
   return {{"type", "swaps_ended"}, {"generation", m.generation}};
 }
@@ -292,6 +295,7 @@ PeerMessage parse_peer_message(std::string_view text) {
                      whole_field(m, "bytes", 1, kMany)};
   }
   if (type == "swaps_ended") return SwapsEnded{generation_field(m)};
+  if (type == "gang_id") return GangId{generation_field(m), text_field(m, "id")};
   refuse("unknown type '" + type + "' from another agent");
 }
 
@@ -331,6 +335,9 @@ TrainerMessage parse_trainer_message(std::string_view text) {
                            static_cast<int>(whole_field(m, "partner", 0, 4095)),
                            whole_field(m, "sequence", 1, kMany), whole_field(m, "bytes", 1, kMany)};
   }
+  if (type == "gang_id") {
+    return TrainerGangId{text_field(m, "run_id"), attempt_field(m), text_field(m, "id")};
+  }
   refuse("unknown type '" + type + "' from a trainer");
 }
 
@@ -350,6 +357,9 @@ std::string trainer_run_request(const Assignment& assignment, const Welcome& wel
 
 std::string trainer_interrupt_request() {
   return dump({{"type", "interrupt"}});
+}
+std::string trainer_gang_id(const std::string& id) {
+  return dump({{"type", "gang_id"}, {"id", id}});
 }
 std::string trainer_exchanged(std::int64_t sequence) {
   return dump({{"type", "exchanged"}, {"sequence", sequence}});

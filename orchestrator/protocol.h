@@ -136,7 +136,14 @@ struct SwapsEnded {
   bool operator==(const SwapsEnded&) const = default;
 };
 
-using PeerMessage = std::variant<SwapReady, SwapsEnded>;
+// What the trainers of a gang on GPUs join it with; rank 0's has made it.
+struct GangId {
+  std::uint64_t generation = 0;
+  std::string id;
+  bool operator==(const GangId&) const = default;
+};
+
+using PeerMessage = std::variant<SwapReady, SwapsEnded, GangId>;
 
 std::string to_text(const AgentMessage& message);
 std::string to_text(const CoordinatorMessage& message);
@@ -188,8 +195,15 @@ struct TrainerExchange {
   std::int64_t bytes = 0;
 };
 
+// The id of its gang, for the other members.
+struct TrainerGangId {
+  std::string run_id;
+  int attempt = 0;
+  std::string id;
+};
+
 using TrainerMessage = std::variant<TrainerHello, TrainerProgress, TrainerDone, TrainerFailed,
-                                    TrainerInterrupted, TrainerExchange>;
+                                    TrainerInterrupted, TrainerExchange, TrainerGangId>;
 
 TrainerMessage parse_trainer_message(std::string_view text);
 
@@ -198,6 +212,7 @@ TrainerMessage parse_trainer_message(std::string_view text);
 std::string trainer_run_request(const Assignment& assignment, const Welcome& welcome);
 std::string trainer_interrupt_request();
 std::string trainer_exchanged(std::int64_t sequence);
+std::string trainer_gang_id(const std::string& id);
 std::string trainer_gang_ended(const std::string& message);
 std::string trainer_stop_request();
 

@@ -15,6 +15,12 @@ std::int64_t BaseTokenizer::codebook() const {
   return std::visit([](const auto& config) { return config.codebook; }, config_);
 }
 
+BaseTokenizer BaseTokenizer::on(torch::Device device) const {
+  ParameterMap moved;
+  for (const auto& [name, tensor] : weights_) moved[name] = tensor.to(device);
+  return {config_, std::move(moved)};
+}
+
 Tensor BaseTokenizer::encode(const Tensor& images) const {
   if (const auto* taming = std::get_if<VqganConfig>(&config_)) {
     return quantise(weights_.at(kVqganCodebook), vqgan_encode(*taming, weights_, images * 2 - 1))
@@ -38,10 +44,11 @@ Tensor BaseTokenizer::decode(const Tensor& ids) const {
   // each.
   constexpr std::int64_t kPixels = std::int64_t{8} << 16;
   if (ids.size(0) == 0) return torch::empty({0, 3, image_size(), image_size()});
+  const torch::Device device = weights_.begin()->second.device();
   std::vector<Tensor> parts;
   for (const Tensor& some :
        ids.split(std::max(std::int64_t{1}, kPixels / (image_size() * image_size()))))
-    parts.push_back(decode_some(some));
+    parts.push_back(decode_some(some.to(device)).to(torch::kCPU));
   return parts.size() == 1 ? parts.front() : at::cat(parts);
 }
 

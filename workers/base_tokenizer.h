@@ -23,10 +23,14 @@ class BaseTokenizer {
   std::int64_t latent() const;      // grid side
   std::int64_t codebook() const;    // codes
 
+  // The same with its weights on `device`.
+  BaseTokenizer on(torch::Device device) const;
+
   // float [B, 3, S, S] in [0, 1] -> int64 [B, N], raster order.
   Tensor encode(const Tensor& images) const;
   // int64 [B, N] -> float [B, 3, S, S], nominally in [0, 1]; nothing clips. Throws usage when an id
-  // is out of range. A few images at a time where they are large.
+  // is out of range. A few images at a time where they are large. From the CPU to the CPU, wherever
+  // the weights are.
   Tensor decode(const Tensor& ids) const;
 
  private:

@@ -15,6 +15,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {{"serve", marquee::workers::serve_command},
+                                 {"check-gang", marquee::workers::check_gang_command},
                                  {"run", marquee::workers::run_command},
                                  {"probe", marquee::workers::probe_command},
                                  {"cache", marquee::workers::cache_command},

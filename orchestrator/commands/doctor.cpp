@@ -19,6 +19,8 @@
 #include "experiments/base_manifest.h"
 #include "experiments/rebuild.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/doctor_gpus.h"
+#include "orchestrator/gang_check.h"
 #include "orchestrator/trainer_process.h"
 
 namespace marquee::orchestrator {
@@ -38,13 +40,17 @@ struct Check {
 CommandLine doctor_line() {
   CommandLine line;
   line.usage =
-      "marquee doctor [--out DIR] [--data DIR] [--assets DIR] [--json] | --rebuild --out DIR";
+      "marquee doctor [--out DIR] [--data DIR] [--assets DIR] [--json] | --rebuild --out DIR\n"
+      "       [mpirun -n N] marquee doctor --gpus [--patience S] [--json]";
   line.text =
       "Checks what a sweep needs: the trainer program, the base model's weights, MPI, cores,\n"
       "memory, disk. Exit code 3 when a check fails.\n\n"
       "--data says which of the 19 tasks a folder holds, of which version, and whether their "
       "files\n"
       "are complete, without reading them; of missing ones the command that makes them.\n\n"
+      "--gpus makes a gang of a trainer on each GPU of this host, or under mpirun of one for each\n"
+      "rank: sums over NCCL are checked to the last bit and timed, the gang is given up and made\n"
+      "anew. Start a rank for each GPU of each host: mpirun -n 16 marquee doctor --gpus\n\n"
       "--rebuild makes DIR/ledger.sqlite again from the run folders, and from results.sqlite what\n"
       "they do not hold (which sweep a run belongs to); the old file is kept beside it. Not while\n"
       "a sweep runs on DIR (exit code 75).";
@@ -54,7 +60,10 @@ CommandLine doctor_line() {
        "folder of TFDS data sets or VTAB-1k folders")                                   //
       ("assets", po::value<std::string>()->default_value(""), "folder of base models")  //
       ("base", po::value<std::string>()->default_value("mini"), "base model to check")  //
-      ("rebuild", "make the ledger of --out again; no checks")                          //
+      ("gpus", "check a gang over GPUs; no other checks")                               //
+      ("patience", po::value<double>()->default_value(120),
+       "with --gpus: seconds that a rank may be silent")        //
+      ("rebuild", "make the ledger of --out again; no checks")  //
       ("json", "the checks as JSON");
   return line;
 }
@@ -203,6 +212,12 @@ int doctor_command(const Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const auto text = [&](const char* name) { return values[name].as<std::string>(); };
+  if (values.count("gpus") > 0) {
+    const double patience = values["patience"].as<double>();
+    if (!(patience >= 1 && patience <= 3600))
+      cluster::throw_usage("--patience must be 1 to 3600 seconds");
+    return doctor_gpus(values.count("json") > 0, patience);
+  }
   if (values.count("rebuild") > 0) return rebuild_ledger(text("out"), values.count("json") > 0);
 
   std::vector<Check> checks = {
@@ -215,6 +230,7 @@ int doctor_command(const Arguments& arguments) {
                      cluster::cpu_model();
             }),
       check("gpus", [] { return std::to_string(cluster::gpu_count()); }),
+      check("gangs", nccl_environment_text),
       check("memory", look_at_memory),
       check("disk", [&] { return look_at_disk(text("out")); }),
   };

@@ -114,6 +114,13 @@ TEST(Protocol, CarriesSwaps) {
   EXPECT_EQ(as<SwapReady>(parse_peer_message(to_text(PeerMessage(ready)))), ready);
   const SwapsEnded none{11};
   EXPECT_EQ(as<SwapsEnded>(parse_peer_message(to_text(PeerMessage(none)))), none);
+  const GangId id{11, "0123abcd"};
+  EXPECT_EQ(as<GangId>(parse_peer_message(to_text(PeerMessage(id)))), id);
+  EXPECT_EQ(json::parse(trainer_gang_id("0123abcd")).at("id"), "0123abcd");
+  const auto made = as<TrainerGangId>(parse_trainer_message(
+      R"({"type": "gang_id", "run_id": "ab", "attempt": 2, "id": "0123abcd"})"));
+  EXPECT_EQ(made.attempt, 2);
+  EXPECT_EQ(made.id, "0123abcd");
   const auto wanted = as<TrainerExchange>(parse_trainer_message(
       R"({"type":"exchange","run_id":"id","attempt":2,"partner":3,"sequence":5,"bytes":4096})"));
   EXPECT_EQ(wanted.partner, 3);

@@ -3,19 +3,19 @@
 import unittest
 
 from lab import SlurmTest
-import gang_test  # of the fault tests
+import gang_harness  # of the fault tests
 
 
 class GangAcrossHosts(SlurmTest):
     NODES = 2
 
     # What those tests do with a sweep.
-    environment, command, write, outcome, alone = (getattr(gang_test.Gangs, name) for name in
+    environment, command, write, outcome, alone = (getattr(gang_harness.GangTest, name) for name in
                                                    ("environment", "command", "write", "outcome", "alone"))
 
     def setUp(self):
         super().setUp()
-        gang_test.Gangs.look_for_trainer(self)
+        gang_harness.GangTest.look_for_trainer(self)
 
     def test_two_hosts_give_the_bits_of_one_trainer(self):
         expected = self.alone("prompt, finetune")

@@ -81,7 +81,8 @@ TEST_P(Sampling, AnImageAloneHasTheBitsItHasAmongOthers) {
     run.samples = 21;  // the last batch is not full
     const TaskClasses task = task_of(run);
     const auto adapter = make_adapter(run, base_, task.classes, task.instances());
-    const Samples all = generate(run, base_, *adapter, task, nullptr, {}, 0, [](auto, auto) {});
+    const Samples all =
+        generate(run, base_.tokenizer, *adapter, task, nullptr, {}, 0, [](auto, auto) {});
     ASSERT_EQ(all.tokens.size(0), run.samples);
     for (std::int64_t index = 0; index < run.samples; ++index) {
       const Subjects subjects = subjects_of_image(run, index, task);

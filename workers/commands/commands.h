@@ -10,6 +10,8 @@ namespace marquee::workers {
 int pretrain_command(const cluster::Arguments& arguments);
 // Works on runs that an agent sends over a channel, until it closes.
 int serve_command(const cluster::Arguments& arguments);
+// One rank of a gang that only exchanges, for `marquee doctor --gpus`.
+int check_gang_command(const cluster::Arguments& arguments);
 // One run, here, without MPI.
 int run_command(const cluster::Arguments& arguments);
 // Times a few steps of a run, for `marquee plan`.

@@ -11,6 +11,7 @@
 #include "experiments/phase_times.h"
 #include "experiments/sweep_file.h"
 #include "workers/commands/commands.h"
+#include "workers/device.h"
 #include "workers/evaluation/score.h"
 #include "workers/features/feature_files.h"
 #include "workers/image_tensor.h"
@@ -83,7 +84,8 @@ experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, const Feat
   experiments::PhaseTimes times;
   const TokenSet tokens = random_tokens(run, base, classes);
   const TaskClasses told = task_classes(run, classes, tokens.labels);
-  const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes, told.instances());
+  const std::unique_ptr<Adapter> adapter =
+      make_adapter(run, base, classes, told.instances(), compute_device());
   if (experiments::trains(run)) {
     LocalCommunicator alone;
     TuningState state;
@@ -91,15 +93,18 @@ experiments::PhaseTimes measure(RunConfig run, const BaseModel& base, const Feat
     // Random tokens teach nothing, and weights that stay where they are cannot diverge.
     run.learning_rate = 0;
     tuning_step(run, tokens, *adapter, alone, state);
+    settle_losses(state);
     const double started = cluster::monotonic_seconds();
     for (int step = 0; step < steps; ++step) tuning_step(run, tokens, *adapter, alone, state);
+    settle_losses(state);
     times.tune = cluster::monotonic_seconds() - started;
     times.steps = steps;
   }
   run.samples = std::min(run.samples, run.decode_batch);
   const auto ignore = [](std::int64_t, std::int64_t) {};
   const double started = cluster::monotonic_seconds();
-  generate(run, base, *adapter, told, network, outputs_of(run), /*keep=*/0, ignore);
+  generate(run, base.tokenizer.on(compute_device()), *adapter, told, network, outputs_of(run),
+           /*keep=*/0, ignore);
   times.sample = cluster::monotonic_seconds() - started;
   times.images = run.samples;
   return times;
@@ -139,7 +144,7 @@ int probe_command(const cluster::Arguments& arguments) {
   times.load = loaded - started;
   times.peak_bytes = cluster::peak_memory_bytes();
   std::cout << nlohmann::json{{experiments::kTimingKey, experiments::to_json(times)},
-                              {"fingerprint", fingerprint(run.threads)}}
+                              {"fingerprint", fingerprint(run.threads, compute_device())}}
                    .dump()
             << std::endl;
   return 0;

@@ -17,6 +17,7 @@
 #include "experiments/sweep_inputs.h"
 #include "workers/commands/commands.h"
 #include "workers/commands/terminal_progress.h"
+#include "workers/device.h"
 #include "workers/runs/run_executor.h"
 
 namespace marquee::workers {
@@ -144,7 +145,7 @@ int run(RunConfig config, const po::variables_map& values) {
   LocalCommunicator alone;
   RunOutcome outcome;
   try {
-    outcome = RunExecutor(config.threads).execute(request, alone, terminal);
+    outcome = RunExecutor(config.threads, compute_device()).execute(request, alone, terminal);
   } catch (const std::exception&) {
     terminal.end();
     tell(single.hand_in());

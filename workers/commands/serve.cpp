@@ -14,10 +14,13 @@
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
 #include "cluster/frame_channel.h"
+#include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/shared_buffer.h"
 #include "experiments/run_folder.h"
 #include "workers/commands/commands.h"
+#include "workers/device.h"
+#include "workers/gang/nccl_communicator.h"
 #include "workers/gang/pairwise_communicator.h"
 #include "workers/runs/run_executor.h"
 
@@ -62,7 +65,10 @@ class Server : public ProgressSink, public GangCourier {
  public:
   // `buffer`: what goes to other members of a gang in its first half, what comes in its second.
   Server(int control_fd, int threads, std::optional<cluster::SharedBuffer> buffer)
-      : channel_(control_fd), executor_(threads), buffer_(std::move(buffer)) {}
+      : channel_(control_fd),
+        device_(compute_device()),
+        executor_(threads, device_),
+        buffer_(std::move(buffer)) {}
 
   void serve() {
     channel_.send(text_of({{"type", "hello"}, {"pid", getpid()}}));
@@ -85,7 +91,8 @@ class Server : public ProgressSink, public GangCourier {
     json message = about_run("progress");
     message.update(
         {{"phase", phase}, {"step", step}, {"total", total}, {"deadline_s", deadline_seconds}});
-    channel_.send(text_of(message));
+    last_progress_ = text_of(message);
+    say_progress();
   }
 
   bool interrupted() override {
@@ -114,6 +121,29 @@ class Server : public ProgressSink, public GangCourier {
     return {reinterpret_cast<const float*>(in.data()), mine.size()};
   }
 
+  void say_progress() {
+    channel_.send(last_progress_);
+    progress_said_ = cluster::monotonic_seconds();
+  }
+
+  // While other members of a gang are awaited here: what the agent has to say, and signs of life
+  // for it.
+  void watch() {
+    while (const std::optional<std::string> frame = channel_.try_receive()) take(*frame);
+    if (broken_) throw GangBroken(*broken_);
+    if (channel_.closed()) throw GangBroken("the agent has gone");
+    if (cluster::monotonic_seconds() - progress_said_ > kSignOfLifeSeconds) say_progress();
+  }
+
+  // NCCL has failed here. Where a member has gone, the agents know it soon, and that is the cause.
+  void await_news() {
+    const double end = cluster::monotonic_seconds() + kNewsSeconds;
+    do {
+      watch();
+      usleep(kPollMicroseconds);
+    } while (cluster::monotonic_seconds() < end);
+  }
+
   json about_run(const char* type) const {
     return {{"type", type},
             {"run_id", experiments::run_id(request_->run).text()},
@@ -129,6 +159,8 @@ class Server : public ProgressSink, public GangCourier {
       stop_ = true;
     } else if (type == "exchanged") {
       exchanged_ = message.value("sequence", std::int64_t{-1});
+    } else if (type == "gang_id") {
+      gang_id_ = nccl_id_of(message.value("id", ""));
     } else if (type == "gang_ended") {
       broken_ = message.value("message", "");
     } else if (type == "run") {
@@ -151,6 +183,7 @@ class Server : public ProgressSink, public GangCourier {
         cluster::throw_environment("run request refused: no such place in a gang");
       interrupt_ = false;
       broken_.reset();
+      gang_id_.reset();
       sequence_ = exchanged_ = 0;
     } else {
       cluster::throw_environment("message of unknown type '" + type + "' from the agent");
@@ -192,7 +225,9 @@ class Server : public ProgressSink, public GangCourier {
       const auto* known = dynamic_cast<const cluster::Error*>(&error);
       const bool listed = known != nullptr && known->kind() != cluster::ErrorKind::busy;
       answer = about_run("failed");
-      answer["kind"] = listed ? std::string(known->name()) : "environment";
+      answer["kind"] = dynamic_cast<const OutOfMemory*>(&error) != nullptr ? OutOfMemory::kKind
+                       : listed ? std::string(known->name())
+                                : "environment";
       answer["message"] = error.what();
     }
     cluster::set_log_run("");
@@ -202,16 +237,49 @@ class Server : public ProgressSink, public GangCourier {
 
   std::unique_ptr<Communicator> communicator() {
     if (size_ == 1) return std::make_unique<LocalCommunicator>();
+    if (gangs_over_nccl(device_)) return nccl_communicator();
     return std::make_unique<PairwiseCommunicator>(*this, rank_, size_);
   }
 
+  // The id goes from rank 0 to the others through the agents.
+  std::unique_ptr<Communicator> nccl_communicator() {
+    NcclWaiting waiting;
+    waiting.watch = [this] { watch(); };
+    waiting.before_blame = [this] { await_news(); };
+    progress("load", 0, 1, 2 * waiting.join_seconds);
+    const NcclLibrary& library = NcclLibrary::of_this_process();
+    if (rank_ == 0) {
+      gang_id_ = NcclCommunicator::make_id(library);
+      json message = about_run("gang_id");
+      message["id"] = hex_of(*gang_id_);
+      channel_.send(text_of(message));
+    }
+    cluster::failpoint("trainer.joining_gang");
+    const double end = cluster::monotonic_seconds() + waiting.join_seconds;
+    while (!gang_id_) {
+      watch();
+      if (cluster::monotonic_seconds() > end)
+        cluster::throw_environment("no id of the gang from rank 0: does it compute on the CPU?");
+      usleep(kPollMicroseconds);
+    }
+    return std::make_unique<NcclCommunicator>(library, side_stream(device_), *gang_id_, rank_,
+                                              size_, waiting);
+  }
+
+  static constexpr double kSignOfLifeSeconds = 2.0, kNewsSeconds = 6.0;
+  static constexpr useconds_t kPollMicroseconds = 1000;
+
   cluster::FrameChannel channel_;
+  torch::Device device_;
   RunExecutor executor_;
   std::optional<cluster::SharedBuffer> buffer_;
   std::optional<RunRequest> request_;
   int rank_ = 0, size_ = 1;                    // of the run's gang
   std::int64_t sequence_ = 0, exchanged_ = 0;  // swaps asked for, and the last that was carried
   std::optional<std::string> broken_;          // the gang has ended, and why
+  std::optional<NcclId> gang_id_;
+  std::string last_progress_;  // as it was sent
+  double progress_said_ = 0.0;
   bool interrupt_ = false;
   bool stop_ = false;
 };

@@ -4,8 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "workers/torch.h"
+
 namespace marquee::workers {
 
-nlohmann::json fingerprint(int threads);
+nlohmann::json fingerprint(int threads, const torch::Device& device);
 
 }  // namespace marquee::workers

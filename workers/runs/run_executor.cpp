@@ -57,9 +57,14 @@ class Pace {
   void report(std::int64_t step, std::int64_t total) {
     if (!goes_on(step, total)) throw Interrupted{};
   }
-  // Of a gang, whose members leave together.
+  // Of a gang, whose members leave together: where its sums go on beside computing, one step after
+  // somebody has asked, so that nobody waits for the answers.
   void report(std::int64_t step, std::int64_t total, Communicator& gang) {
-    if (any_rank(gang, !goes_on(step, total))) throw Interrupted{};
+    const bool leaves = !goes_on(step, total);
+    gang.be_patient_for(deadline_);
+    std::unique_ptr<PendingSum> asked = ask_ranks(gang, leaves);
+    if (gang.overlaps() && gang.size() > 1) asked.swap(asked_);
+    if (asked != nullptr && any_said(*asked)) throw Interrupted{};
   }
   CountProgress counter() {
     return [this](std::int64_t done, std::int64_t total) { report(done, total); };
@@ -73,14 +78,16 @@ class Pace {
     last_ = now;
     reported_ = true;
     const double told = deadline_of_tests();
-    sink_.progress(phase_, step, total, told > 0 ? told : std::max(kShortest, kFactor * slowest_));
+    deadline_ = told > 0 ? told : std::max(kShortest, kFactor * slowest_);
+    sink_.progress(phase_, step, total, deadline_);
     return !sink_.interrupted();
   }
 
   ProgressSink& sink_;
   std::string phase_;
-  double last_, slowest_ = 0;
+  double last_, slowest_ = 0, deadline_ = 0;
   bool reported_ = false;
+  std::unique_ptr<PendingSum> asked_;  // of the step before
 };
 
 // Rows that have a label.
@@ -170,6 +177,22 @@ void check_same_step(Communicator& gang, std::int64_t step) {
                              ", others at another: they do not see the same checkpoints");
 }
 
+// What there is to do about it; nothing is done in silence.
+std::string out_of_memory_text(const RunConfig& run, const std::string& reason) {
+  return "the GPU's memory does not suffice: " + reason.substr(0, reason.find('\n')) +
+         " The run computes " + std::to_string(run.batch / run.micro_batches) +
+         " images at once in tuning and " + std::to_string(run.decode_batch) +
+         " in sampling: raise micro_batches, lower decode_batch, set recompute_activations, or use "
+         "a "
+         "GPU with more memory";
+}
+
+ParameterMap on_cpu(const ParameterMap& parameters) {
+  ParameterMap result;
+  for (const auto& [name, tensor] : parameters) result[name] = tensor.detach().to(torch::kCPU);
+  return result;
+}
+
 json curve_of(const std::vector<double>& losses) {
   json steps = json::array();
   for (std::size_t i = 0; i < losses.size(); ++i) steps.push_back(i + 1);
@@ -184,6 +207,7 @@ const BaseModel& RunExecutor::base_for(const RunRequest& request) {
   if (!base_ || base_folder_ != folder || base_->base_hash != run.base_hash) {
     base_.reset();
     base_ = load_base(experiments::load_base_manifest(request.assets, run.base));
+    tokenizer_ = device_.is_cpu() ? base_->tokenizer : base_->tokenizer.on(device_);
     base_folder_ = folder;
   }
   if (base_->base_hash != run.base_hash) {
@@ -249,6 +273,10 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
     return outcome;
   } catch (const GangBroken&) {
     throw;
+  } catch (const c10::OutOfMemoryError& error) {
+    const OutOfMemory known(out_of_memory_text(request.run, error.what_without_backtrace()));
+    record("failed", OutOfMemory::kKind, known.what());
+    throw known;
   } catch (const cluster::Error& error) {
     record("failed", std::string(error.name()), error.what());
     throw;
@@ -317,7 +345,8 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       TaskClasses told = task_classes(run, classes, content.training.labels);
       if (protocol.reference_prior) told.class_counts = reference_class_counts(run, classes, data);
       content.class_counts = told.class_counts;
-      const std::unique_ptr<Adapter> adapter = make_adapter(run, base, classes, told.instances());
+      const std::unique_ptr<Adapter> adapter =
+          make_adapter(run, base, classes, told.instances(), device_);
       ParameterMap& trained = adapter->trained();
       if (experiments::trains(run)) {
         const TokenSet& tokens = content.training;
@@ -332,20 +361,26 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
             tuning.report(state.step, run.steps, gang);
             tuning_step(run, tokens, *adapter, gang, state);
             cluster::failpoint("trainer.tuned");
-            const bool last = state.step == run.steps;
-            if (run.early_stopping > 0 && (last || state.step % run.early_stopping == 0))
-              look(run, validation, *adapter, state.step, state.validation);
-            if (gang.rank() == 0 && (last || state.step % run.checkpoint_interval == 0)) {
+            const bool last = state.step == run.steps,
+                       looks =
+                           run.early_stopping > 0 && (last || state.step % run.early_stopping == 0),
+                       saves =
+                           gang.rank() == 0 && (last || state.step % run.checkpoint_interval == 0);
+            if (looks || saves) gang.settle();
+            if (looks) look(run, validation, *adapter, state.step, state.validation);
+            if (saves) {
               settle_losses(state);
               write_checkpoint(folder, id, trained, state);
               cluster::failpoint("trainer.checkpointed");
             }
           }
         } catch (const Interrupted&) {
+          gang.settle();
           settle_losses(state);
           if (gang.rank() == 0) write_checkpoint(folder, id, trained, state);
           throw;
         }
+        gang.settle();
         settle_losses(state);
         if (gang.rank() > 0) return {std::nullopt, state.step, true};
         restore_best(state.validation, trained);
@@ -360,17 +395,17 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
         }
       }
       Pace sampling(sink, "sample");
-      Samples samples =
-          generate(run, base, *adapter, told, &network, outputs, kShownImages, sampling.counter());
+      Samples samples = generate(run, tokenizer_, *adapter, told, &network, outputs, kShownImages,
+                                 sampling.counter());
       features = std::move(samples.features);
       times.images = run.samples;
       content.labels = samples.labels;
       content.tokens = samples.tokens;
       content.images = std::move(samples.images);
-      content.trained = trained;
+      content.trained = on_cpu(trained);
       content.losses = state.losses;
       result.trainable_parameters = count_parameters(trained);
-      result.prompt_sha256 = hash_tensors(trained);
+      result.prompt_sha256 = hash_tensors(content.trained);
       result.tokens_sha256 = hash_tensors({{"tokens", samples.tokens.to(torch::kInt32)}});
       result.provenance["class_rule"] = adapter->class_rule();
     }
@@ -406,7 +441,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
 
   const datasets::DataSource source = datasets::source_of(task, data.path);
   result.class_prior = shares(content.labels, classes);
-  result.fingerprint = fingerprint(threads_);
+  result.fingerprint = fingerprint(threads_, device_);
   result.provenance.update(
       {{"commit", std::string(cluster::build_commit())},
        {"base_version", base.version},

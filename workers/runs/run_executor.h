@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "cluster/error.h"
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
 #include "workers/base_model.h"
@@ -32,6 +33,14 @@ class ProgressSink {
   virtual bool interrupted() = 0;
 };
 
+// The GPU's memory does not suffice for the run; attempt.json's cause is of the kind
+// "out_of_memory".
+struct OutOfMemory : cluster::Error {
+  static constexpr const char* kKind = "out_of_memory";
+  explicit OutOfMemory(const std::string& message)
+      : cluster::Error(cluster::ErrorKind::environment, message) {}
+};
+
 struct RunOutcome {
   std::optional<experiments::ResultRecord> result;  // absent: interrupted
   std::int64_t step = 0;                            // tuning steps taken
@@ -41,12 +50,14 @@ struct RunOutcome {
 // Keeps the last base and feature network in memory from run to run. Not thread safe.
 class RunExecutor {
  public:
-  explicit RunExecutor(int threads) : threads_(threads) {}
+  // `device`: where is tuned and sampled; images are encoded and measured on the CPU.
+  explicit RunExecutor(int threads, torch::Device device = torch::kCPU)
+      : threads_(threads), device_(device) {}
 
   // Writes run.yaml, checkpoints, result.h5, samples.png, curves.json and, last, attempt.json into
   // the attempt's folder. Throws cluster::Error on failure, attempt.json then says so; GangBroken
-  // without a word there: the agent knows more. Other ranks of the gang than 0 only tune and write
-  // nothing.
+  // without a word there: the agent knows more; OutOfMemory. Other ranks of the gang than 0 only
+  // tune and write nothing.
   RunOutcome execute(const RunRequest& request, Communicator& gang, ProgressSink& sink);
 
  private:
@@ -56,8 +67,10 @@ class RunExecutor {
                      const std::string& started, Communicator& gang, ProgressSink& sink);
 
   int threads_;
+  torch::Device device_;
   std::filesystem::path base_folder_;
   std::optional<BaseModel> base_;
+  BaseTokenizer tokenizer_;  // of base_, on the device
   std::string network_key_;
   std::unique_ptr<FeatureNetwork> network_;
 };

@@ -32,8 +32,8 @@ Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& ada
       .narrow(0, row, 1);
 }
 
-Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
-                 const TaskClasses& task, const FeatureNetwork* network,
+Samples generate(const experiments::RunConfig& run, const BaseTokenizer& tokenizer,
+                 const Adapter& adapter, const TaskClasses& task, const FeatureNetwork* network,
                  const std::vector<std::string>& outputs, std::int64_t keep,
                  const CountProgress& progress) {
   const torch::InferenceMode inference;
@@ -48,7 +48,7 @@ Samples generate(const experiments::RunConfig& run, const BaseModel& base, const
     const Subjects subjects = subjects_of(run, asked.narrow(0, first, count), place, task);
     labels.push_back(labels_of(subjects));
     tokens.push_back(adapter.sample_tokens(run, subjects, place));
-    const Tensor images = base.tokenizer.decode(tokens.back());
+    const Tensor images = tokenizer.decode(tokens.back());
     if (network != nullptr) features.add(network->extract_decoded(images, outputs));
     append_images(images, keep, samples.images);
   }

@@ -29,9 +29,10 @@ Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& ada
                            const Subjects& subjects, std::int64_t index,
                            const FrameObserver& observe = {});
 
-// `outputs`: of the network, of every image; without a network no features.
-Samples generate(const experiments::RunConfig& run, const BaseModel& base, const Adapter& adapter,
-                 const TaskClasses& task, const FeatureNetwork* network,
+// `outputs`: of the network, of every image; without a network no features. Tokens are decoded
+// where the tokenizer's weights are, features computed on the CPU.
+Samples generate(const experiments::RunConfig& run, const BaseTokenizer& tokenizer,
+                 const Adapter& adapter, const TaskClasses& task, const FeatureNetwork* network,
                  const std::vector<std::string>& outputs, std::int64_t keep,
                  const CountProgress& progress);
 

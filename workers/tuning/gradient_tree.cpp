@@ -15,12 +15,16 @@ Tensor tree_sum(std::vector<Tensor> parts) {
   return parts[0];
 }
 
-Tensor gang_tree_sum(std::vector<Tensor> mine, Communicator& gang) {
-  return gang.sum(tree_sum(std::move(mine)));
+bool any_rank(Communicator& gang, bool mine) {
+  return any_said(*ask_ranks(gang, mine));
 }
 
-bool any_rank(Communicator& gang, bool mine) {
-  return gang.sum(torch::full({1}, mine ? 1.0F : 0.0F)).item<float>() > 0;
+std::unique_ptr<PendingSum> ask_ranks(Communicator& gang, bool mine) {
+  return gang.start_sum(torch::full({1}, mine ? 1.0F : 0.0F));
+}
+
+bool any_said(PendingSum& asked) {
+  return asked.result().item<float>() > 0;
 }
 
 }  // namespace marquee::workers

@@ -12,11 +12,10 @@ namespace marquee::workers {
 // Sum of a power-of-two number of tensors of one shape, pairwise.
 Tensor tree_sum(std::vector<Tensor> parts);
 
-// Collective. `mine`: this rank's micro-batches in order, each one flat tensor. The ranks' partial
-// sums are the nodes of one tree over all micro-batches.
-Tensor gang_tree_sum(std::vector<Tensor> mine, Communicator& gang);
-
 // Collective. Whether any rank says so.
 bool any_rank(Communicator& gang, bool mine);
+// The same with the answer taken later.
+std::unique_ptr<PendingSum> ask_ranks(Communicator& gang, bool mine);
+bool any_said(PendingSum& asked);
 
 }  // namespace marquee::workers

@@ -1,12 +1,11 @@
 #include "workers/tuning/tuning_step.h"
 
 #include <cmath>
-#include <map>
 
 #include "cluster/error.h"
 #include "workers/models/masking.h"
 #include "workers/random.h"
-#include "workers/tuning/gradient_tree.h"
+#include "workers/tuning/gradient_sum.h"
 
 namespace marquee::workers {
 namespace {
@@ -40,16 +39,6 @@ class EpochOrder {
   std::int64_t size_, epoch_ = -1;
   std::vector<std::size_t> order_;
 };
-
-// Gradients of the trained tensors and the loss behind them, in one flat tensor.
-Tensor flat_gradient(const ParameterMap& trained, const Tensor& loss) {
-  std::vector<Tensor> parts;
-  for (const auto& [name, leaf] : trained)
-    parts.push_back(leaf.grad().defined() ? leaf.grad().reshape({-1})
-                                          : torch::zeros_like(leaf.detach()).reshape({-1}));
-  parts.push_back(loss.detach().reshape({1}));
-  return at::cat(parts);
-}
 
 }  // namespace
 
@@ -106,30 +95,23 @@ void tuning_step(const RunConfig& run, const TokenSet& tokens, Adapter& adapter,
   MARQUEE_CHECK(run.micro_batches % gang.size() == 0, "the gang's size must divide micro_batches");
   const std::int64_t rows = run.batch / run.micro_batches, mine = run.micro_batches / gang.size();
   ParameterMap& trained = adapter.trained();
-  std::vector<Tensor> parts;
+  GradientSum sum(trained, mine, gang, state.gradient_order);
   for (std::int64_t micro = gang.rank() * mine; micro < (gang.rank() + 1) * mine; ++micro) {
-    for (auto& [name, leaf] : trained) leaf.mutable_grad() = Tensor();
     const TuningBatch batch = make_batch(run, tokens, adapter, state.step, micro * rows, rows);
-    const Tensor loss =
-        adapter.sample_losses(batch, run.label_smoothing).sum() / static_cast<double>(run.batch);
-    loss.backward();
-    parts.push_back(flat_gradient(trained, loss));
+    sum.add(adapter.sample_losses(batch, run.label_smoothing).sum() /
+            static_cast<double>(run.batch));
   }
-  const Tensor sum = gang_tree_sum(std::move(parts), gang);
-  ParameterMap gradients;
-  std::int64_t at = 0;
-  for (auto& [name, leaf] : trained) {
-    gradients[name] = sum.narrow(0, at, leaf.numel()).reshape(leaf.sizes());
-    at += leaf.numel();
-    leaf.mutable_grad() = Tensor();
-  }
+  const GradientSum::Result all = sum.finish();
   const AdamWOptions options{0.9, 0.96, 1e-8, run.weight_decay};
-  adamw_step(trained, gradients, state.adam, cosine_rate(run.learning_rate, state.step, run.steps),
-             options);
-  state.pending.push_back(sum[at]);
+  adamw_step(trained, all.gradients, state.adam,
+             cosine_rate(run.learning_rate, state.step, run.steps), options);
+  state.pending.push_back(all.loss);
   ++state.step;
   const bool far_away = !adapter.device().is_cpu();
-  if (!far_away || std::ssize(state.pending) >= kStepsBetweenReads) settle_losses(state);
+  if (!far_away || std::ssize(state.pending) >= kStepsBetweenReads) {
+    gang.settle();
+    settle_losses(state);
+  }
 }
 
 void settle_losses(TuningState& state) {

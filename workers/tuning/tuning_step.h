@@ -17,6 +17,7 @@ struct TuningState {
   std::vector<double> losses{};   // of each step, before its update
   std::vector<Tensor> pending{};  // of the last steps, not read from the device yet (settle_losses)
   Validation validation{};        // with early stopping
+  std::vector<std::string> gradient_order{};  // of GradientSum
 };
 
 // Rows [first, first + count) of the batch of `step`, on the adapter's device.
@@ -29,7 +30,8 @@ TuningBatch make_batch(const experiments::RunConfig& run, const TokenSet& tokens
 void tuning_step(const experiments::RunConfig& run, const TokenSet& tokens, Adapter& adapter,
                  Communicator& gang, TuningState& state);
 
-// Reads what is pending; before a checkpoint and at the end. Throws as tuning_step does.
+// Reads what is pending; before a checkpoint and at the end, once the gang is settled. Throws as
+// tuning_step does.
 void settle_losses(TuningState& state);
 
 }  // namespace marquee::workers
