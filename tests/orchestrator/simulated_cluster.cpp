@@ -140,12 +140,14 @@ void SimulatedCluster::send(int rank, std::string message) {
     const auto parsed = std::make_shared<CoordinatorMessage>(parse_coordinator_message(message));
     std::string what = std::to_string(parsed->index());
     if (const auto* assignment = std::get_if<Assignment>(parsed.get())) {
-      if (world_.dies_sending) die_when_due();
+      if (world_.dies_sending && assignment->gang.rank > 0) die_when_due();
       what += assignment->run_id + std::to_string(assignment->attempt);
       witness_.note_assignment(rank, *assignment);
     }
     witness_.note_message(now, rank, what);
-    at(now + latency(), [this, rank, parsed] { take(rank, *parsed); });
+    double& arrival = agents_.at(static_cast<std::size_t>(rank)).last_told;
+    arrival = std::max(arrival, now + latency());  // order is kept
+    at(arrival, [this, rank, parsed] { take(rank, *parsed); });
   });
 }
 
@@ -173,7 +175,7 @@ void SimulatedCluster::report(int rank, const AgentMessage& message) {
 void SimulatedCluster::report_text(int rank, std::string text) {
   if (moment_ >= world_.silent_at && rank == size() / 2) return;
   Agent& agent = agents_.at(static_cast<std::size_t>(rank));
-  agent.last_arrival = std::max(agent.last_arrival, moment_ + latency());  // order is kept
+  agent.last_arrival = std::max(agent.last_arrival, moment_ + latency());
   at(agent.last_arrival, [this, rank, text = std::move(text)]() mutable {
     arrived_.emplace_back(rank, std::move(text));
   });

@@ -31,7 +31,7 @@ struct SimulatedWorld {
   double latency_seconds = 0.0005;  // of a message, to three times as much
   double stop_at = kNever;          // an agent passes on a person's wish to stop
   double dies_at = kNever;          // rank 0
-  bool dies_sending = false;        // then when it gives out an attempt, else between two rounds
+  bool dies_sending = false;        // when it has told some members of a gang; else between rounds
   double silent_at = kNever;        // an agent is lost
   int progress_messages = 3;        // of an attempt
 };
@@ -69,8 +69,8 @@ class SimulatedCluster : public cluster::Transport, public cluster::Clock {
     ScriptedAttempt script{};
     std::uint64_t serial = 0;  // of the attempt; what was meant for an earlier one is not done
     bool answering = false;    // to a request to stop, or to the end of the gang
-    double last_arrival = 0;   // of its messages
-    std::vector<std::string> said{};  // the last words about its last attempts
+    double last_arrival = 0, last_told = 0;  // of its messages; of those to it
+    std::vector<std::string> said{};         // the last words about its last attempts
   };
   // Work of the agents: no part of counted time.
   void off_the_clock(const std::function<void()>& work);
