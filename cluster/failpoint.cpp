@@ -81,6 +81,7 @@ const std::vector<std::string_view>& failpoint_names() {
       "agent.sealed",        // told
       "trainer.started",     // channel open
       "trainer.run_received",
+      "trainer.joining_gang",    // rank 0 has made the id of a gang over NCCL
       "trainer.exchanging",      // its agent told that it waits for a member of its gang
       "trainer.tuned",           // after a tuning step
       "trainer.checkpointed",    // after a checkpoint is in place

@@ -1,5 +1,6 @@
 #include "workers/device.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "cluster/error.h"
@@ -27,7 +28,6 @@ torch::Device choose_device() {
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setBenchmarkCuDNN(false);
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   return {torch::kCUDA, 0};
 }
 
@@ -38,19 +38,28 @@ torch::Device compute_device() {
   return device;
 }
 
+DeterministicKernels::DeterministicKernels(const torch::Device& device)
+    : before_(at::globalContext().deterministicAlgorithms()) {
+  if (!device.is_cpu()) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+}
+
+DeterministicKernels::~DeterministicKernels() {
+  at::globalContext().setDeterministicAlgorithms(before_, /*warn_only=*/false);
+}
+
 nlohmann::json describe_device(const torch::Device& device) {
   if (device.is_cpu()) return {{"device", "cpu"}};
 #ifdef MARQUEE_CUDA
   cudaDeviceProp properties{};
   int runtime = 0, driver = 0;
-  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess ||
+  if (cudaGetDeviceProperties(&properties, std::max<int>(device.index(), 0)) != cudaSuccess ||
       cudaRuntimeGetVersion(&runtime) != cudaSuccess ||
       cudaDriverGetVersion(&driver) != cudaSuccess)
     cluster::throw_environment("CUDA says nothing about the GPU that runs are computed on");
   return {{"device", properties.name},
           {"cuda", runtime},
           {"cuda_driver", driver},
-          {"deterministic_kernels", "where there are such"}};
+          {"deterministic_kernels", "in tuning"}};
 #else
   return {{"device", device.str()}};
 #endif

@@ -57,7 +57,7 @@ class Failpoint(FaultTest):
         self.assertEqual(8, len(expected[2]))
         names = failpoints()
         self.assertGreater(len(names), 20)
-        elsewhere = {"trainer.checkpointed", "trainer.sampled", "trainer.exchanging",  # real trainers alone pass these
+        elsewhere = {"trainer.checkpointed", "trainer.sampled", "trainer.exchanging", "trainer.joining_gang",  # real trainers alone pass these
                      "coordinator.inbox_read", "coordinator.inbox_taken"}  # inbox_test.py
         for name in names:
             if name in elsewhere:

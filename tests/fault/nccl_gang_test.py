@@ -51,7 +51,7 @@ class NcclGangs(GangTest):
         expected = self.alone(steps=20)
         self.write(2, steps=20)
         for name, variables, kind, message in (
-                ("joining", {"MARQUEE_FAILPOINT": "trainer.joining_gang:2", "MARQUEE_FAILPOINT_ONCE": "{once}"},
+                ("joining", {"MARQUEE_FAILPOINT": "trainer.joining_gang", "MARQUEE_FAILPOINT_ONCE": "{once}"},
                  "crash", ""),
                 ("remote", {"MARQUEE_FAKE_NCCL": "1:all_gather:30:remote"}, "environment", "NCCL: .*remote process"),
                 ("stuck", {"MARQUEE_FAKE_NCCL": "0:group_end:30:stuck"}, "environment", "NCCL: .*silent")):

@@ -2,6 +2,7 @@
 // has the bits of tuning alone on the same GPU.
 #include "tests/workers/gpu_test.h"
 #include "tests/workers/tiny_base.h"
+#include "workers/device.h"
 #include "workers/gang/nccl_communicator.h"
 #include "workers/runs/run_executor.h"
 #include "workers/tuning/tuning_step.h"
@@ -57,7 +58,7 @@ TEST_F(NcclOnGpu, TuningHasTheBitsOfTuningAlone) {
   tokens.classes = 16;
   tokens.labels = torch::arange(16);
   tokens.ids = (torch::arange(16 * base.transformer.tokens()) * 7 % 31).reshape({16, 1, 1, -1});
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  const DeterministicKernels deterministic(torch::kCUDA);
   for (const char* method : {"prompt", "finetune"}) {
     experiments::RunConfig run = tiny_run(base, method);
     run.micro_batches = 2;
@@ -87,7 +88,6 @@ class Quiet : public ProgressSink {
 TEST_F(NcclOnGpu, WholeRunsHaveTheBitsOfThoseAlone) {
   const TemporaryFolder folder;
   const BaseModel base = install_tiny_base(folder.path() / "assets");
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   for (const char* method : {"prompt", "finetune"}) {
     const experiments::RunConfig run = tiny_run(base, method);
     const auto result = [&](Communicator& with, const char* results) {

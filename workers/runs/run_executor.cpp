@@ -18,6 +18,7 @@
 #include "experiments/phase_times.h"
 #include "experiments/protocols.h"
 #include "experiments/run_folder.h"
+#include "workers/device.h"
 #include "workers/evaluation/score.h"
 #include "workers/features/feature_files.h"
 #include "workers/runs/fingerprint.h"
@@ -356,6 +357,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
         check_same_step(gang, state.step);
         const std::int64_t first_step = state.step;
         Pace tuning(sink, "tune");
+        const DeterministicKernels deterministic(device_);
         try {
           while (state.step < run.steps && !has_stopped(run, state.validation)) {
             tuning.report(state.step, run.steps, gang);
