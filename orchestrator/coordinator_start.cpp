@@ -95,7 +95,7 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   for (auto& [rank, agent] : agents_) {
     agent.last_heard = now;
     tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation,
-                       transport_.doorbell()});
+                       transport_.doorbell(), cluster::to_text(options_.stage)});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cluster/stage_place.h"
 #include "experiments/sweep_file.h"
 
 namespace marquee::orchestrator {
@@ -14,6 +15,7 @@ struct SweepOptions {
   std::filesystem::path out;
   std::filesystem::path data;      // empty: none
   std::filesystem::path assets;    // empty: found (see experiments/base_manifest.h)
+  cluster::StagePlace stage{};     // where trainers copy what they read
   int workers = 0;                 // 0: as many as slots; only when marquee starts itself
   int slots_per_host = 0;          // 0: GPUs, else cores / threads
   std::string subset;              // of the sweep file; empty: all runs

@@ -150,7 +150,8 @@ json body(const Welcome& m) {
           {"data", m.data},
           {"assets", m.assets},
           {"simulation", m.simulation ? experiments::to_json(*m.simulation) : json()},
-          {"doorbell", m.doorbell}};
+          {"doorbell", m.doorbell},
+          {"stage", m.stage}};
 }
 json body(const GangPlace& place) {
   json members = json::array();
@@ -269,6 +270,7 @@ CoordinatorMessage parse_coordinator_message(std::string_view text) {
           guarded("simulation", [&] { return experiments::simulation_from_json(simulation); });
     }
     welcome.doorbell = text_field(m, "doorbell");
+    welcome.stage = text_field(m, "stage");
     return welcome;
   }
   if (type == "assignment") {
@@ -350,6 +352,7 @@ std::string trainer_run_request(const Assignment& assignment, const Welcome& wel
                   {"results", welcome.results},
                   {"data", welcome.data},
                   {"assets", welcome.assets},
+                  {"stage", welcome.stage},
                   {"gang", {{"rank", assignment.gang.rank}, {"size", assignment.gang.size()}}}};
   if (welcome.simulation) request["simulation"] = experiments::to_json(*welcome.simulation);
   return dump(request);

@@ -73,6 +73,7 @@ struct Welcome {
   std::string results, data, assets;                  // absolute folders; data may be empty
   std::optional<experiments::Simulation> simulation;  // no-op trainers instead of real ones
   std::string doorbell;                               // the coordinator's
+  std::string stage{};  // where trainers copy what they read (cluster/stage_place.h); may be empty
 };
 
 // Where an agent's trainer stands among those that work on a run together.

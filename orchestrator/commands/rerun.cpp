@@ -39,6 +39,7 @@ CommandLine rerun_line() {
        "compute them now with this many agents on this machine (default: enter the wish only)")  //
       ("data", po::value<std::string>()->default_value(""), "with --workers: TFDS data sets")    //
       ("assets", po::value<std::string>()->default_value(""), "with --workers: base models")     //
+      ("stage", po::value<std::string>()->default_value(""), "with --workers: as of sweep")      //
       ("slots-per-host", po::value<int>()->default_value(0), "with --workers: as of sweep")      //
       ("simulate", "with --workers: no-op trainers, for runs of a simulated sweep")              //
       ("dry-run", "list the runs and change nothing")                                            //
@@ -71,7 +72,7 @@ int compute_now(const ChangedRuns& changed, const po::variables_map& values) {
   const fs::path list = changed.results / (".rerun-" + std::to_string(getpid()) + ".json");
   write_run_list(list, changed.configurations);
   Arguments sweep{"sweep", "--run-list", list.string(), "--out", changed.results.string()};
-  for (const char* name : {"data", "assets"}) {
+  for (const char* name : {"data", "assets", "stage"}) {
     const std::string value = values[name].as<std::string>();
     if (!value.empty()) sweep.insert(sweep.end(), {std::string("--") + name, value});
   }

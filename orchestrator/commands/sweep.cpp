@@ -43,6 +43,9 @@ CommandLine sweep_line() {
       ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
       ("assets", po::value<std::string>()->default_value(""),
        "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
+      ("stage", po::value<std::string>()->default_value(""),
+       "DIR or DIR:SIZE on each host's own disk: data and weights are copied there once and read "
+       "from there (default: MARQUEE_STAGE, else nothing is copied)")  //
       ("workers,n", po::value<int>()->default_value(0),
        "agents to start when not under mpirun (default: the slots of this host)")  //
       ("slots-per-host", po::value<int>()->default_value(0),
@@ -72,6 +75,7 @@ SweepOptions options_from(const po::variables_map& values) {
   options.out = values["out"].as<std::string>();
   options.data = values["data"].as<std::string>();
   options.assets = values["assets"].as<std::string>();
+  options.stage = cluster::find_stage_place(values["stage"].as<std::string>());
   options.workers = values["workers"].as<int>();
   options.slots_per_host = values["slots-per-host"].as<int>();
   options.subset = values["subset"].as<std::string>();

@@ -59,6 +59,13 @@ TEST(Protocol, CarriesAWelcome) {
   EXPECT_EQ(got.assets, "/a");
   EXPECT_EQ(got.doorbell, "boot/space/00002");
   EXPECT_FALSE(got.simulation);
+  EXPECT_EQ(got.stage, "");
+  EXPECT_EQ(json::parse(trainer_run_request({}, got)).at("stage"), "");
+
+  sent.stage = "/scratch:1M";
+  const auto staged = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
+  EXPECT_EQ(staged.stage, "/scratch:1M");
+  EXPECT_EQ(json::parse(trainer_run_request({}, staged)).at("stage"), "/scratch:1M");
 
   sent.simulation.emplace();
   sent.simulation->seconds = 0.5;

@@ -14,7 +14,7 @@ ALLOWED = {
     "cluster": [],
     "datasets": ["cluster"],
     "experiments": ["cluster", "datasets/task.h", "datasets/shots.h", "datasets/data_folder.h",
-                    "datasets/dataset_hash.h", "datasets/image_counts.h"],
+                    "datasets/dataset_hash.h", "datasets/image_counts.h", "datasets/data_files.h"],
     "workers": ["cluster", "datasets", "experiments", "analysis/metrics"],
     "workers/weight_files": ["cluster"],
     "analysis/metrics": ["cluster", "experiments", "workers/torch.h"],

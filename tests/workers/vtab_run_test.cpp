@@ -37,6 +37,41 @@ class Quiet : public ProgressSink {
 
 void ignore(std::int64_t, std::int64_t) {}
 
+class Interrupting : public Quiet {
+ public:
+  bool interrupted() override { return true; }
+};
+
+// Takes folders out of the way as soon as `stage` holds three copies.
+class Hiding : public Quiet {
+ public:
+  Hiding(fs::path stage, std::vector<fs::path> folders)
+      : stage_(std::move(stage)), folders_(std::move(folders)) {}
+  ~Hiding() override {
+    for (const fs::path& folder : hidden_) fs::rename(folder.string() + "-hidden", folder);
+  }
+  void progress(const std::string&, std::int64_t, std::int64_t, double) override {
+    if (!hidden_.empty() || copies() < 3) return;
+    hidden_ = folders_;
+    for (const fs::path& folder : hidden_) fs::rename(folder, folder.string() + "-hidden");
+  }
+  bool hidden() const { return !hidden_.empty(); }
+
+ private:
+  int copies() const {
+    int count = 0;
+    std::error_code none;
+    for (const auto& entry : fs::recursive_directory_iterator(stage_, none))
+      count += entry.path().filename() == "entry.json" &&
+                       !entry.path().parent_path().filename().string().starts_with(".")
+                   ? 1
+                   : 0;
+    return count;
+  }
+  fs::path stage_;
+  std::vector<fs::path> folders_, hidden_;
+};
+
 // A folder of a user's own images, two classes of which one has three times as many.
 class VtabRun : public testing::Test {
  protected:
@@ -57,15 +92,12 @@ class VtabRun : public testing::Test {
     const fs::path weights = folder_->path() / "inception.safetensors";
     write_safetensors(weights, fixtures::inception_weights(3));
     import_features({weights, "inception", "inception", true}, assets());
+    run_ = tiny_run(base);
     run_.task = "folder/shapes";
     run_.shots = "3";
-    run_.method = "prompt";
-    run_.base = "tiny";
-    run_.prompt_length = 2;
     run_.steps = 2;
     run_.batch = 4;
     run_.samples = 30;
-    run_.decode_steps = 2;
     run_.decode_batch = 7;
     experiments::resolve_hashes(run_, assets(), data());
   }
@@ -98,6 +130,7 @@ class VtabRun : public testing::Test {
   void check_labels() const;
   void check_evaluation() const;
   void check_source() const;
+  void check_staged() const;
 
   static TemporaryFolder* folder_;
   static experiments::RunConfig run_;
@@ -206,6 +239,24 @@ void VtabRun::check_source() const {
   }
 }
 
+// With --stage all is read from the copies; the numbers are the same.
+void VtabRun::check_staged() const {
+  const fs::path stage = folder_->path() / "stage";
+  LocalCommunicator alone;
+  Hiding hiding(stage, {assets(), data()});
+  const auto staged =
+      RunExecutor(1)
+          .execute({run_, 2, 1, results(), data(), assets(), {stage, 0}}, alone, hiding)
+          .result;
+  EXPECT_TRUE(hiding.hidden()) << "data, base and network were not copied before they were read";
+  ASSERT_TRUE(staged.has_value());
+  EXPECT_EQ(staged->prompt_sha256, result_->prompt_sha256);
+  EXPECT_EQ(staged->tokens_sha256, result_->tokens_sha256);
+  ASSERT_EQ(staged->metrics.size(), result_->metrics.size());
+  for (std::size_t i = 0; i < staged->metrics.size(); ++i)
+    EXPECT_EQ(staged->metrics[i].value, result_->metrics[i].value) << staged->metrics[i].metric;
+}
+
 // One test: the networks take their time, and CTest gives each test a process.
 TEST_F(VtabRun, IsMeasuredByTheFidInception) {
   execute();
@@ -213,6 +264,18 @@ TEST_F(VtabRun, IsMeasuredByTheFidInception) {
   check_labels();
   check_evaluation();
   check_source();
+  check_staged();
+}
+
+TEST_F(VtabRun, IsLeftBeforeAnythingIsLoaded) {
+  Interrupting interrupting;
+  LocalCommunicator alone;
+  const RunOutcome outcome =
+      RunExecutor(1).execute({run_, 3, 1, results(), data(), assets()}, alone, interrupting);
+  EXPECT_FALSE(outcome.result || outcome.served);
+  const auto record =
+      experiments::read_attempt(experiments::attempt_dir(results(), experiments::run_id(run_), 3));
+  EXPECT_EQ(record.status, "interrupted");
 }
 
 TEST_F(VtabRun, FewerSamplesThanTheProtocolNeedsAreRefusedBefore) {

@@ -9,6 +9,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
+#include "cluster/stage_place.h"
 #include "cluster/stop_signal.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
@@ -120,6 +121,7 @@ void print(const experiments::RunId& id, const experiments::ResultRecord& result
 }
 
 int run(RunConfig config, const po::variables_map& values) {
+  const cluster::StagePlace stage = cluster::find_stage_place(values["stage"].as<std::string>());
   const fs::path assets = experiments::find_assets_dir(values["assets"].as<std::string>());
   fs::path data = values["data"].as<std::string>();
   if (!data.empty() && !fs::is_directory(data))
@@ -139,8 +141,8 @@ int run(RunConfig config, const po::variables_map& values) {
 
   const experiments::SingleRun single(results, config);
   const fs::path folder = single.folder();
-  const RunRequest request{config, single.attempt(),     single.epoch(), results,
-                           data,   fs::canonical(assets)};
+  const RunRequest request{config, single.attempt(),      single.epoch(), results,
+                           data,   fs::canonical(assets), stage};
   TerminalProgress terminal(values.count("quiet") != 0);
   LocalCommunicator alone;
   RunOutcome outcome;
@@ -181,7 +183,10 @@ int run_command(const cluster::Arguments& arguments) {
       ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")   //
       ("assets", po::value<std::string>()->default_value(""),
        "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
-      ("json", "the result as JSON on standard output")                             //
+      ("stage", po::value<std::string>()->default_value(""),
+       "DIR or DIR:SIZE on this host's own disk: data and weights are copied there once and read "
+       "from there (default: MARQUEE_STAGE)")            //
+      ("json", "the result as JSON on standard output")  //
       ("quiet,q", "no progress on standard error");
   const json defaults = experiments::to_json(RunConfig{});
   for (const auto& [key, value] : defaults.items()) {

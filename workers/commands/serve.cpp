@@ -17,6 +17,7 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/shared_buffer.h"
+#include "cluster/stage_place.h"
 #include "experiments/run_folder.h"
 #include "workers/commands/commands.h"
 #include "workers/device.h"
@@ -171,7 +172,8 @@ class Server : public ProgressSink, public GangCourier {
                               message.at("epoch").get<std::uint64_t>(),
                               message.at("results").get<std::string>(),
                               message.at("data").get<std::string>(),
-                              message.at("assets").get<std::string>()};
+                              message.at("assets").get<std::string>(),
+                              cluster::parse_stage_place(message.value("stage", ""))};
         rank_ = message.at("gang").at("rank").get<int>();
         size_ = message.at("gang").at("size").get<int>();
       } catch (const json::exception& error) {

@@ -222,15 +222,15 @@ const BaseModel& RunExecutor::base_for(const RunRequest& request) {
 const FeatureNetwork& RunExecutor::network_for(const RunRequest& request, const BaseModel& base) {
   const RunConfig& run = request.run;
   const std::string key =
-      (request.assets / run.base).string() + "\n" + run.protocol + "\n" + run.network_hash;
+      (request.networks / run.base).string() + "\n" + run.protocol + "\n" + run.network_hash;
   if (network_ == nullptr || network_key_ != key) {
     network_.reset();
-    network_ = network_of_run(run, base, request.assets);
+    network_ = network_of_run(run, base, request.networks);
     network_key_ = key;
   }
   if (network_->hash() != run.network_hash) {
     cluster::throw_environment(
-        "the feature network of protocol " + run.protocol + " below " + request.assets.string() +
+        "the feature network of protocol " + run.protocol + " below " + request.networks.string() +
         " has other weights than the run was planned with; start the sweep again");
   }
   return *network_;
@@ -267,7 +267,23 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
       experiments::create_attempt_folder(folder);
       cluster::write_file_durably(folder / "run.yaml", experiments::to_yaml(request.run));
     }
-    RunOutcome outcome = attempt(request, folder, started, gang, sink);
+    Pace loading(sink, "load");
+    RunOutcome outcome;
+    try {
+      // Copies stay until the attempt is over.
+      const experiments::StagedInputs staged =
+          stage_.take(request.stage, request.run, {request.data, request.assets, request.assets},
+                      [&](std::int64_t bytes, std::int64_t total) {
+                        loading.report(bytes >> 20, total >> 20);  // MiB
+                      });
+      RunRequest local = request;
+      local.data = staged.folders.data;
+      local.assets = staged.folders.base;
+      local.networks = staged.folders.networks;
+      outcome = attempt(local, folder, started, gang, sink);
+    } catch (const Interrupted&) {
+      // Before anything was tuned, or when all was.
+    }
     if (!outcome.result && !outcome.served)
       record("interrupted", "interrupted",
              "on request, after tuning step " + std::to_string(outcome.step));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cluster/error.h"
+#include "experiments/input_stage.h"
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
 #include "workers/base_model.h"
@@ -20,6 +21,8 @@ struct RunRequest {
   int attempt = 1;
   std::uint64_t epoch = 0;
   std::filesystem::path results, data, assets;
+  cluster::StagePlace stage{};       // where what is read is copied first; empty: nowhere
+  std::filesystem::path networks{};  // where feature networks are; filled in by the executor
 };
 
 // Where progress goes and requests to stop come from.
@@ -68,6 +71,7 @@ class RunExecutor {
 
   int threads_;
   torch::Device device_;
+  experiments::InputStage stage_;
   std::filesystem::path base_folder_;
   std::optional<BaseModel> base_;
   BaseTokenizer tokenizer_;  // of base_, on the device
