@@ -71,14 +71,12 @@ std::size_t runs_ahead(const std::filesystem::path& database, const std::string&
       "JOIN sweep_runs s ON s.run_id = r.run_id WHERE r.status = 'pending' AND s.sweep = "
       "(SELECT sweep FROM sweep_runs WHERE run_id = '" +
           run_id + "' LIMIT 1) ORDER BY s.position");
-  std::vector<PlannedRun> queue;
+  std::vector<experiments::RunConfig> runs;
   for (const json& row : waiting) {
-    const experiments::RunConfig run =
-        experiments::run_config_from_json(json::parse(row.at("config").get<std::string>()));
-    queue.push_back(
-        {row.at("run_id").get<std::string>(), experiments::is_oracle(run), expected_cost(run)});
+    runs.push_back(
+        experiments::run_config_from_json(json::parse(row.at("config").get<std::string>())));
   }
-  Scheduler scheduler(std::move(queue));
+  Scheduler scheduler(plan_runs(runs));
   std::size_t ahead = 0;
   for (auto next = scheduler.next(); next && *next != run_id; next = scheduler.next()) ++ahead;
   return ahead;

@@ -71,6 +71,30 @@ class Simulation(FaultTest):
         self.assert_no_process_left()
         self.assert_exit(USAGE, self.sweep("--simulate", "--max-fails", "-1"))
 
+    def test_explain_counts_the_slots_of_a_gang(self):
+        """The longest first, by the slots that a run takes: 80 steps on two come before 100 on one, since both slots
+        are taken while one of them samples."""
+        self.sweep_file.write_text("""\
+name: gangs
+oracles: false
+defaults: {samples: 64, batch: 4, micro_batches: 2}
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [5]
+  method: [prompt]
+  seed: [0]
+zip: {steps: [400, 100, 80], gang: [2, 1, 2]}
+simulate:
+  faults: [{fault: usage}]
+""")
+        self.assert_exit(SOME_FAILED, self.sweep("--simulate", "--max-fails", "1"))
+        waiting = dict(self.rows("SELECT json_extract(config, '$.steps'), run_id FROM runs WHERE status = 'pending'"))
+        self.assertEqual({100, 80}, set(waiting))
+        standing = {steps: json.loads(self.explain(run, "--json").stdout)["standing"]
+                    for steps, run in waiting.items()}
+        self.assertIn("1 run", standing[100])
+        self.assertNotIn("1 run", standing[80])
+
     def test_poison_runs_are_set_aside_and_the_others_finish(self):
         self.sweep_file.write_text(SWEEP[:SWEEP.index("  deadline_seconds")]
                                    + "  faults: [{fault: crash, match: {seed: [0, 4]}}]\n")
