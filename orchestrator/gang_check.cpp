@@ -286,7 +286,8 @@ std::string nccl_environment_text() {
   std::vector<std::string> words;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string entry = *variable;
-    if (entry.starts_with("NCCL_")) words.push_back(cluster::printable(entry));
+    if (entry.starts_with("NCCL_") || entry.starts_with("MARQUEE_NCCL="))
+      words.push_back(cluster::printable(entry));
   }
   std::sort(words.begin(), words.end());
   if (words.empty()) words.emplace_back("no NCCL_* variables, so NCCL chooses the interface");
@@ -305,7 +306,9 @@ std::string nccl_environment_text() {
     }
     freeifaddrs(list);
   }
-  return cluster::join(words) + "; interfaces: " + (interfaces.empty() ? "none" : interfaces);
+  return cluster::join(words) + "; interfaces: " + (interfaces.empty() ? "none" : interfaces) +
+         "; a gang joins within 120 s, and a rank that is silent for 120 s or 50 times its slowest "
+         "step has gone";
 }
 
 }  // namespace marquee::orchestrator

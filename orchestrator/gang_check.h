@@ -25,8 +25,8 @@ GangCheck check_gang(cluster::Transport& session, double patience_seconds);
 // The table that a person reads: sizes, times and bandwidth.
 std::string gang_check_text(const GangCheck& check);
 
-// Variables NCCL_* of this environment and network interfaces with an address of this host, one
-// line.
+// Variables NCCL_* of this environment, network interfaces with an address of this host, and how
+// long ranks are waited for (NcclWaiting and the pace of tuning in workers/), one line.
 std::string nccl_environment_text();
 
 }  // namespace marquee::orchestrator
