@@ -6,6 +6,7 @@
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
 #include "datasets/shots.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
@@ -93,6 +94,13 @@ void check_run(const RunConfig& run) {
     fail("gang", std::to_string(run.gang),
          "a power of two that divides micro_batches (" + std::to_string(run.micro_batches) + ")");
   }
+  within("priority", run.priority, -kMaxPriority, kMaxPriority);
+  constexpr std::size_t kLongestKind = 100;
+  if (run.slot_kind.size() > kLongestKind || cluster::printable(run.slot_kind) != run.slot_kind) {
+    fail("slot_kind", "'" + cluster::printable(run.slot_kind) + "'",
+         "at most " + std::to_string(kLongestKind) + " printable characters, such as '*H100*'");
+  }
+  within("slot_memory", run.slot_memory, 0, 1 << 20);
   within("weight_decay", run.weight_decay, 0, 1);
   within("label_smoothing", run.label_smoothing, 0, 0.99);
   within("dropout", run.dropout, 0, 0.99);

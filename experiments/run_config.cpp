@@ -1,6 +1,7 @@
 #include "experiments/run_config.h"
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 #include "cluster/error.h"
@@ -120,6 +121,9 @@ void visit_keys(Run& run, Visit visit) {
   visit("checkpoint_interval", run.checkpoint_interval, Reader::bookkeeping);
   visit("recompute_activations", run.recompute_activations, Reader::bookkeeping);
   visit("gang", run.gang, Reader::bookkeeping);
+  visit("priority", run.priority, Reader::bookkeeping);
+  visit("slot_kind", run.slot_kind, Reader::bookkeeping);
+  visit("slot_memory", run.slot_memory, Reader::bookkeeping);
 }
 
 // The same for the keys whose value is not the default.
@@ -284,6 +288,19 @@ std::string canonical_form(const RunConfig& run) {
     if (reads(reader, run)) content[key] = value;
   });
   return content.dump();
+}
+
+std::uint64_t hash_but_for_seed(const RunConfig& run) {
+  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ULL;
+  constexpr unsigned kShift = 29;
+  std::uint64_t hash = 0;
+  visit_keys(run, [&](const char*, const auto& value, Reader reader) {
+    using Member = std::decay_t<decltype(value)>;
+    if (static_cast<const void*>(&value) == &run.seed || !reads(reader, run)) return;
+    hash = (hash ^ std::hash<Member>()(value)) * kOdd;
+    hash ^= hash >> kShift;
+  });
+  return hash;
 }
 
 json autoregressive_settings(const RunConfig& run) {

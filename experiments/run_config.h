@@ -24,6 +24,7 @@ namespace marquee::experiments {
 inline constexpr int kNumericsVersion = 3;
 
 inline constexpr int kMaxSteps = 100'000'000;
+inline constexpr int kMaxPriority = 1000;
 
 struct RunConfig {
   // What is compared.
@@ -95,8 +96,11 @@ struct RunConfig {
   // Not in the id.
   int checkpoint_interval = 50;
   bool recompute_activations = false;  // less memory, more time, the same bits
-  int gang = 1;  // trainers that tune together, the same bits; a power of two that divides
-                 // micro_batches
+  int gang = 1;           // trainers that tune together, the same bits; a power of two that divides
+                          // micro_batches
+  int priority = 0;       // runs with a higher one start first
+  std::string slot_kind;  // pattern of the device that it may run on; "": any
+  double slot_memory = 0.0;  // GiB that its slot must have; 0: any
 
   bool operator==(const RunConfig&) const = default;
 };
@@ -142,6 +146,9 @@ void set_value(RunConfig& run, const std::string& key, const nlohmann::json& val
 void check_run(const RunConfig& run);
 
 std::string canonical_form(const RunConfig& run);
+// Equal for runs whose canonical forms differ in the seed alone; much cheaper. Of this process: not
+// to be stored.
+std::uint64_t hash_but_for_seed(const RunConfig& run);
 // Keys off their default that only autoregressive bases read, whatever the run's family.
 nlohmann::json autoregressive_settings(const RunConfig& run);
 RunId run_id(const RunConfig& run);

@@ -17,7 +17,8 @@
 namespace marquee::experiments {
 
 struct AttemptCause {
-  std::string kind;  // usage, environment, defect, crash, deadline, protocol, interrupted
+  std::string kind;  // usage, environment, defect, out_of_memory, crash, deadline, protocol,
+                     // interrupted
   std::string message;
   int exit_code = -1;
   int signal = 0;

@@ -20,19 +20,24 @@ bool matches(const json& run, const std::map<std::string, std::vector<json>>& ma
 }  // namespace
 
 const std::vector<std::string>& simulated_fault_names() {
-  static const std::vector<std::string> names{"crash", "exit",        "hang",   "garbage",
-                                              "usage", "environment", "defect", "false_done"};
+  static const std::vector<std::string> names{
+      "crash", "exit",        "hang",   "garbage",       "no_start",
+      "usage", "environment", "defect", "out_of_memory", "false_done"};
   return names;
 }
 
 json to_json(const Simulation& simulation) {
-  json faults = json::array(), durations = json::array();
+  json faults = json::array(), durations = json::array(), slots = json::array();
   for (const SimulatedDuration& duration : simulation.durations)
     durations.push_back({{"seconds", duration.seconds}, {"match", duration.match}});
   for (const SimulatedFault& fault : simulation.faults) {
-    faults.push_back(
-        {{"fault", fault.fault}, {"match", fault.match}, {"attempts", fault.attempts}});
+    faults.push_back({{"fault", fault.fault},
+                      {"match", fault.match},
+                      {"attempts", fault.attempts},
+                      {"hosts", fault.hosts}});
   }
+  for (const SimulatedSlot& slot : simulation.slots)
+    slots.push_back({{"host", slot.host}, {"kind", slot.kind}, {"memory", slot.memory}});
   return {{"seconds", simulation.seconds},
           {"steps", simulation.steps},
           {"deadline_seconds", simulation.deadline_seconds},
@@ -40,7 +45,8 @@ json to_json(const Simulation& simulation) {
           {"checkpoints", simulation.checkpoints},
           {"process_per_run", simulation.process_per_run},
           {"durations", durations},
-          {"faults", faults}};
+          {"faults", faults},
+          {"slots", slots}};
 }
 
 Simulation simulation_from_json(const json& content) {
@@ -61,12 +67,29 @@ Simulation simulation_from_json(const json& content) {
       simulation.faults.push_back(
           {entry.at("fault").get<std::string>(),
            entry.at("match").get<std::map<std::string, std::vector<json>>>(),
-           entry.at("attempts").get<std::vector<int>>()});
+           entry.at("attempts").get<std::vector<int>>(),
+           entry.at("hosts").get<std::vector<std::string>>()});
+    }
+    for (const json& entry : content.at("slots")) {
+      simulation.slots.push_back({entry.at("host").get<std::string>(),
+                                  entry.at("kind").get<std::string>(),
+                                  entry.at("memory").get<double>()});
     }
     return simulation;
   } catch (const json::exception& error) {
     cluster::throw_environment(std::string("simulation refused: ") + error.what());
   }
+}
+
+Simulation simulation_of_agent(const Simulation& simulation, std::size_t agent) {
+  Simulation own = simulation;
+  if (simulation.slots.empty()) return own;
+  own.slots = {simulation.slots[agent % simulation.slots.size()]};
+  std::erase_if(own.faults, [&](const SimulatedFault& fault) {
+    return !fault.hosts.empty() && std::find(fault.hosts.begin(), fault.hosts.end(),
+                                             own.slots.front().host) == fault.hosts.end();
+  });
+  return own;
 }
 
 std::string fault_of(const Simulation& simulation, const RunConfig& run, int attempt) {

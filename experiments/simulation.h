@@ -19,15 +19,23 @@ inline constexpr const char* kSimulatedHash = "simulated";
 
 struct SimulatedFault {
   // crash: SIGKILL; exit: exit code 7; hang: no further message; garbage: bytes that are no
-  // message; usage, environment, defect: the run fails with it; false_done: done without a result.
+  // message; no_start: exit before any message about the run; usage, environment, defect,
+  // out_of_memory: the run fails with it; false_done: done without a result.
   std::string fault;
   std::map<std::string, std::vector<nlohmann::json>> match;  // run key -> values; empty: every run
   std::vector<int> attempts;                                 // empty: every one
+  std::vector<std::string> hosts{};                          // of `slots`; empty: everywhere
 };
 
 struct SimulatedDuration {
   double seconds = 0;
   std::map<std::string, std::vector<nlohmann::json>> match;
+};
+
+// What an agent says of its slot instead of the truth.
+struct SimulatedSlot {
+  std::string host, kind;
+  double memory = 0;  // GiB; 0: not known
 };
 
 struct Simulation {
@@ -39,6 +47,8 @@ struct Simulation {
   bool process_per_run = false;  // a new trainer for every run
   std::vector<SimulatedDuration> durations;  // the first that matches comes over `seconds`
   std::vector<SimulatedFault> faults;
+  std::vector<SimulatedSlot>
+      slots{};  // of the agents by rank, from the start again behind the last
 };
 
 const std::vector<std::string>& simulated_fault_names();
@@ -46,6 +56,9 @@ const std::vector<std::string>& simulated_fault_names();
 nlohmann::json to_json(const Simulation& simulation);
 // Throws environment naming the key.
 Simulation simulation_from_json(const nlohmann::json& content);
+
+// What the agent of this number (from 0) is told: its own slot and the faults there.
+Simulation simulation_of_agent(const Simulation& simulation, std::size_t agent);
 
 // The fault of this attempt, "" for none: the first that matches.
 std::string fault_of(const Simulation& simulation, const RunConfig& run, int attempt);

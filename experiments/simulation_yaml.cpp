@@ -20,8 +20,13 @@ Match read_match(const YamlSource& source, const YAML::Node& node) {
   return match;
 }
 
+std::string read_word(const YamlSource& source, const YAML::Node& node, const std::string& name) {
+  if (!node.IsScalar() || node.Scalar().empty()) source.fail(node, "'" + name + "' must be a word");
+  return node.Scalar();
+}
+
 SimulatedFault read_fault(const YamlSource& source, const YAML::Node& node) {
-  source.check_keys(node, "faults", {"fault", "match", "attempts"});
+  source.check_keys(node, "faults", {"fault", "match", "attempts", "hosts"});
   const std::vector<std::string>& names = simulated_fault_names();
   const std::string name = node["fault"] && node["fault"].IsScalar() ? node["fault"].Scalar() : "";
   if (std::find(names.begin(), names.end(), name) == names.end()) {
@@ -37,7 +42,21 @@ SimulatedFault read_fault(const YamlSource& source, const YAML::Node& node) {
     for (const auto& entry : attempts)
       fault.attempts.push_back(source.whole_number(entry, "attempts", 1, 1000, 1));
   }
+  if (const YAML::Node hosts = node["hosts"]) {
+    source.check_list(hosts, "hosts");
+    for (const auto& entry : hosts) fault.hosts.push_back(read_word(source, entry, "hosts"));
+  }
   return fault;
+}
+
+SimulatedSlot read_slot(const YamlSource& source, const YAML::Node& node) {
+  source.check_keys(node, "slots", {"host", "kind", "memory"});
+  if (!node["host"]) source.fail(node, "'host' is missing in an entry of 'slots'");
+  SimulatedSlot slot;
+  slot.host = read_word(source, node["host"], "host");
+  if (node["kind"]) slot.kind = read_word(source, node["kind"], "kind");
+  slot.memory = source.number(node["memory"], "memory", 0, 1 << 20, 0);
+  return slot;
 }
 
 SimulatedDuration read_duration(const YamlSource& source, const YAML::Node& node) {
@@ -55,7 +74,7 @@ SimulatedDuration read_duration(const YamlSource& source, const YAML::Node& node
 Simulation read_simulation(const YamlSource& source, const YAML::Node& node) {
   source.check_keys(node, "simulate",
                     {"seconds", "steps", "deadline_seconds", "files", "checkpoints",
-                     "process_per_run", "durations", "faults"});
+                     "process_per_run", "durations", "faults", "slots"});
   Simulation simulation;
   const Simulation usual;
   simulation.seconds = source.number(node["seconds"], "seconds", 0, kLongestSeconds, usual.seconds);
@@ -75,6 +94,17 @@ Simulation read_simulation(const YamlSource& source, const YAML::Node& node) {
   if (node["faults"]) {
     source.check_list(node["faults"], "faults");
     for (const auto& entry : node["faults"]) simulation.faults.push_back(read_fault(source, entry));
+  }
+  if (node["slots"]) {
+    source.check_list(node["slots"], "slots");
+    for (const auto& entry : node["slots"]) simulation.slots.push_back(read_slot(source, entry));
+  }
+  for (const SimulatedFault& fault : simulation.faults) {
+    for (const std::string& host : fault.hosts) {
+      const bool there = std::any_of(simulation.slots.begin(), simulation.slots.end(),
+                                     [&](const SimulatedSlot& slot) { return slot.host == host; });
+      if (!there) source.fail(node["faults"], "no slot of 'slots' is on host '" + host + "'");
+    }
   }
   return simulation;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "cluster/error.h"
@@ -332,9 +333,11 @@ class SweepReader {
   }
 
   // The two rows of every task that say what real images and the tokenizer alone score; they have
-  // neither shots nor seed.
+  // neither shots nor seed, and start with the first run that they stand beside.
   void add_oracles() {
     const std::vector<RunConfig> runs = runs_;
+    constexpr std::size_t kNowhere = SIZE_MAX;
+    std::unordered_map<std::string, std::size_t> places;  // in runs_, by identity
     for (const RunConfig& run : runs) {
       for (const char* method : {"oracle_real", "oracle_reconstruction"}) {
         RunConfig oracle;
@@ -350,7 +353,14 @@ class SweepReader {
         oracle.threads = run.threads;
         oracle.compute = run.compute;
         oracle.checkpoint_interval = run.checkpoint_interval;
-        insert(oracle, source_.root());
+        oracle.priority = run.priority;
+        oracle.slot_kind = run.slot_kind;
+        const auto [known, fresh] = places.try_emplace(identity_of(oracle), runs_.size());
+        if (fresh) insert(oracle, source_.root());
+        // One that the matrix names has its place and its priority already.
+        if (fresh && known->second == runs_.size()) known->second = kNowhere;
+        if (fresh || known->second == kNowhere) continue;
+        runs_[known->second].priority = std::max(runs_[known->second].priority, run.priority);
       }
     }
   }

@@ -18,10 +18,6 @@ namespace {
 constexpr const char* kArea = "agent";
 constexpr std::size_t kGangBytes = std::size_t{32} << 20;  // half goes out, half comes in
 
-HostFacts facts_of_this_host() {
-  return {cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
-}
-
 }  // namespace
 
 Agent::Agent(cluster::Transport& transport)
@@ -81,6 +77,8 @@ void Agent::send(const AgentMessage& message) {
 void Agent::handle(const CoordinatorMessage& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) {
     welcome_ = *welcome;
+    if (welcome_->simulation && !welcome_->simulation->slots.empty())
+      facts_.host = welcome_->simulation->slots.front().host;
     transport_.set_doorbell(0, welcome->doorbell);
     cluster::failpoint("agent.welcomed");
   } else if (const auto* assignment = std::get_if<Assignment>(&message)) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <utility>
 
@@ -31,7 +33,8 @@ Coordinator::Coordinator(cluster::Transport& transport, SweepOptions options,
     : transport_(transport),
       clock_(clock),
       options_(std::move(options)),
-      progress_line_(options_.quiet) {}
+      progress_line_(options_.quiet),
+      began_(clock.seconds()) {}
 
 int Coordinator::run() {
   int code = 4;
@@ -56,7 +59,11 @@ int Coordinator::run() {
 int Coordinator::run_sweep() {
   PreparedSweep prepared = prepare_sweep(options_);
   options_.simulate ? find_simulated_trainer() : find_trainer();
-  gather_agents(threads_of(prepared.sweep), largest_gang(prepared.sweep));
+  const char* slurm_end = std::getenv("SLURM_JOB_END_TIME");
+  limit_ = time_limit(options_.time_limit, slurm_end == nullptr ? "" : slurm_end,
+                      static_cast<double>(std::time(nullptr)));
+  gather_agents(prepared);
+  costs_.emplace(make_costs(prepared));
   open_ledger(std::move(prepared));
   work();
   return finish();
@@ -77,12 +84,13 @@ void Coordinator::work() {
     tell_news();
     enter_news();
     commit_news();
-    const bool stopped = stopping_ != 0 || gave_up_;
-    look_into_inbox(now, !stopped && scheduler_->complete());
+    look_at_time();
+    look_into_inbox(now, !stopped() && scheduler_->complete());
     keep_alive(now);
     publish_when_due(now);
     show_progress(now, false);
-    if ((stopped || scheduler_->complete()) && !anything_running()) return;
+    const bool over = stopped() || scheduler_->complete() || scheduler_->out_of_time();
+    if (over && !anything_running()) return;
     if (cluster::stop_signal_count() > 1)
       return;  // asked again: leave what runs to the next command
     if (getppid() != parent) cluster::throw_environment("mpirun has gone");
@@ -133,6 +141,11 @@ void Coordinator::take_progress(AgentState& agent, const RunProgress& progress) 
     return;
   }
   Running& running = *agent.running;
+  // What it has loaded and encoded is there; once it has taken a step, its host is sound.
+  const bool early = progress.phase == "load" || progress.phase == "cache";
+  if (!early && running.phase != progress.phase) scheduler_->has_tokens(running.run_id);
+  if (!early && progress.step > 0 && !std::exchange(running.works, true))
+    health_.works(agent.facts.host);
   running.share = share_of(progress);
   running.phase = progress.phase;
   running.step = progress.step;
@@ -209,6 +222,7 @@ int Coordinator::finish() {
   ledger_->publish();
   cluster::failpoint("coordinator.before_end");
   const ScheduleCounts counts = scheduler_->counts();
+  const bool out_of_time = stopping_ == 0 && !gave_up_ && limit_.has_value() && counts.waiting > 0;
   const std::filesystem::path published = options_.out / "results.sqlite";
   if (options_.json) {
     const nlohmann::json summary = {{"sweep", sweep_.name},
@@ -219,7 +233,8 @@ int Coordinator::finish() {
                                     {"waiting", counts.waiting},
                                     {"seconds", clock_.seconds() - started_},
                                     {"results", published.string()},
-                                    {"stopped_by_signal", stopping_}};
+                                    {"stopped_by_signal", stopping_},
+                                    {"out_of_time", out_of_time}};
     std::cout << summary.dump() << std::endl;
   } else if (sweep_.name.empty()) {
     std::cout << counts.done << " of " << counts.total << " runs done\n" << std::flush;
@@ -231,6 +246,7 @@ int Coordinator::finish() {
               << "; the same command goes on from there" << std::endl;
     return 128 + stopping_;
   }
+  if (out_of_time) return finish_out_of_time(counts);
   if (counts.failed > 0) {
     std::cerr << "marquee: " << counts.failed << " of " << counts.total
               << " runs failed; marquee query --out " << options_.out.string()

@@ -15,11 +15,14 @@
 #include "experiments/inbox.h"
 #include "experiments/ledger.h"
 #include "experiments/sweep_file.h"
+#include "orchestrator/cost_model.h"
 #include "orchestrator/gangs.h"
+#include "orchestrator/host_health.h"
 #include "orchestrator/prepared_sweep.h"
 #include "orchestrator/progress_line.h"
 #include "orchestrator/protocol.h"
 #include "orchestrator/scheduler.h"
+#include "orchestrator/time_limit.h"
 
 namespace marquee::orchestrator {
 
@@ -42,6 +45,7 @@ class Coordinator {
     std::int64_t step = 0, total = 0;
     std::string since, progressed, deadline;  // UTC
     std::uint64_t gang = 0;                   // its generation; 0: a single trainer
+    bool works = false;                       // has taken a step
   };
   struct AgentState {
     HostFacts facts;
@@ -52,8 +56,15 @@ class Coordinator {
   };
 
   int run_sweep();
-  void gather_agents(int threads, int largest_gang);
+  void gather_agents(const PreparedSweep& prepared);
+  // Takes what slots are from the script, where a simulation has one.
+  void script_slots(const experiments::Simulation& simulation);
+  SlotPool slot_pool() const;
+  // What earlier runs and, where it is wanted, a probe tell about the sweep's.
+  CostModel make_costs(const PreparedSweep& prepared) const;
   void open_ledger(PreparedSweep prepared);
+  // The runs of the sweep as they are expected to be.
+  std::vector<PlannedRun> planned_runs();
   // Runs of the sweep that the ledger does not hold yet, in starting order, at most so many; part
   // of the batch that is open.
   void enter_runs(std::size_t most);
@@ -77,10 +88,20 @@ class Coordinator {
   void end_members(std::uint64_t generation, const Gangs::Change& change,
                    const experiments::AttemptCause& cause);
   void take_end(int rank, const AttemptEnded& ended);
-  // Ranks of idle agents for a run: on one host where one has room, the fewest idle ones first.
-  std::vector<int> choose_slots(int slots) const;
-  int idle_agents() const;
+  // Without a result; true when the run will be tried again.
+  bool take_failure(int rank, const Running& running, const experiments::AttemptRecord& record,
+                    FailureKind kind);
+  // Whether all its trainers were on one host, which may be to blame.
+  bool on_one_host(const Running& running, const std::string& host) const;
+  // A run has failed for what may be its host's fault; whether it waits again because of that.
+  bool judge_host(const std::string& host, const HostHealth::Failure& failure);
+  void learn(const experiments::AttemptRecord& record);
+  void expect(const std::vector<CostModel::Change>& changes);
   Scheduler::Clock clock() const;
+  // Until the time limit stops everything; infinite without one.
+  double seconds_left() const;
+  void look_at_time();
+  bool stopped() const { return stopping_ != 0 || gave_up_ || time_is_up_; }
   void assign();
   // Frees what runs that have just finished no longer need.
   void collect(const std::vector<std::string>& finished);
@@ -99,6 +120,7 @@ class Coordinator {
   Forecast forecast_at(double now) const;
   void show_progress(double now, bool force);
   int finish();
+  int finish_out_of_time(const ScheduleCounts& counts) const;
   void tell(int rank, const CoordinatorMessage& message);
   void stop_agents(int exit_code);
   bool anything_running() const;
@@ -111,7 +133,9 @@ class Coordinator {
   Gangs gangs_;
   std::optional<cluster::Lease> lease_;
   std::optional<experiments::Ledger> ledger_;
+  std::optional<CostModel> costs_;
   std::optional<Scheduler> scheduler_;
+  HostHealth health_;
   ProgressLine progress_line_;
   int stopping_ = 0;      // the signal of a graceful stop, 0 while there is none
   bool gave_up_ = false;  // too many runs have failed
@@ -122,7 +146,11 @@ class Coordinator {
   };
   News entered_news_, committed_news_;  // in the open batch; in the one that is being committed
   std::size_t fresh_done_ = 0;
-  double finished_cost_ = 0.0, finished_seconds_ = 0.0;  // of these: how fast runs go here
+  std::optional<TimeLimit> limit_;
+  double began_ = 0.0;       // when the limit began to count
+  bool time_is_up_ = false;  // what ran has been interrupted
+  bool said_time_is_up_ = false;
+  std::size_t fresh_started_ = 0;
   // The scheduler's first `to_enter_` runs belong to the sweep, and `entered_` of them are in the
   // ledger; what it has behind them came from the ledger.
   std::size_t to_enter_ = 0, entered_ = 0;

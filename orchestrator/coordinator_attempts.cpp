@@ -9,7 +9,6 @@
 #include "cluster/log.h"
 #include "experiments/collection.h"
 #include "orchestrator/coordinator.h"
-#include "orchestrator/placement.h"
 #include "orchestrator/timing.h"
 
 namespace marquee::orchestrator {
@@ -21,8 +20,7 @@ constexpr std::size_t kRunsEnteredAtOnce = 200;
 }  // namespace
 
 void Coordinator::enter_news() {
-  const bool may_start =
-      stopping_ == 0 && !gave_up_ && scheduler_->may_start(idle_agents(), clock());
+  const bool may_start = !stopped() && scheduler_->may_start(clock());
   const bool more_runs = entered_ < to_enter_ && !ledger_->in_batch();
   if (ended_.empty() && !may_start && !more_runs) return;
   if (!ledger_->in_batch()) ledger_->begin_batch();
@@ -50,7 +48,7 @@ void Coordinator::tell_news() {
   for (const auto& [rank, assignment] : news.assignments) {
     tell(rank, assignment);
     // The request to stop went out before there was anything to interrupt.
-    if (stopping_ != 0 || gave_up_) tell(rank, Interrupt{lease_->epoch()});
+    if (stopped()) tell(rank, Interrupt{lease_->epoch()});
   }
   if (!news.assignments.empty()) cluster::failpoint("coordinator.assigned");
   collect(news.finished);
@@ -113,69 +111,50 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
   AgentState& agent = agents_.at(rank);
   const experiments::AttemptRecord& record = ended.record;
   ledger_->finish_attempt(record);
-  if (const std::uint64_t generation = agent.running->gang; generation != 0) {
-    for (const int member : gangs_.members(generation)) agents_.at(member).running.reset();
-    gangs_.forget(generation);
+  const Running running = *agent.running;
+  if (running.gang != 0) {
+    for (const int member : gangs_.members(running.gang)) agents_.at(member).running.reset();
   }
   agent.running.reset();
   if (record.status == "done") {
     scheduler_->finished(record.run_id);
-    finished_cost_ += scheduler_->at(scheduler_->place_of(record.run_id)).cost;
-    finished_seconds_ += record.result ? record.result->seconds : 0.0;
+    if (on_one_host(running, agent.facts.host)) health_.works(agent.facts.host);
+    learn(record);
     entered_news_.finished.push_back(record.run_id);
     ++fresh_done_;
   } else {
     const FailureKind kind =
         record.status == "interrupted" ? FailureKind::interrupted : failure_kind(record.cause.kind);
-    const bool again = scheduler_->failed(record.run_id, kind);
+    const bool again = take_failure(rank, running, record, kind);
     if (kind != FailureKind::interrupted) {
+      const std::string advice = again ? "" : remedy(kind);
       progress_line_.end();
       cluster::log_warning(kArea, "run " + record.run_id.substr(0, 12) + ", attempt " +
                                       std::to_string(record.attempt) + " failed (" +
                                       failure_name(kind) + "): " + record.cause.message +
-                                      (again ? "; it will be tried again" : "; set aside"));
+                                      (again ? "; it will be tried again" : "; set aside") +
+                                      (advice.empty() ? "" : ": " + advice));
     }
   }
-}
-
-Scheduler::Clock Coordinator::clock() const {
-  return {clock_.seconds(), finished_seconds_ > 0 ? finished_cost_ / finished_seconds_ : 0.0};
-}
-
-int Coordinator::idle_agents() const {
-  return static_cast<int>(std::count_if(agents_.begin(), agents_.end(), [](const auto& agent) {
-    return !agent.second.running.has_value();
-  }));
-}
-
-std::vector<int> Coordinator::choose_slots(int slots) const {
-  std::map<std::string, std::vector<int>> idle;  // by host
-  for (const auto& [rank, agent] : agents_) {
-    if (agent.running) continue;
-    if (slots == 1) return {rank};
-    idle[agent.facts.host].push_back(rank);
-  }
-  return choose_agents(idle, slots);
+  if (running.gang != 0) gangs_.forget(running.gang);
 }
 
 void Coordinator::assign() {
-  if (stopping_ != 0 || gave_up_) return;
+  if (stopped()) return;
   const bool files = !options_.simulate || sweep_.simulation.files;
-  for (int idle = idle_agents(); idle > 0;) {
-    const std::optional<std::string> next = scheduler_->next(idle, clock());
-    if (!next) break;
-    const std::size_t place = scheduler_->place_of(*next);
+  while (const std::optional<Scheduler::Start> next = scheduler_->next(clock())) {
+    ++fresh_started_;
+    const std::size_t place = scheduler_->place_of(next->run_id);
     if (place >= entered_ && place < to_enter_) enter_run(place);
     const PlannedRun& planned = scheduler_->at(place);
     const experiments::RunConfig& run = sweep_.runs[planned.position];
-    const std::vector<int> ranks = choose_slots(planned.slots);
-    idle -= planned.slots;
+    const std::vector<int>& ranks = next->slots;
     const AgentState& first = agents_.at(ranks.front());
     const int attempt = ledger_->start_attempt(
-        experiments::RunId(*next), first.facts.host, first.slot.slot,
+        experiments::RunId(next->run_id), first.facts.host, first.slot.slot,
         files ? experiments::AttemptFolder::claimed : experiments::AttemptFolder::none);
     Running running;
-    running.run_id = *next;
+    running.run_id = next->run_id;
     running.attempt = attempt;
     running.phase = "start";
     running.since = running.progressed = cluster::utc_now();
@@ -189,7 +168,7 @@ void Coordinator::assign() {
     for (const int rank : ranks) {
       agents_.at(rank).running = running;
       entered_news_.assignments.emplace_back(
-          rank, Assignment{lease_->epoch(), *next, attempt, run, place_in_gang});
+          rank, Assignment{lease_->epoch(), next->run_id, attempt, run, place_in_gang});
       ++place_in_gang.rank;
     }
   }

@@ -49,14 +49,19 @@ void Coordinator::plan_again(const std::string& run_id) {
         kArea, "run " + run_id.substr(0, 12) + " is wanted again but not of this sweep; it waits");
     return;
   }
-  PlannedRun planned = plan_runs({*run}).front();
-  planned.position = sweep_.runs.size();
+  PlannedRun planned = plan_run(*run, sweep_.runs.size());
+  if (!scheduler_->could_place(planned)) {
+    cluster::log_warning(kArea, "run " + run_id.substr(0, 12) +
+                                    " is wanted again, but no slot here can take it; it waits");
+    return;
+  }
+  expect({{planned.kind, costs_->know(planned, *run)}});
   sweep_.runs.push_back(*run);
   scheduler_->add(std::move(planned));
 }
 
 void Coordinator::give_up_when_too_many_failed() {
-  if (options_.max_fails == 0 || gave_up_ || stopping_ != 0 ||
+  if (options_.max_fails == 0 || stopped() ||
       scheduler_->counts().failed < static_cast<std::size_t>(options_.max_fails))
     return;
   gave_up_ = true;

@@ -9,6 +9,7 @@
 #include "cluster/text.h"
 #include "experiments/recovery.h"
 #include "orchestrator/coordinator.h"
+#include "orchestrator/placeable.h"
 #include "orchestrator/timing.h"
 #include "orchestrator/trainer_process.h"
 
@@ -19,7 +20,7 @@ constexpr std::size_t kRunsEnteredAtFirst = 1000;
 
 }  // namespace
 
-void Coordinator::gather_agents(int threads, int largest_gang) {
+void Coordinator::gather_agents(const PreparedSweep& prepared) {
   const int wanted = transport_.size() - 1;
   if (wanted < 1) {
     cluster::throw_usage(
@@ -37,16 +38,19 @@ void Coordinator::gather_agents(int threads, int largest_gang) {
     }
     nap(clock_.seconds());
   }
+  if (options_.simulate) script_slots(prepared.sweep.simulation);
   std::map<int, HostFacts> facts;
   for (const auto& [rank, agent] : agents_) facts[rank] = agent.facts;
+  const int threads = threads_of(prepared.sweep);
   for (const auto& [rank, slot] : assign_slots(facts, threads, options_.slots_per_host)) {
     agents_[rank].slot = slot;
   }
-  if (largest_gang > wanted) {
-    cluster::throw_usage("a run asks for a gang of " + std::to_string(largest_gang) +
-                         "; there are " + std::to_string(wanted) +
+  if (const int largest = largest_gang(prepared.sweep); largest > wanted) {
+    cluster::throw_usage("a run asks for a gang of " + std::to_string(largest) + "; there are " +
+                         std::to_string(wanted) +
                          " workers: start more (--workers), or lower 'gang'");
   }
+  check_placeable(prepared.sweep.runs, slot_pool());
 }
 
 void Coordinator::open_ledger(PreparedSweep prepared) {
@@ -58,7 +62,8 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
   sweep_ = std::move(prepared.sweep);
-  scheduler_.emplace(plan_runs(sweep_.runs));
+  scheduler_.emplace(planned_runs(), slot_pool());
+  expect(costs_->all());
   if (options_.run_list.empty()) {
     // Where nothing has been computed, the first runs of a large sweep need not wait for the last.
     const bool fresh = !std::filesystem::exists(results / "runs");
@@ -90,10 +95,13 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   const std::string assets =
       prepared.assets.empty() ? "" : std::filesystem::canonical(prepared.assets).string();
   std::optional<experiments::Simulation> simulation;
-  if (options_.simulate) simulation = sweep_.simulation;
   const double now = clock_.seconds();
   for (auto& [rank, agent] : agents_) {
     agent.last_heard = now;
+    if (options_.simulate) {
+      simulation =
+          experiments::simulation_of_agent(sweep_.simulation, static_cast<std::size_t>(rank - 1));
+    }
     tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation,
                        transport_.doorbell(), cluster::to_text(options_.stage)});
   }

@@ -18,20 +18,19 @@ Makespan makespan(const std::vector<PlannedRun>& runs, const std::map<std::strin
     all_cost += run.cost;
   }
   Scheduler::Clock clock{0.0, all_seconds > 0 ? all_cost / all_seconds : 0.0};
-  Scheduler scheduler(runs);
+  std::vector<PlannedRun> anywhere = runs;
+  for (PlannedRun& run : anywhere) run.need = {};
+  Scheduler scheduler(std::move(anywhere), SlotPool::uniform(workers));
   using Running = std::pair<double, std::string>;  // its end
   std::priority_queue<Running, std::vector<Running>, std::greater<>> running;
-  int free = workers;
   Makespan result;
   while (true) {
-    while (const auto next = scheduler.next(free, clock)) {
-      free -= scheduler.at(scheduler.place_of(*next)).slots;
-      result.starts[*next] = clock.now;
-      running.emplace(clock.now + seconds.at(*next), *next);
+    while (const auto next = scheduler.next(clock)) {
+      result.starts[next->run_id] = clock.now;
+      running.emplace(clock.now + seconds.at(next->run_id), next->run_id);
     }
     if (running.empty()) break;
     clock.now = result.seconds = running.top().first;
-    free += scheduler.at(scheduler.place_of(running.top().second)).slots;
     scheduler.finished(running.top().second);
     running.pop();
   }

@@ -15,8 +15,8 @@ struct Makespan {
   std::map<std::string, double> starts;  // of each run, seconds from now
 };
 
-// `runs`: what is left to do. `seconds`: how long each of them really takes, whatever its cost
-// promises. `workers`: at least 1, and as many as the largest gang.
+// `runs`: what is left to do, wherever it asks to be done. `seconds`: how long each of them really
+// takes, whatever its cost promises. `workers`: at least 1, and as many as the largest gang.
 Makespan makespan(const std::vector<PlannedRun>& runs, const std::map<std::string, double>& seconds,
                   int workers);
 

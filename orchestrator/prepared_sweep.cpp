@@ -74,7 +74,10 @@ int largest_gang(const experiments::SweepFile& sweep) {
 
 int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep) {
   if (options.workers > 0) return options.workers;
-  const HostFacts host{cluster::host_name(), cluster::available_cpus(), cluster::gpu_count()};
+  HostFacts host;
+  host.host = cluster::host_name();
+  host.cpus = cluster::available_cpus();
+  host.gpus = cluster::gpu_count();
   const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
   return std::max(1, std::min(slots, static_cast<int>(sweep.runs.size())));
 }

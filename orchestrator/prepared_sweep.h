@@ -21,6 +21,9 @@ struct SweepOptions {
   std::string subset;              // of the sweep file; empty: all runs
   std::filesystem::path run_list;  // instead of a sweep file: runs to go on with (run_list.h)
   int max_fails = 0;               // stop when so many runs have been set aside; 0: never
+  std::string time_limit;          // as given; "": SLURM_JOB_END_TIME, if that is set
+  double time_margin = 90;         // seconds before the end at which everything is stopped
+  bool probe = false;              // where no finished run tells how long runs take
   bool simulate = false;           // no-op trainers, as the sweep's `simulate` block says
   bool json = false;
   bool quiet = false;

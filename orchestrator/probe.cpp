@@ -1,5 +1,6 @@
 #include "orchestrator/probe.h"
 
+#include <algorithm>
 #include <csignal>
 #include <sstream>
 
@@ -10,7 +11,6 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "experiments/run_time_model.h"
 #include "orchestrator/scratch_folder.h"
 
 namespace marquee::orchestrator {
@@ -63,6 +63,27 @@ ProbeAnswer probe(const fs::path& trainer, const experiments::RunConfig& run,
   if (status != cluster::ExitStatus{0, 0})
     return {std::nullopt, "", "the trainer's probe ended with " + status.describe()};
   return answer_in(cluster::read_file(output, kMostOutput));
+}
+
+ProbedRuns probe_each(const fs::path& trainer,
+                      const std::vector<const experiments::RunConfig*>& runs,
+                      const fs::path& assets, double patience_seconds) {
+  ProbedRuns probed;
+  double left = patience_seconds;
+  for (const experiments::RunConfig* run : runs) {
+    if (left <= 0 || !probed.problem.empty()) break;
+    if (probed.times.predict(*run)) continue;
+    const double started = cluster::monotonic_seconds();
+    const ProbeAnswer answer = probe(trainer, *run, assets, left);
+    left -= cluster::monotonic_seconds() - started;
+    if (answer.times) {
+      probed.times.add(*run, answer.machine, *answer.times);
+      probed.peak_bytes = std::max(probed.peak_bytes, answer.times->peak_bytes);
+    } else {
+      probed.problem = answer.problem;
+    }
+  }
+  return probed;
 }
 
 }  // namespace marquee::orchestrator

@@ -86,6 +86,17 @@ std::vector<int> cpus_field(const json& message) {
   return cpus;
 }
 
+std::vector<cluster::Gpu> devices_field(const json& message) {
+  const json& values = field(message, "devices");
+  if (!values.is_array() || values.size() > 1024) refuse("field 'devices' must be a short list");
+  std::vector<cluster::Gpu> gpus;
+  for (const json& value : values) {
+    if (!value.is_object()) refuse("field 'devices' must hold objects");
+    gpus.push_back({text_field(value, "name"), whole_field(value, "memory", 0, kMany)});
+  }
+  return gpus;
+}
+
 std::uint64_t generation_field(const json& message) {
   return static_cast<std::uint64_t>(whole_field(message, "generation", 0, kMany));
 }
@@ -117,8 +128,18 @@ auto guarded(const char* what, Parse parse) {
 }
 
 json body(const AgentHello& m) {
-  return {{"type", "hello"},      {"host", m.facts.host}, {"cpus", m.facts.cpus},
-          {"gpus", m.facts.gpus}, {"pid", m.pid},         {"doorbell", m.doorbell}};
+  json devices = json::array();
+  for (const cluster::Gpu& gpu : m.facts.devices)
+    devices.push_back({{"name", gpu.name}, {"memory", gpu.memory_bytes}});
+  return {{"type", "hello"},
+          {"host", m.facts.host},
+          {"cpus", m.facts.cpus},
+          {"gpus", m.facts.gpus},
+          {"devices", devices},
+          {"cpu", m.facts.cpu},
+          {"memory", m.facts.memory_bytes},
+          {"pid", m.pid},
+          {"doorbell", m.doorbell}};
 }
 json body(const AgentAlive&) {
   return {{"type", "alive"}};
@@ -223,6 +244,9 @@ AgentMessage parse_agent_message(std::string_view text) {
     hello.facts.host = text_field(m, "host");
     hello.facts.cpus = cpus_field(m);
     hello.facts.gpus = static_cast<int>(whole_field(m, "gpus", 0, 1024));
+    hello.facts.devices = devices_field(m);
+    hello.facts.cpu = text_field(m, "cpu");
+    hello.facts.memory_bytes = whole_field(m, "memory", 0, kMany);
     hello.pid = whole_field(m, "pid", 1, kMany);
     hello.doorbell = text_field(m, "doorbell");
     return hello;
@@ -323,8 +347,9 @@ TrainerMessage parse_trainer_message(std::string_view text) {
   }
   if (type == "failed") {
     const std::string kind = text_field(m, "kind");
-    if (kind != "usage" && kind != "environment" && kind != "defect") {
-      refuse("field 'kind' must be usage, environment or defect, not '" + kind + "'");
+    if (kind != "usage" && kind != "environment" && kind != "defect" && kind != "out_of_memory") {
+      refuse("field 'kind' must be usage, environment, defect or out_of_memory, not '" + kind +
+             "'");
     }
     return TrainerFailed{text_field(m, "run_id"), attempt_field(m), kind, text_field(m, "message")};
   }

@@ -177,7 +177,7 @@ struct TrainerDone {
 struct TrainerFailed {
   std::string run_id;
   int attempt = 0;
-  std::string kind;  // usage, environment or defect
+  std::string kind;  // usage, environment, defect or out_of_memory
   std::string message;
 };
 

@@ -36,19 +36,27 @@ void learn(experiments::RunTimeModel& model, const json& row) {
 
 }  // namespace
 
-RunHistory read_history(const std::filesystem::path& results, const std::string& machine) {
-  RunHistory history{{}, experiments::RunTimeModel(machine)};
+experiments::RunTimeModel read_times(const std::filesystem::path& results,
+                                     const std::string& machine) {
+  experiments::RunTimeModel times(machine);
   const std::filesystem::path database = results / "results.sqlite";
-  if (results.empty() || !std::filesystem::exists(database)) return history;
-  for (const json& row : rows_of(database, "SELECT run_id, status FROM runs"))
-    history.status[row.at("run_id").get<std::string>()] = row.at("status").get<std::string>();
+  if (results.empty() || !std::filesystem::exists(database)) return times;
   // The newest are the most like what comes.
   const json finished =
       rows_of(database,
               "SELECT r.config AS config, a.fingerprint AS fingerprint, a.provenance AS provenance "
               "FROM attempts a JOIN runs r ON r.run_id = a.run_id WHERE a.status = 'done' "
               "ORDER BY a.ended DESC LIMIT 5000");
-  for (const json& row : finished) learn(history.times, row);
+  for (const json& row : finished) learn(times, row);
+  return times;
+}
+
+RunHistory read_history(const std::filesystem::path& results, const std::string& machine) {
+  RunHistory history{{}, read_times(results, machine)};
+  const std::filesystem::path database = results / "results.sqlite";
+  if (results.empty() || !std::filesystem::exists(database)) return history;
+  for (const json& row : rows_of(database, "SELECT run_id, status FROM runs"))
+    history.status[row.at("run_id").get<std::string>()] = row.at("status").get<std::string>();
   return history;
 }
 

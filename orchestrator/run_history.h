@@ -18,6 +18,10 @@ struct RunHistory {
 // An absent results.sqlite is an empty history. `machine`: see experiments::machine_of.
 RunHistory read_history(const std::filesystem::path& results, const std::string& machine);
 
+// Of that the times alone.
+experiments::RunTimeModel read_times(const std::filesystem::path& results,
+                                     const std::string& machine);
+
 // The machine that a result made here would name: "simulated" with no-op trainers, else device and
 // processor.
 std::string machine_here(bool simulate);

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "orchestrator/scheduler.h"
+#include "orchestrator/failure_kind.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -40,9 +40,19 @@ std::string failed(const RunFacts& run) {
   const auto failures = std::count_if(
       run.attempts.begin(), run.attempts.end(),
       [&](const auto& one) { return one.epoch == last.epoch && one.status == "failed"; });
-  const int allowed = attempts_allowed(failure_kind(last.cause));
+  const FailureKind kind = failure_kind(last.cause);
+  const int allowed = attempts_allowed(kind);
   const std::string tried = fmt::format(
       "{} of {} attempts that a {} failure is given in one command", failures, allowed, last.cause);
+  const std::string advice = remedy(kind);
+  if (kind == FailureKind::out_of_memory) {
+    return fmt::format("failed: out of memory in {} attempt{}; {}{}", failures,
+                       failures == 1 ? "" : "s",
+                       failures < allowed && run.coordinator_lives
+                           ? "tried once more where a slot has more memory, else set aside: "
+                           : "set aside: ",
+                       advice);
+  }
   if (failures < allowed && run.coordinator_lives)
     return "to be tried again: failed, after " + tried;
   return "set aside: failed, after " + tried + "; the same sweep command tries it anew";

@@ -155,7 +155,8 @@ SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) c
     request.record.attempt = message.at("attempt").get<int>();
     request.record.epoch = message.at("epoch").get<std::uint64_t>();
     request.record.started = cluster::utc_now();
-    request.record.host = cluster::host_name();
+    request.record.host = request.simulation.slots.empty() ? cluster::host_name()
+                                                           : request.simulation.slots.front().host;
     request.gang_rank = message.at("gang").at("rank").get<int>();
     request.folder =
         experiments::attempt_dir(message.at("results").get<std::string>(),
@@ -181,6 +182,7 @@ void SimulatedTrainer::work(const json& message) {
   const std::string fault = request.gang_rank > 0 ? ""
                                                   : experiments::fault_of(simulation, request.run,
                                                                           request.record.attempt);
+  if (fault == "no_start") _exit(kFaultyExitCode);
   const double seconds = experiments::seconds_of(simulation, request.run);
   for (int step = 0; step < simulation.steps; ++step) {
     if (seconds > 0 || simulation.steps > 1 || !fault.empty()) {

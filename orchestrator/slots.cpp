@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cluster/error.h"
+#include "cluster/host.h"
 
 namespace marquee::orchestrator {
 
@@ -52,6 +53,24 @@ std::map<int, SlotAssignment> assign_slots(const std::map<int, HostFacts>& agent
     assignments[rank] = assignment;
   }
   return assignments;
+}
+
+SlotFacts facts_of_slot(const HostFacts& host, const SlotAssignment& slot) {
+  if (slot.gpu < 0) return {host.host, host.cpu, host.memory_bytes};
+  const auto place = static_cast<std::size_t>(slot.gpu);
+  if (place >= host.devices.size()) return {host.host, "GPU", 0};
+  return {host.host, host.devices[place].name, host.devices[place].memory_bytes};
+}
+
+HostFacts facts_of_this_host() {
+  HostFacts facts;
+  facts.host = cluster::host_name();
+  facts.cpus = cluster::available_cpus();
+  facts.gpus = cluster::gpu_count();
+  facts.devices = cluster::gpu_list();
+  facts.cpu = cluster::cpu_model();
+  facts.memory_bytes = cluster::memory_limit_bytes();
+  return facts;
 }
 
 }  // namespace marquee::orchestrator

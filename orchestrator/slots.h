@@ -4,9 +4,13 @@
 // Pure functions; thread safe.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "cluster/gpu_list.h"
+#include "orchestrator/slot_pool.h"
 
 namespace marquee::orchestrator {
 
@@ -15,6 +19,9 @@ struct HostFacts {
   std::string host;
   std::vector<int> cpus;
   int gpus = 0;
+  std::vector<cluster::Gpu> devices{};  // of the GPUs, as far as they are known
+  std::string cpu{};                    // its model
+  std::int64_t memory_bytes = 0;        // that processes may use together
 
   bool operator==(const HostFacts&) const = default;
 };
@@ -37,5 +44,11 @@ std::vector<int> cpus_of_slot(const std::vector<int>& cpus, int slot, int thread
 // naming both numbers and the option.
 std::map<int, SlotAssignment> assign_slots(const std::map<int, HostFacts>& agents, int threads,
                                            int slots_per_host);
+
+// What a slot offers: the memory of its GPU, else of the whole host, which trainers share.
+SlotFacts facts_of_slot(const HostFacts& host, const SlotAssignment& slot);
+
+// Facts of the host that this process runs on.
+HostFacts facts_of_this_host();
 
 }  // namespace marquee::orchestrator

@@ -198,7 +198,12 @@ class Planner {
       seconds[experiments::run_id(entry->run).text()] = *entry->seconds;
       known.push_back(entry->run);
     }
-    plan_.known_seconds = makespan(plan_runs(known), seconds, plan_.workers).seconds;
+    std::vector<PlannedRun> planned = plan_runs(known);
+    for (PlannedRun& run : planned) {
+      run.cost = seconds.at(run.run_id);
+      run.kind = 0;  // what is left of runs of a kind differs
+    }
+    plan_.known_seconds = makespan(planned, seconds, plan_.workers).seconds;
     if (from_history) plan_.time_basis = "finished runs";
     if (probed) plan_.time_basis += plan_.time_basis.empty() ? "a probe" : " and a probe";
   }
@@ -206,30 +211,19 @@ class Planner {
   // Probes one run of each kind among `unknown`; true when one gave an answer.
   bool probe_for(const std::vector<RunPlan*>& unknown) {
     if (unknown.empty() || !options_.probe || trainer_.empty() || assets_.empty()) return false;
-    double left = options_.probe_seconds;
+    std::vector<const RunConfig*> runs;
+    for (const RunPlan* entry : unknown) runs.push_back(&entry->run);
+    const ProbedRuns probed = probe_each(trainer_, runs, assets_, options_.probe_seconds);
+    measured_bytes_ = std::max(measured_bytes_, probed.peak_bytes);
     bool any = false;
-    std::set<std::string> problems;
-    experiments::RunTimeModel probed(machine_here(false));
     for (RunPlan* entry : unknown) {
-      auto prediction = probed.predict(entry->run, entry->resume_step);
-      if (!prediction && left > 0 && problems.empty()) {
-        const double started = cluster::monotonic_seconds();
-        const ProbeAnswer answer = probe(trainer_, entry->run, assets_, left);
-        left -= cluster::monotonic_seconds() - started;
-        if (answer.times) {
-          probed.add(entry->run, answer.machine, *answer.times);
-          measured_bytes_ = std::max(measured_bytes_, answer.times->peak_bytes);
-          prediction = probed.predict(entry->run, entry->resume_step);
-        } else {
-          problems.insert(answer.problem);
-        }
-      }
+      const auto prediction = probed.times.predict(entry->run, entry->resume_step);
       if (!prediction) continue;
       any = true;
       entry->seconds = prediction->seconds;
       entry->basis = "probe";
     }
-    for (const std::string& problem : problems) plan_.notes.push_back(problem);
+    if (!probed.problem.empty()) plan_.notes.push_back(probed.problem);
     if (any) plan_.notes.push_back("a probe leaves out encoding the images and scoring");
     return any;
   }

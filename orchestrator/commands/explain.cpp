@@ -1,4 +1,5 @@
 // marquee explain: everything the results database knows about one run.
+#include <algorithm>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -76,10 +77,11 @@ std::size_t runs_ahead(const std::filesystem::path& database, const std::string&
     runs.push_back(
         experiments::run_config_from_json(json::parse(row.at("config").get<std::string>())));
   }
-  Scheduler scheduler(plan_runs(runs));
-  std::size_t ahead = 0;
-  for (auto next = scheduler.next(); next && *next != run_id; next = scheduler.next()) ++ahead;
-  return ahead;
+  std::vector<PlannedRun> queue = plan_runs(runs);
+  sort_for_start(queue);
+  const auto found = std::find_if(queue.begin(), queue.end(),
+                                  [&](const PlannedRun& run) { return run.run_id == run_id; });
+  return static_cast<std::size_t>(found - queue.begin());
 }
 
 RunFacts facts_of(const json& run, const json& attempts, const std::filesystem::path& database) {

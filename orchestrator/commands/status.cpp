@@ -51,6 +51,11 @@ constexpr const char* kFailures =
     "SELECT f.run_id, f.task, f.shots, f.method, f.seed, f.attempt, f.cause, f.message, f.host,"
     " f.ended FROM failures f WHERE f.status = 'failed' ORDER BY f.ended DESC LIMIT 5";
 
+// Hosts that the newest coordinator gives no more runs.
+constexpr const char* kExcluded =
+    "SELECT time, text FROM events WHERE kind = 'host_excluded'"
+    " AND epoch = (SELECT max(epoch) FROM coordinators) ORDER BY event";
+
 json rows_of(const fs::path& database, const char* sql) {
   return json::parse(analysis::query_text(database, sql, "json"));
 }
@@ -73,10 +78,11 @@ json sweeps_of(const fs::path& database) {
 
 json status_of(const fs::path& database) {
   json status{{"sweeps", sweeps_of(database)}, {"failures", rows_of(database, kFailures)}};
-  json coordinator, slots = json::array(), stuck = json::array();
+  json coordinator, slots = json::array(), stuck = json::array(), excluded = json::array();
   try {
     if (const json found = rows_of(database, kCoordinator); !found.empty()) coordinator = found[0];
     slots = rows_of(database, kSlots);
+    excluded = rows_of(database, kExcluded);
   } catch (const cluster::Error&) {
     // Published by a version that did not tell: counts are all there is.
   }
@@ -91,6 +97,7 @@ json status_of(const fs::path& database) {
   status["coordinator"] = coordinator;
   status["slots"] = slots;
   status["stuck"] = stuck;
+  status["excluded_hosts"] = excluded;
   return status;
 }
 
@@ -151,6 +158,8 @@ void print(const json& status, std::ostream& out) {
         << word(slot.at("slot")) << ": last progress " << word(slot.at("progressed"))
         << ", the next was due " << word(slot.at("deadline")) << "\n";
   }
+  for (const json& host : status.at("excluded_hosts"))
+    out << "excluded: " << word(host.at("text")) << "\n";
   if (!status.at("failures").empty()) out << "last failures:\n";
   for (const json& failure : status.at("failures")) {
     out << "  " << run_words(failure) << "  attempt " << failure.at("attempt") << ": "

@@ -17,6 +17,8 @@
 #include "orchestrator/launch.h"
 #include "orchestrator/progress_line.h"
 #include "orchestrator/run_list.h"
+#include "orchestrator/scheduler.h"
+#include "orchestrator/time_limit.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -36,6 +38,11 @@ CommandLine sweep_line() {
       "SIGTERM or SIGINT stops gracefully: checkpoints are written, exit code 128 + signal. (An\n"
       "mpirun started by hand passes SIGUSR1 and SIGUSR2 on for them; SIGTERM to it leaves its\n"
       "ranks one second.)\n\n"
+      "Inside an allocation with an end (--time-limit, or Slurm's) nothing starts that cannot\n"
+      "reach a checkpoint in time, and what runs is stopped in time to write one; when runs are\n"
+      "left then, the exit code is 124: start the same command again. Exit codes: 0 done, 1 some\n"
+      "runs failed, 2 usage, 3 environment, 4 defect, 75 another coordinator holds the folder,\n"
+      "124 out of time, 128 + signal.\n\n"
       "The environment variable MARQUEE_TRAINER names another trainer program than the\n"
       "marquee-trainer beside this one.";
   line.options.add_options()                                                                //
@@ -54,6 +61,14 @@ CommandLine sweep_line() {
        "only the runs of this named subset of the sweep file")  //
       ("max-fails", po::value<int>()->default_value(0),
        "stop when this many runs have been set aside (default: go on with the others)")  //
+      ("time-limit", po::value<std::string>()->default_value(""),
+       "when the allocation ends: seconds from now, HH:MM:SS, D-HH:MM:SS, or none (default: "
+       "SLURM_JOB_END_TIME where Slurm sets it)")  //
+      ("time-margin", po::value<double>()->default_value(SweepOptions().time_margin),
+       "seconds before that end at which everything is stopped")  //
+      ("probe",
+       "where no finished run tells how long runs take, time a few steps first (marquee plan does "
+       "it, too); else the longest are guessed from their sizes")  //
       ("simulate",
        "no-op trainers instead of real ones, as the sweep's block `simulate` says; needs neither "
        "LibTorch nor data")  //
@@ -81,6 +96,9 @@ SweepOptions options_from(const po::variables_map& values) {
   options.subset = values["subset"].as<std::string>();
   options.run_list = values["run-list"].as<std::string>();
   options.max_fails = values["max-fails"].as<int>();
+  options.time_limit = values["time-limit"].as<std::string>();
+  options.time_margin = values["time-margin"].as<double>();
+  options.probe = values.count("probe") > 0;
   options.simulate = values.count("simulate") > 0;
   options.json = values.count("json") > 0;
   options.quiet = values.count("quiet") > 0;
@@ -92,6 +110,11 @@ SweepOptions options_from(const po::variables_map& values) {
   if (options.max_fails < 0) {
     cluster::throw_usage("--max-fails must be at least 1, not " +
                          std::to_string(options.max_fails));
+  }
+  if (!options.time_limit.empty()) parse_time_limit(options.time_limit);
+  if (!(options.time_margin >= 0)) {
+    cluster::throw_usage("--time-margin must be 0 or more seconds, not " +
+                         std::to_string(options.time_margin));
   }
   if (options.workers < 0) {
     cluster::throw_usage("--workers must be at least 1, not " + std::to_string(options.workers));
@@ -106,16 +129,15 @@ SweepOptions options_from(const po::variables_map& values) {
 int dry_run(const SweepOptions& options) {
   if (rank_from_environment() != 0) return 0;
   const PreparedSweep prepared = prepare_sweep(options);
-  std::map<std::string, experiments::RunConfig> runs;
-  for (const auto& run : prepared.sweep.runs) runs[experiments::run_id(run).text()] = run;
-  Scheduler scheduler(plan_runs(prepared.sweep.runs));
+  std::vector<PlannedRun> order = plan_runs(prepared.sweep.runs);
+  sort_for_start(order);
   nlohmann::json list = nlohmann::json::array();
-  while (const auto next = scheduler.next()) {
-    const experiments::RunConfig& run = runs.at(*next);
+  for (const PlannedRun& next : order) {
+    const experiments::RunConfig& run = prepared.sweep.runs[next.position];
     if (options.json) {
-      list.push_back({{"run_id", *next}, {"run", experiments::to_json(run)}});
+      list.push_back({{"run_id", next.run_id}, {"run", experiments::to_json(run)}});
     } else {
-      std::cout << next->substr(0, 12) << "  " << run.task << "  " << run.shots << " shots  "
+      std::cout << next.run_id.substr(0, 12) << "  " << run.task << "  " << run.shots << " shots  "
                 << run.method << "  seed " << run.seed << "  " << run.steps << " steps  "
                 << run.samples << " samples\n";
     }

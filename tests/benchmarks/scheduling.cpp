@@ -28,7 +28,7 @@ std::vector<PlannedRun> runs_of(std::size_t count, bool gangs) {
 void plan(benchmark::State& state) {
   const std::vector<PlannedRun> runs = runs_of(static_cast<std::size_t>(state.range(0)), true);
   for (auto _ : state) {
-    const Scheduler scheduler(runs);
+    const Scheduler scheduler(runs, SlotPool::uniform(1000));
     benchmark::DoNotOptimize(scheduler.counts().total);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -41,18 +41,15 @@ void decide(benchmark::State& state) {
   std::int64_t decisions = 0;
   for (auto _ : state) {
     state.PauseTiming();
-    Scheduler scheduler(runs);
+    Scheduler scheduler(runs, SlotPool::uniform(slots));
     std::deque<std::string> running;
     Scheduler::Clock clock{0, 1};
-    int free = slots;
     state.ResumeTiming();
     while (!scheduler.complete()) {
-      while (const auto next = scheduler.next(free, clock)) {
-        free -= scheduler.at(scheduler.place_of(*next)).slots;
-        running.push_back(*next);
+      while (const auto next = scheduler.next(clock)) {
+        running.push_back(next->run_id);
         ++decisions;
       }
-      free += scheduler.at(scheduler.place_of(running.front())).slots;
       scheduler.finished(running.front());
       running.pop_front();
       clock.now += 1.0 / slots;

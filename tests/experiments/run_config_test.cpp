@@ -111,7 +111,7 @@ TEST(RunId, WithEveryKeyOffItsDefaultIsPinned) {
   run.checkpoint_interval = 1;
   EXPECT_EQ(run_id(run).text(), "2d4ecc0c73f0c88c3c13e203720668cb6d19e21d0c1cfe70a8407423e2d9f250");
   // A key that is added must be added here, or below, too: it counts only off its default.
-  EXPECT_EQ(every.size() + 14, to_json(run).size());
+  EXPECT_EQ(every.size() + 17, to_json(run).size());
   // The same on an autoregressive base, whose keys stand in the place of the masked ones.
   run.family = "autoregressive";
   run.temperature = 0.5;
@@ -191,17 +191,10 @@ TEST(RunId, SeesEveryKeyThatTheMethodReads) {
   for (const auto& [key, value] : content.items()) {
     // base, family and num_classes count by hashes, epochs by steps; the keys of the other family
     // and of other methods do not.
-    const std::set<std::string> others{"checkpoint_interval",
-                                       "gang",
-                                       "recompute_activations",
-                                       "base",
-                                       "num_classes",
-                                       "family",
-                                       "epochs",
-                                       "temperature",
-                                       "top_k",
-                                       "top_p",
-                                       "lora_rank"};
+    const std::set<std::string> others{
+        "checkpoint_interval",   "gang",  "priority",    "slot_kind", "slot_memory",
+        "recompute_activations", "base",  "num_classes", "family",    "epochs",
+        "temperature",           "top_k", "top_p",       "lora_rank"};
     if (others.contains(key)) continue;
     nlohmann::json changed = content;
     if (value.is_string()) {
@@ -286,6 +279,12 @@ TEST(CheckRun, NamesWhatCannotBe) {
             std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.steps = 0; }).find("steps"), std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.seed = std::uint64_t{1} << 63; }).find("'seed'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.priority = 1001; }).find("'priority'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.slot_memory = -1; }).find("'slot_memory'"),
+            std::string::npos);
+  EXPECT_NE(refusal([](RunConfig& run) { run.slot_kind = "H100\n"; }).find("'slot_kind'"),
             std::string::npos);
   EXPECT_NE(refusal([](RunConfig& run) { run.learning_rate = NAN; }).find("learning_rate"),
             std::string::npos);

@@ -103,6 +103,85 @@ TEST(RunTimeModel, TakesAnotherMachineOnlyWhereThisOneHasNothingToSay) {
   EXPECT_TRUE(model.predict(config("prompt"))->same_machine);
 }
 
+TEST(RunTimeModel, PrefersThisSweepAmongRunsThatAreAsMuchAlike) {
+  RunTimeModel model("here");
+  PhaseTimes slow = times_of(config("prompt"));
+  slow.tune *= 10;
+  model.add(config("prompt"), "here", slow);
+  RunConfig other = config("prompt");
+  other.task = "svhn";
+  model.add(other, "here", times_of(other), RunTimeModel::Source::this_sweep);
+  // The same but for the seed comes before another task of this sweep.
+  EXPECT_NEAR(model.predict(config("prompt", 1))->seconds, 2 + 300 + 80, 1e-9);
+  model.add(config("prompt"), "here", times_of(config("prompt")), RunTimeModel::Source::this_sweep);
+  EXPECT_NEAR(model.predict(config("prompt", 1))->seconds, 2 + 30 + 80, 1e-9);
+  EXPECT_EQ(model.predict(config("prompt", 1))->finished_runs, 1);
+}
+
+TEST(RunTimeModel, KnowsWhenSomethingIsSafe) {
+  RunTimeModel model("here");
+  for (const char* method : {"prompt", "none"})
+    model.add(config(method), "here", times_of(config(method)));
+  // Loading, encoding and 50 steps.
+  EXPECT_NEAR(model.predict(config("prompt"))->to_checkpoint, 1 + 5, 1e-9);
+  EXPECT_NEAR(model.predict(config("prompt"), 290)->to_checkpoint, 1 + 1, 1e-9);
+  RunConfig rare = config("prompt");
+  rare.checkpoint_interval = 1000;
+  EXPECT_NEAR(model.predict(rare)->to_checkpoint, 1 + 30, 1e-9);
+  // What writes no checkpoint must reach its end.
+  EXPECT_NEAR(model.predict(config("none"))->to_checkpoint, 2 + 80, 1e-9);
+  EXPECT_NEAR(model.predict(config("prompt"), 300)->to_checkpoint, 2 + 80, 1e-9);
+}
+
+TEST(RunTimeModel, CountsTheMembersOfAGang) {
+  RunTimeModel model("here");
+  RunConfig pair = config("prompt");
+  pair.gang = 2;
+  PhaseTimes times = times_of(pair);
+  times.tune /= 2;
+  model.add(pair, "here", times);
+  EXPECT_NEAR(model.predict(pair)->seconds, 2 + 15 + 80, 1e-9);
+  EXPECT_NEAR(model.predict(config("prompt"))->seconds, 2 + 30 + 80, 1e-9);
+}
+
+TEST(RunTimeModel, KnowsWhatAUnitOfCostTakes) {
+  RunTimeModel model("here");
+  EXPECT_EQ(model.seconds_of_cost(), 0);
+  const RunConfig run = config("prompt");
+  model.add(run, "here", times_of(run));
+  EXPECT_NEAR(model.seconds_of_cost() * expected_cost(run), 2 + 30 + 80, 1e-9);
+}
+
+TEST(RunTimeModel, HashesWhatTheIdHoldsButForTheSeed) {
+  const RunConfig run = config("prompt");
+  EXPECT_EQ(hash_but_for_seed(run), hash_but_for_seed(config("prompt", 9)));
+  RunConfig other = run;
+  other.gang = 2;
+  other.lora_rank = 3;
+  EXPECT_EQ(hash_but_for_seed(run), hash_but_for_seed(other));
+  const nlohmann::json content = to_json(run);
+  for (const char* key : {"task", "shots", "method", "steps", "learning_rate", "flip", "samples"}) {
+    nlohmann::json changed = content;
+    if (content[key].is_string()) changed[key] = content[key].get<std::string>() + "x";
+    if (content[key].is_boolean()) changed[key] = !content[key].get<bool>();
+    if (content[key].is_number_integer()) changed[key] = content[key].get<int>() + 1;
+    if (content[key].is_number_float()) changed[key] = content[key].get<double>() + 0.5;
+    EXPECT_NE(hash_but_for_seed(run_config_from_json(changed)), hash_but_for_seed(run)) << key;
+  }
+}
+
+TEST(ExpectedCost, GrowsWithStepsOnlyWhereTheMethodTunes) {
+  RunConfig run;
+  run.method = "none";
+  run.samples = 10;
+  run.steps = 5;
+  const double untuned = expected_cost(run);
+  run.steps = 5000;
+  EXPECT_EQ(expected_cost(run), untuned);
+  run.method = "prompt";
+  EXPECT_GT(expected_cost(run), untuned);
+}
+
 TEST(PhaseTimes, GoThroughJsonAndRefuseWhatIsNoTime) {
   const PhaseTimes times = times_of(config("prompt"));
   EXPECT_EQ(phase_times_from_json(to_json(times)), times);

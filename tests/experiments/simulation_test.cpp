@@ -32,6 +32,22 @@ TEST(SimulationTest, TakesTheFirstFaultThatMatchesRunAndAttempt) {
   EXPECT_EQ(fault_of(simulation, run_of("dtd", 0), 3), "");
 }
 
+TEST(SimulationTest, GivesEachAgentItsSlotAndTheFaultsOfItsHost) {
+  Simulation simulation = scripted();
+  simulation.slots = {{"a", "GPU", 40}, {"b", "GPU", 80}};
+  simulation.faults.insert(simulation.faults.begin(), {"environment", {}, {}, {"b"}});
+  const Simulation first = simulation_of_agent(simulation, 0),
+                   second = simulation_of_agent(simulation, 3);
+  ASSERT_EQ(first.slots.size(), 1u);
+  EXPECT_EQ(first.slots[0].host, "a");
+  EXPECT_EQ(second.slots[0].memory, 80);
+  EXPECT_EQ(fault_of(first, run_of("svhn", 1), 1), "crash");
+  EXPECT_EQ(fault_of(second, run_of("svhn", 1), 1), "environment");
+  const Simulation told = simulation_from_json(to_json(second));
+  EXPECT_EQ(told.slots[0].host, "b");
+  EXPECT_EQ(fault_of(told, run_of("svhn", 1), 1), "environment");
+}
+
 TEST(SimulationTest, SurvivesItsJson) {
   const Simulation again = simulation_from_json(to_json(scripted()));
   EXPECT_EQ(to_json(again), to_json(scripted()));

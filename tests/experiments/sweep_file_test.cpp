@@ -81,6 +81,21 @@ TEST_F(SweepFiles, ReadingRulesGoToTheOracleRowsToo) {
   }
 }
 
+TEST_F(SweepFiles, AnOracleRowHasTheHighestPriorityOfItsTask) {
+  const SweepFile sweep = load(std::string(kSweep) +
+                               "tasks: {eurosat: {priority: 1}}\n"
+                               "include:\n  - {task: eurosat, shots: 2, method: prompt, seed: 0, "
+                               "priority: 7, slot_kind: '*H100*', slot_memory: 40}\n");
+  for (const RunConfig& run : sweep.runs) {
+    if (!is_oracle(run)) continue;
+    EXPECT_EQ(run.priority, run.task == "eurosat" ? 7 : 0);
+  }
+  std::string reversed = kSweep;
+  reversed.replace(reversed.find("[prompt, none]"), 14, "[none, prompt]");
+  for (const RunConfig& run : load(reversed + "  none: {priority: -2}\n").runs)
+    EXPECT_EQ(run.priority, run.method == "none" ? -2 : 0) << run.method;
+}
+
 TEST_F(SweepFiles, ExpandToEveryCombinationAndTwoOracleRowsATask) {
   const SweepFile sweep = load(kSweep);
   EXPECT_EQ(sweep.runs.size(), 2u * 2 * 2 * 2 + 2 * 2);
@@ -288,6 +303,11 @@ TEST_F(SweepFiles, RefuseAScriptWithUnknownWords) {
   const std::string grid(kGrid);
   EXPECT_NE(refusal(grid + "simulate: {second: 1}\n").find("'seconds'"), std::string::npos);
   EXPECT_NE(refusal(grid + "simulate: {steps: 0}\n").find("from 1"), std::string::npos);
+  EXPECT_NE(refusal(grid + "simulate: {slots: [{host: a}], faults: [{fault: crash, hosts: [b]}]}\n")
+                .find("host 'b'"),
+            std::string::npos);
+  EXPECT_NE(refusal(grid + "simulate: {slots: [{kind: a}]}\n").find("'host' is missing"),
+            std::string::npos);
   EXPECT_NE(refusal(grid + "simulate: {files: maybe}\n").find("true or false"), std::string::npos);
   EXPECT_NE(refusal(grid + "simulate: {faults: [{fault: crush}]}\n").find("did you mean 'crash'"),
             std::string::npos);

@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "cluster/philox.h"
-#include "orchestrator/scheduler.h"
+#include "experiments/run_time_model.h"
 
 namespace marquee::orchestrator {
 namespace {

@@ -30,7 +30,7 @@ std::string refusal(Parse parse, const json& message) {
 }
 
 TEST(Protocol, CarriesAHello) {
-  const AgentHello sent{{"node1", {0, 2}, 1}, 42, "boot/space/00001"};
+  const AgentHello sent{{"node1", {0, 2}, 1, {{"H100", 80}}, "EPYC", 1000}, 42, "boot/space/00001"};
   const auto got = as<AgentHello>(parse_agent_message(to_text(AgentMessage(sent))));
   EXPECT_EQ(got.facts, sent.facts);
   EXPECT_EQ(got.pid, 42);
@@ -213,6 +213,14 @@ TEST(Protocol, RefusesAnUnknownKindOfFailure) {
   refusal(
       parse_trainer_message,
       {{"type", "failed"}, {"run_id", "a"}, {"attempt", 1}, {"kind", "mood"}, {"message", "m"}});
+}
+
+TEST(Protocol, LetsEveryKindOfFailureThroughThatATrainerKnows) {
+  for (const char* kind : {"usage", "environment", "defect", "out_of_memory"}) {
+    const json failed{
+        {"type", "failed"}, {"run_id", "a"}, {"attempt", 1}, {"kind", kind}, {"message", "m"}};
+    EXPECT_EQ(std::get<TrainerFailed>(parse_trainer_message(failed.dump())).kind, kind);
+  }
 }
 
 TEST(Protocol, AsksTheTrainerWithEveryFolder) {

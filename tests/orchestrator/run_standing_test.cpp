@@ -51,6 +51,12 @@ TEST(RunStanding, TellsSetAsideFromToBeTriedAgain) {
   EXPECT_TRUE(says(standing("failed", {attempt(1, 5, "failed", "usage")}), "set aside"));
 }
 
+TEST(RunStanding, TellsWhatToDoWhenMemoryRanOut) {
+  const std::vector<AttemptFacts> one{attempt(1, 5, "failed", "out_of_memory")};
+  EXPECT_TRUE(says(standing("failed", one), "where a slot has more memory"));
+  EXPECT_TRUE(says(standing("failed", one, 0, false), "set aside: raise micro_batches"));
+}
+
 TEST(RunStanding, SaysWhoTakesACancelledRunUpAgain) {
   const std::string text = standing("cancelled", {attempt(1, 1, "interrupted", "interrupted")});
   EXPECT_TRUE(says(text, "cancelled") && says(text, "rerun")) << text;

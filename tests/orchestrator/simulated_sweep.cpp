@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cluster/durable_file.h"
-#include "orchestrator/scheduler.h"
+#include "experiments/run_time_model.h"
 
 namespace marquee::orchestrator {
 namespace {

@@ -68,5 +68,17 @@ TEST(CpusOfSlot, AreConsecutiveAndWrapRound) {
   EXPECT_EQ(cpus_of_slot({0, 1}, 0, 8), (std::vector<int>{0, 1}));
 }
 
+TEST(Slots, OfferTheirGpuElseTheHost) {
+  HostFacts host{"a", {0, 1}, 2};
+  host.devices = {{"H100", 80}, {"A100", 40}};
+  host.cpu = "EPYC";
+  host.memory_bytes = 1000;
+  EXPECT_EQ(facts_of_slot(host, {0, {0}, 1}), (SlotFacts{"a", "A100", 40}));
+  EXPECT_EQ(facts_of_slot(host, {0, {0}, -1}), (SlotFacts{"a", "EPYC", 1000}));
+  // The driver shows a GPU of which nothing is known.
+  host.devices.clear();
+  EXPECT_EQ(facts_of_slot(host, {0, {0}, 1}), (SlotFacts{"a", "GPU", 0}));
+}
+
 }  // namespace
 }  // namespace marquee::orchestrator
