@@ -88,6 +88,7 @@ const std::vector<std::string_view>& failpoint_names() {
       "trainer.sampled",         // images generated, nothing written
       "trainer.result_written",  // result.h5 in place, attempt.json not
       "trainer.sealed",          // attempt.json in place, the agent not told
+      "stage.copying",           // a block of a file copied to the host's own disk
       "file.written",            // staged, not synced
       "file.synced",             // synced, not renamed
       "file.renamed",            // renamed, folder not synced

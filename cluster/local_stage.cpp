@@ -15,6 +15,7 @@
 
 #include "cluster/descriptor.h"
 #include "cluster/durable_file.h"
+#include "cluster/failpoint.h"
 #include "cluster/file_copy.h"
 #include "cluster/host.h"
 #include "cluster/sha256.h"
@@ -291,7 +292,10 @@ void LocalStage::copy(const Entry& entry, const StageSet& set, Pace& pace) {
     const fs::path target = entry.part / kFiles / file.name;
     if (made.insert(target.parent_path()).second)
       at_place([&] { fs::create_directories(target.parent_path()); });
-    copy_file(file, target, [&](std::int64_t took) { pace.took(took); });
+    copy_file(file, target, [&](std::int64_t took) {
+      pace.took(took);
+      failpoint("stage.copying");
+    });
   }
   at_place([&] {
     write_about(entry.part, bytes);

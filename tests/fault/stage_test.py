@@ -1,5 +1,6 @@
 """`sweep --stage`: data and weights are read from a copy on the host's own disk, made once; rows, prompts and samples
-are those of a sweep without it, also where nothing can be copied."""
+are those of a sweep without it, also when a trainer is killed in the midst of copying, and where nothing can be
+copied."""
 
 import json
 import os
@@ -95,6 +96,16 @@ class Stage(FaultTest):
             self.assertEqual(copies, self.copies(), "copied again")
         self.restore_source()
 
+        with self.subTest("a trainer is killed in the midst of copying"):
+            shutil.rmtree(self.disk)
+            once = self.folder / "once"
+            self.assertEqual(expected, self.run_sweep("killed", "--stage", self.disk, MARQUEE_FAILPOINT="stage.copying:2",
+                                                      MARQUEE_FAILPOINT_ONCE=once))
+            self.assertTrue(once.exists(), "nobody copied")
+            self.assertEqual([], [name for name in os.listdir(self.own) if name.startswith(".part-")])
+            causes = [record["cause"]["kind"] for record in self.attempts(self.folder / "killed").values()
+                      if record["status"] == "failed"]
+            self.assertEqual(["crash"], causes)
         with self.subTest("nothing can be copied"):
             shutil.rmtree(self.disk)
             self.disk.write_text("in the way")
