@@ -125,13 +125,14 @@ std::optional<std::pair<int, std::string>> SimulatedCluster::try_receive() {
 void SimulatedCluster::wait(double seconds, int fd) {
   const double next = events_.empty() ? kNever : events_.begin()->first.first;
   const double idle = std::clamp(next - this->seconds(), 0.0, seconds);
-  if (world_.time == SimulatedWorld::Time::counted) {
-    fd >= 0 ? wait_for(fd, idle) : void(skipped_ += idle);
-  } else if (fd >= 0) {
-    wait_for(fd, -1);
+  const bool counted = world_.time == SimulatedWorld::Time::counted;
+  if (fd >= 0) {
+    const double begun = cluster::monotonic_seconds();
+    wait_for(fd, counted ? idle : -1);
+    committing_ += cluster::monotonic_seconds() - begun;
     now_ += world_.commit_seconds;
   } else {
-    now_ += idle;
+    (counted ? skipped_ : now_) += idle;
   }
 }
 

@@ -60,6 +60,8 @@ class SimulatedCluster : public cluster::Transport, public cluster::Clock {
   void at(double seconds, std::function<void()> what);
   // Real seconds of this object's own work, which are no part of counted time.
   double scripted_seconds() const { return scripted_; }
+  // Those that the coordinator waited for commits.
+  double commit_seconds() const { return committing_; }
 
  private:
   struct Agent {
@@ -97,6 +99,7 @@ class SimulatedCluster : public cluster::Transport, public cluster::Clock {
   double now_ = 0;                                  // of virtual time
   double moment_ = 0;                               // of the event that is going on
   double origin_ = 0, skipped_ = 0, scripted_ = 0;  // of counted time
+  double committing_ = 0;
   std::string doorbell_;
 };
 

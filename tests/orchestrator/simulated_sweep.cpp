@@ -23,11 +23,13 @@ methods:
 matrix:
   task: [drawn/dsprites_location, drawn/dsprites_orientation, drawn/shapes_count, drawn/shapes_distance, drawn/digits]
   shots: [5]
-  method: [prompt, none]
+  method: [prompt]
   steps: [100, 200, 400]
   seed: [)" +
          seeds + R"(]
 include:
+  - {task: [drawn/dsprites_location, drawn/dsprites_orientation, drawn/shapes_count, drawn/shapes_distance, drawn/digits], shots: 5, method: none, seed: [)" +
+         seeds + R"(]}
   - {task: [drawn/shapes_count, drawn/digits], shots: 5, method: finetune, seed: [)" +
          seeds + R"(]}
 simulate: {files: false}
