@@ -8,6 +8,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "orchestrator/protocol.h"
 #include "orchestrator/scheduler.h"
 
 namespace marquee::orchestrator {
@@ -58,6 +59,15 @@ void decide(benchmark::State& state) {
   state.SetItemsProcessed(decisions);
 }
 
+// What rank 0 does with each sign of progress before it looks at it.
+void read_message(benchmark::State& state) {
+  const std::string text =
+      to_text(AgentMessage(RunProgress{1, std::string(64, 'a'), 1, "tune", 100, 1000, 120}));
+  for (auto _ : state) benchmark::DoNotOptimize(parse_agent_message(text));
+  state.SetItemsProcessed(state.iterations());
+}
+
+BENCHMARK(read_message);
 BENCHMARK(plan)->Arg(100'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(decide)
     ->ArgNames({"slots", "gangs"})
