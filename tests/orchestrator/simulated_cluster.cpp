@@ -22,6 +22,10 @@ constexpr double kForgedValue = 666;
 constexpr int kSignal = SIGTERM;
 constexpr std::size_t kSaid = 2;  // last words that an agent remembers
 
+std::string host_name(int host) {
+  return "host" + std::to_string(host);
+}
+
 // Waits until `fd` can be read; negative seconds: as long as that takes.
 void wait_for(int fd, double seconds) {
   pollfd waiting{fd, POLLIN, 0};
@@ -74,7 +78,7 @@ SimulatedCluster::SimulatedCluster(const SimulatedWorld& world, const FaultScrip
   witness_.begin_world();
   for (int rank = 1; rank < size(); ++rank) {
     Agent& agent = agents_[static_cast<std::size_t>(rank)];
-    agent.host = "host" + std::to_string((rank - 1) / world.slots_per_host);
+    agent.host = host_name((rank - 1) / world.slots_per_host);
     HostFacts facts{agent.host, {}, 0};
     for (int cpu = 0; cpu < world.slots_per_host; ++cpu) facts.cpus.push_back(cpu);
     report(rank, AgentHello{facts, rank, ""});
@@ -212,6 +216,8 @@ void SimulatedCluster::begin(int rank, const Assignment& assignment) {
   agent.work = assignment;
   agent.script = script_.attempt(assignment);
   agent.answering = false;
+  const bool broken = agent.host == host_name(world_.broken_host);
+  if (broken) agent.script = {0.05, "environment", assignment.gang.rank};
   const std::uint64_t serial = ++agent.serial;
   // Of a gang that one member leaves, the others wait until they are told.
   const ScriptedAttempt& script = agent.script;
@@ -222,7 +228,7 @@ void SimulatedCluster::begin(int rank, const Assignment& assignment) {
       if (agents_.at(static_cast<std::size_t>(rank)).serial == serial) what();
     });
   };
-  if (who == 0) {
+  if (who == 0 && !broken) {
     for (int part = 1; part <= world_.progress_messages; ++part)
       then(script.seconds * part / (world_.progress_messages + 1),
            [this, rank, part] { report_progress(rank, part); });

@@ -33,6 +33,7 @@ struct SimulatedWorld {
   double dies_at = kNever;          // rank 0
   bool dies_sending = false;        // when it has told some members of a gang; else between rounds
   double silent_at = kNever;        // an agent is lost
+  int broken_host = -1;             // every attempt fails there at once: its environment
   int progress_messages = 3;        // of an attempt
 };
 

@@ -237,6 +237,21 @@ TEST_F(Simulation, IsTheSameForTheSameSeed) {
   EXPECT_NE(traces[0], traces[2]);
 }
 
+TEST_F(Simulation, AHostWhereEverythingFailsCostsNoRun) {
+  options_ = simulated_sweep(folder_.path(), 1000, kSlotsPerHost);
+  least_seconds(options_, script_, kSlots);
+  SimulatedWorld world = hundred_slots();
+  world.broken_host = 5;
+  EXPECT_EQ(work(world), 0);
+  int failed = 0;
+  for (const auto& [id, run] : runs_of(options_.out / "results.sqlite")) {
+    EXPECT_EQ(run.status, "done") << id;
+    for (const Attempt& attempt : run.attempts) failed += attempt.status == "failed" ? 1 : 0;
+  }
+  EXPECT_GT(failed, 0);
+  EXPECT_LE(failed, 5 * kSlotsPerHost) << "it got work again and again";
+}
+
 TEST_F(Simulation, WithoutFaultsEndsNearTheLeastThatIsPossible) {
   options_ = simulated_sweep(folder_.path(), 3000, kSlotsPerHost);
   const double least = least_seconds(options_, script_, kSlots);
