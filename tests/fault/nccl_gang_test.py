@@ -52,7 +52,7 @@ class NcclGangs(GangTest):
         self.write(2, steps=20)
         for name, variables, kind, message in (
                 ("joining", {"MARQUEE_FAILPOINT": "trainer.joining_gang", "MARQUEE_FAILPOINT_ONCE": "{once}"},
-                 "crash", ""),
+                 "crash", "signal 9"),
                 ("remote", {"MARQUEE_FAKE_NCCL": "1:all_gather:30:remote"}, "environment", "NCCL: .*remote process"),
                 ("stuck", {"MARQUEE_FAKE_NCCL": "0:group_end:30:stuck"}, "environment", "NCCL: .*silent")):
             with self.subTest(name):
