@@ -9,6 +9,8 @@ import unittest
 from gang_harness import DEADLINE, GANG_SWEEP, KNOWN_WITHIN, GangTest
 from harness import USAGE
 
+SOAK = bool(os.environ.get("MARQUEE_SOAK"))  # else member 1 is killed by nccl_gang_test.py alone
+
 
 class Gangs(GangTest):
     def test_the_same_bits_on_one_two_and_four_trainers(self):
@@ -43,7 +45,7 @@ class Gangs(GangTest):
     def test_members_that_die_or_stop_cost_what_is_behind_the_last_checkpoint(self):
         expected = self.alone(steps=60)
         for name, sent, members, kind, within in (
-                ("killed", signal.SIGKILL, (0, 1), "crash", KNOWN_WITHIN),
+                ("killed", signal.SIGKILL, (0, 1) if SOAK else (0,), "crash", KNOWN_WITHIN),
                 ("stopped", signal.SIGSTOP, (1,), "deadline", DEADLINE + KNOWN_WITHIN)):
             for member in members:
                 with self.subTest(name, member=member):
@@ -63,7 +65,7 @@ class Gangs(GangTest):
     def test_a_member_that_dies_in_an_exchange(self):
         expected = self.alone(steps=20)
         self.write(2, steps=20)
-        for passes in (1, 30):
+        for passes in (1, 30) if SOAK else (30,):
             with self.subTest(passes=passes):
                 out, once = self.folder / f"exchange-{passes}", self.folder / f"exchange-{passes}.once"
                 done = self.sweep(out=out, workers=2, timeout=240,
