@@ -40,7 +40,10 @@ class RunQueue {
     std::uint64_t kind = 0;  // 0: of its own, by its cost
     Loaded wants{};
 
-    auto operator<=>(const Traits&) const = default;
+    bool operator<(const Traits& other) const {
+      return std::tie(tier, slots, need, kind, wants) <
+             std::tie(other.tier, other.slots, other.need, other.kind, other.wants);
+    }
   };
   struct Class {
     Traits traits;

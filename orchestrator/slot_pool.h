@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -30,14 +31,21 @@ struct SlotNeed {
   double memory_gib = 0;      // at least; 0: any
   double more_than_gib = -1;  // it has run out of so much before; below 0: it has not
 
-  auto operator<=>(const SlotNeed&) const = default;
+  bool operator==(const SlotNeed&) const = default;
+  bool operator<(const SlotNeed& other) const {
+    return std::tie(kind, memory_gib, more_than_gib) <
+           std::tie(other.kind, other.memory_gib, other.more_than_gib);
+  }
 };
 
 // Hashes of what a trainer keeps from run to run, or a run would like to find; 0: nothing.
 struct Loaded {
   std::uint64_t base = 0, task = 0;
 
-  auto operator<=>(const Loaded&) const = default;
+  bool operator==(const Loaded&) const = default;
+  bool operator<(const Loaded& other) const {
+    return std::tie(base, task) < std::tie(other.base, other.task);
+  }
 };
 
 class SlotPool {
