@@ -2,9 +2,23 @@
 
 #include <cmath>
 
+#include "experiments/run_config.h"
+
 namespace marquee::experiments {
 
 using nlohmann::json;
+
+PhaseTimes times_of_one_phase(const RunConfig& run, double seconds) {
+  PhaseTimes times;
+  times.images = run.samples;
+  if (trains(run)) {
+    times.tune = seconds;
+    times.steps = run.steps;
+  } else {
+    times.sample = seconds;
+  }
+  return times;
+}
 
 json to_json(const PhaseTimes& times) {
   return {{"load", times.load},     {"cache", times.cache},          {"tune", times.tune},

@@ -19,6 +19,11 @@ struct PhaseTimes {
   bool operator==(const PhaseTimes&) const = default;
 };
 
+struct RunConfig;
+// Of an attempt that says only how long it took: the tuning's where there is one, else the
+// sampling's.
+PhaseTimes times_of_one_phase(const RunConfig& run, double seconds);
+
 inline constexpr const char* kTimingKey = "timing";  // of the provenance
 
 nlohmann::json to_json(const PhaseTimes& times);

@@ -21,19 +21,6 @@ namespace {
 constexpr const char* kArea = "coordinator";
 constexpr double kProbeSeconds = 120;  // for all probes together
 
-// Of an attempt that does not say what its phases took: the tuning's, else the sampling's.
-experiments::PhaseTimes whole_as_one_phase(const experiments::RunConfig& run, double seconds) {
-  experiments::PhaseTimes times;
-  times.images = run.samples;
-  if (experiments::trains(run)) {
-    times.tune = seconds;
-    times.steps = run.steps;
-  } else {
-    times.sample = seconds;
-  }
-  return times;
-}
-
 }  // namespace
 
 void Coordinator::script_slots(const experiments::Simulation& simulation) {
@@ -95,7 +82,7 @@ void Coordinator::learn(const experiments::AttemptRecord& record) {
   std::optional<experiments::PhaseTimes> times;
   if (told.is_object() && told.contains(experiments::kTimingKey))
     times = experiments::phase_times_from_json(told.at(experiments::kTimingKey));
-  if (!times) times = whole_as_one_phase(run, record.result->seconds);
+  if (!times) times = experiments::times_of_one_phase(run, record.result->seconds);
   const std::string machine = experiments::machine_of(record.result->fingerprint);
   expect(costs_->learn(planned, run, machine, *times));
 }

@@ -70,19 +70,6 @@ void write_checkpoint(const std::filesystem::path& folder, const std::string& ru
   while (true) pause();
 }
 
-// All of the time is the tuning's where there is one, else the sampling's.
-experiments::PhaseTimes simulated_times(const experiments::RunConfig& run, double seconds) {
-  experiments::PhaseTimes times;
-  times.images = run.samples;
-  if (experiments::trains(run)) {
-    times.tune = seconds;
-    times.steps = run.steps;
-  } else {
-    times.sample = seconds;
-  }
-  return times;
-}
-
 }  // namespace
 
 experiments::ResultRecord simulated_result(const experiments::RunId& id,
@@ -106,7 +93,8 @@ experiments::ResultRecord simulated_result(const experiments::RunId& id,
   result.class_prior = json::array();
   result.fingerprint = json::object({{"device", experiments::kSimulatedHash}});
   result.provenance = json::object(
-      {{"simulated", true}, {experiments::kTimingKey, to_json(simulated_times(run, seconds))}});
+      {{"simulated", true},
+       {experiments::kTimingKey, to_json(experiments::times_of_one_phase(run, seconds))}});
   return result;
 }
 

@@ -3,7 +3,7 @@ Standard library only."""
 
 import time
 
-from harness import FaultTest, real_assets, real_trainer
+from harness import FaultTest, require_real_trainer
 
 GANG_SWEEP = """\
 name: gang
@@ -32,13 +32,7 @@ DEADLINE = 8  # seconds that a trainer may be silent
 class GangTest(FaultTest):
     def setUp(self):
         super().setUp()
-        self.look_for_trainer()
-
-    def look_for_trainer(self):
-        self.trainer, assets = real_trainer(), real_assets()
-        if self.trainer is None or assets is None:
-            self.skipTest("no trainer or no base in this build")
-        self.assets = assets
+        require_real_trainer(self)
 
     def environment(self, **extra):
         return FaultTest.environment(self, MARQUEE_TRAINER=self.trainer, MARQUEE_DEADLINE_S=DEADLINE,

@@ -55,6 +55,15 @@ def real_assets():
     return None
 
 
+def require_real_trainer(test):
+    """Gives the test `trainer` and `assets`, the real ones, or skips it."""
+    test.trainer, test.assets = real_trainer(), real_assets()
+    if test.trainer is None:
+        test.skipTest("no marquee-trainer in this build")
+    if test.assets is None:
+        test.skipTest("no base model: assets/mini/manifest.json is missing")
+
+
 def failpoints():
     """Names of all places at which MARQUEE_FAILPOINT can end a process."""
     done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import unittest
 
-from harness import SHARED, SOME_FAILED, FaultTest, failpoints, real_assets, real_trainer
+from harness import SHARED, SOME_FAILED, FaultTest, failpoints, require_real_trainer
 
 SMALL_SWEEP = """\
 name: small_real
@@ -38,12 +38,7 @@ FAILPOINTS = ["trainer.checkpointed", "trainer.checkpointed:3", "trainer.tuned:1
 class RealTrainer(FaultTest):
     def setUp(self):
         super().setUp()
-        self.trainer, assets = real_trainer(), real_assets()
-        if self.trainer is None:
-            self.skipTest("no marquee-trainer in this build")
-        if assets is None:
-            self.skipTest("no base model: assets/mini/manifest.json is missing")
-        self.assets = assets
+        require_real_trainer(self)
         self.sweep_file.write_text(SMALL_SWEEP)
 
     def environment(self, **extra):

@@ -7,7 +7,7 @@ import os
 import shutil
 import unittest
 
-from harness import SHARED, USAGE, FaultTest, real_assets, real_trainer
+from harness import SHARED, USAGE, FaultTest, require_real_trainer
 
 SWEEP = """\
 name: staged
@@ -32,15 +32,10 @@ matrix:
 class Stage(FaultTest):
     def setUp(self):
         super().setUp()
-        self.trainer, assets = real_trainer(), real_assets()
-        if self.trainer is None:
-            self.skipTest("no marquee-trainer in this build")
-        if assets is None:
-            self.skipTest("no base model: assets/mini/manifest.json is missing")
+        require_real_trainer(self)
         source = SHARED / "data" / "tfds_synth" / "eurosat"
         if not source.is_dir():
             self.skipTest(f"no small EuroSAT at {source}")
-        self.assets = assets
         self.sweep_file.write_text(SWEEP)
         self.data = self.folder / "tfds"
         shutil.copytree(source, self.data / "eurosat", copy_function=shutil.copyfile)

@@ -4,6 +4,7 @@ import unittest
 
 from lab import SlurmTest
 import gang_harness  # of the fault tests
+from harness import require_real_trainer
 
 
 class GangAcrossHosts(SlurmTest):
@@ -15,7 +16,7 @@ class GangAcrossHosts(SlurmTest):
 
     def setUp(self):
         super().setUp()
-        gang_harness.GangTest.look_for_trainer(self)
+        require_real_trainer(self)
 
     def test_two_hosts_give_the_bits_of_one_trainer(self):
         expected = self.alone("prompt, finetune")

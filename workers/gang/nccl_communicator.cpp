@@ -112,7 +112,6 @@ NcclCommunicator::~NcclCommunicator() {
     patience_ = waiting_.leave_seconds;
     settle();
     check(library_.finalize(communicator_), "leaving the gang");
-    standing_ = Standing::left;
     library_.destroy(std::exchange(communicator_, nullptr));
   } catch (const std::exception& error) {
     cluster::log_warning("gang", error.what());
@@ -200,7 +199,7 @@ void NcclCommunicator::settle() {
 void NcclCommunicator::check(int result, const char* what) {
   if (result != nccl::kSuccess && result != nccl::kInProgress)
     fail(what, library_.error_string(result));
-  poll_until([&] { return taken_in(what); }, what, patience_);
+  poll_until([&] { return taken_in(what); }, what);
 }
 
 // NCCL is done with the last call. An error here may be of any call before.
@@ -214,11 +213,10 @@ bool NcclCommunicator::taken_in(const char* what) {
 }
 
 void NcclCommunicator::await(StreamMark& mark, const char* what) {
-  poll_until([&] { return taken_in(what) && mark.reached(); }, what, patience_);
+  poll_until([&] { return taken_in(what) && mark.reached(); }, what);
 }
 
-void NcclCommunicator::poll_until(const std::function<bool()>& done, const char* what,
-                                  double seconds) {
+void NcclCommunicator::poll_until(const std::function<bool()>& done, const char* what) {
   const double began = cluster::monotonic_seconds();
   while (true) {
     try {
@@ -229,9 +227,9 @@ void NcclCommunicator::poll_until(const std::function<bool()>& done, const char*
       throw;
     }
     const double waited = cluster::monotonic_seconds() - began;
-    if (waited > seconds) {
+    if (waited > patience_) {
       fail(what, "a rank of the gang has been silent for " +
-                     std::to_string(static_cast<int>(seconds)) + " s");
+                     std::to_string(static_cast<int>(patience_)) + " s");
     }
     if (waited > kImpatientSeconds) usleep(kPollMicroseconds);
   }

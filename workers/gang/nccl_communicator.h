@@ -64,13 +64,13 @@ class NcclCommunicator : public Communicator {
   bool usable() const { return communicator_ != nullptr && standing_ == Standing::ready; }
 
  private:
-  enum class Standing { joining, ready, broken, left };
+  enum class Standing { joining, ready, broken };
   struct Transfer;
   class Pending;
 
   // `result` of a call to NCCL: then until NCCL has taken it in.
   void check(int result, const char* what);
-  void poll_until(const std::function<bool()>& done, const char* what, double seconds);
+  void poll_until(const std::function<bool()>& done, const char* what);
   bool taken_in(const char* what);
   void await(StreamMark& mark, const char* what);
   void exchange_slices(const Transfer& transfer);

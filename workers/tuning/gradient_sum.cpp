@@ -61,10 +61,10 @@ GradientSum::GradientSum(ParameterMap& trained, std::int64_t micro_batches, Comm
   if (!order_.empty() || !gang_.overlaps()) make_buckets();
 }
 
-// Without an order to go by, or nothing to gain from one: all in one.
+// All in one where nothing is gained by more.
 void GradientSum::make_buckets() {
   buckets_.emplace_back();
-  if (!gang_.overlaps() || order_.empty()) {
+  if (!gang_.overlaps()) {
     for (const auto& [name, leaf] : trained_) buckets_.back().names.push_back(name);
     return;
   }
