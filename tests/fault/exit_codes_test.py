@@ -1,10 +1,11 @@
 """Clear errors with stable exit codes, each found before anything is computed."""
 
 import os
+import signal
 import subprocess
 import unittest
 
-from harness import BUSY, ENVIRONMENT, FAKE_SWEEP, MARQUEE, USAGE, FaultTest
+from harness import BUSY, ENVIRONMENT, FAKE_SWEEP, MARQUEE, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest, tell_soak
 
 
 class ExitCodes(FaultTest):
@@ -93,6 +94,67 @@ class ExitCodes(FaultTest):
         self.assert_exit(0, done)
         self.assertIn("4 runs", done.stdout)
         self.assertFalse(self.out.exists())
+
+
+SIMULATED = """\
+name: simulated
+oracles: false
+defaults: {{samples: 8}}
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [5]
+  method: [none]
+  seed: [0, 1, 2, 3]
+simulate: {{seconds: {seconds}, steps: 10{more}}}
+"""
+ENDS = 14  # that the test goes through
+ASIDE = ", faults: [{fault: usage, match: {seed: [1, 2]}}]"
+
+
+class Ends(FaultTest):
+    """What can end a sweep, each with its exit code: 0 exactly when every run is done."""
+
+    def end(self, case, code, *options, seconds=0.1, more="", disturb=None, **how):
+        with self.subTest(case):
+            self.out = how.pop("out", self.folder / case)
+            self.sweep_file.write_text(SIMULATED.format(seconds=seconds, more=more))
+            process = self.start_sweep("--simulate", *options, **how)
+            if disturb:
+                self.wait_for(lambda: self.records("done") and self.records("running"), "mid-sweep")
+                disturb(process)
+            self.assertEqual(code, process.wait(timeout=60), self.background_log())
+            self.assert_no_process_left()
+            self.check(case, code)
+
+    def check(self, case, code):
+        self.assertEqual(code == 0, len(self.records("done")) == 4, f"{case}: exit code {code}")
+        self.ended += 1
+
+    ended = 0
+
+    def records(self, status):
+        return {run for (run, _), record in self.attempts().items() if record["status"] == status}
+
+    def test_exit_code_is_0_exactly_when_every_run_is_done(self):
+        self.end("all_done", 0)
+        self.end("all_done_before", 0, out=self.folder / "all_done")
+        self.end("set_aside", SOME_FAILED, more=ASIDE)
+        self.end("set_aside_before", 0, out=self.folder / "set_aside")  # tried anew, done now
+        self.end("max_fails", SOME_FAILED, "--max-fails", 1, more=ASIDE, workers=1)
+        self.end("crash_once", 0, more=", faults: [{fault: crash, attempts: [1]}]")
+        self.end("time_limit", OUT_OF_TIME, "--time-limit", 3, "--time-margin", 0.5, seconds=1.2, workers=1)
+        self.end("no_time", ENVIRONMENT, "--time-limit", 0.2, "--time-margin", 0.1, seconds=1,
+                 out=self.folder / "time_limit")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.end(number.name, 128 + number, seconds=1.5, workers=1,
+                     disturb=lambda process, number=number: process.send_signal(number))
+        for name, code, victim in (("killed_coordinator", 128 + signal.SIGKILL, self.coordinator),
+                                   ("killed_mpirun", ENVIRONMENT, lambda: self.mpirun()[0]),
+                                   ("killed_agent", 128 + signal.SIGKILL, lambda: self.agents()[0])):
+            self.end(name, code, seconds=1.5, workers=1,
+                     disturb=lambda _, victim=victim: os.kill(victim(), signal.SIGKILL))
+        self.end("killed_command", -signal.SIGKILL, seconds=1.5, workers=1, disturb=lambda process: process.kill())
+        tell_soak("exit status is honest", ENDS, "ends of a sweep", ENDS - self.ended)
 
 
 if __name__ == "__main__":

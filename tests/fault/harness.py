@@ -1,6 +1,8 @@
 """What the fault tests share: folders, small sweeps, `marquee` under a fake or the real trainer, and a look
 at the processes that are left. Standard library only."""
 
+import concurrent.futures
+import copy
 import hashlib
 import json
 import os
@@ -9,6 +11,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -20,7 +23,9 @@ MARQUEE = BIN / "marquee"
 FAKE_TRAINER = pathlib.Path(__file__).resolve().parent / "fake_trainer.py"
 MARK = "MARQUEE_FAULT_TEST_MARK"  # in the environment of every process that a test starts
 
-USAGE, ENVIRONMENT, DEFECT, BUSY, SOME_FAILED = 2, 3, 4, 75, 1
+SOAK = bool(os.environ.get("MARQUEE_SOAK"))  # the longer form of each test: scripts/test --soak, scripts/soak
+
+USAGE, ENVIRONMENT, DEFECT, BUSY, SOME_FAILED, OUT_OF_TIME = 2, 3, 4, 75, 1, 124
 
 FAKE_SWEEP = """\
 name: small
@@ -64,6 +69,11 @@ def require_real_trainer(test):
         test.skipTest("no base model: assets/mini/manifest.json is missing")
 
 
+def tell_soak(promise, count, what, failures):
+    """One line of the form that scripts/soak makes its table of."""
+    print(f"\nsoak: {promise}: {count} {what}, {failures} failures", file=sys.stderr, flush=True)
+
+
 def failpoints():
     """Names of all places at which MARQUEE_FAILPOINT can end a process."""
     done = subprocess.run([str(MARQUEE), "--failpoints"], capture_output=True, text=True, check=True)
@@ -102,6 +112,34 @@ class FaultTest(unittest.TestCase):
         self.assets = make_fake_assets(self.folder / "assets")
         self.out = self.folder / "results"
 
+    def repeat(self, promise, what, cases, body, each=1, at_once=1):
+        """Calls body(test, case) for every case: `test` is this one with a folder, results and processes of its own, so
+        that several can go on at once. Each case is a subtest with `each` of `what`; tells how many there were and how
+        many cases failed. Most of a sweep of no-op trainers is waiting for mpirun."""
+        def call(numbered):
+            number, case = numbered
+            test = copy.copy(self)
+            test.folder = self.folder / f"case-{number}"
+            test.folder.mkdir()
+            test.out = test.folder / "results"
+            try:
+                body(test, case)
+            except BaseException as error:  # it is raised again below, where unittest wants it
+                return error
+            finally:
+                test.kill_what_is_left()
+            shutil.rmtree(test.folder, ignore_errors=True)
+            return None
+
+        cases = list(cases)
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            errors = list(pool.map(call, enumerate(cases)))
+        for case, error in zip(cases, errors):
+            with self.subTest(case=case):
+                if error is not None:
+                    raise error
+        tell_soak(promise, each * len(cases), what, sum(error is not None for error in errors))
+
     # -- processes ---------------------------------------------------------------------------------------
 
     def environment(self, **extra):
@@ -110,10 +148,10 @@ class FaultTest(unittest.TestCase):
         environment.update({key: str(value) for key, value in extra.items()})
         return environment
 
-    def command(self, *options, out=None, sweep_file=None, assets=None, workers=2):
+    def command(self, *options, out=None, sweep_file=None, assets=None, workers=2, slots=2):
         return [str(MARQUEE), "sweep", str(sweep_file or self.sweep_file), "--out", str(out or self.out),
                 "--assets", str(assets or self.assets), "--workers", str(workers),
-                "--slots-per-host", "2", *map(str, options)]
+                "--slots-per-host", str(slots), *map(str, options)]
 
     def sweep(self, *options, timeout=120, environment=None, **where):
         return subprocess.run(self.command(*options, **where), env=environment or self.environment(),
@@ -169,18 +207,22 @@ class FaultTest(unittest.TestCase):
                 return pid
         return None
 
-    def agents(self):
-        """Process ids of the ranks above 0."""
-        found = []
+    def agents_by_rank(self):
+        """{rank: process id} of the ranks above 0."""
+        found = {}
         for pid in self.processes("sweep", "--out"):
             try:
                 variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            ranks = [v.split(b"=")[1] for v in variables if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
-            if ranks and ranks[0] != b"0":
-                found.append(pid)
+            ranks = [int(v.split(b"=")[1]) for v in variables if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
+            if ranks and ranks[0] > 0:
+                found[ranks[0]] = pid
         return found
+
+    def agents(self):
+        """Process ids of the ranks above 0."""
+        return list(self.agents_by_rank().values())
 
     def wait_for(self, condition, what, timeout=60):
         give_up = time.monotonic() + timeout

@@ -6,9 +6,7 @@ import sys
 import time
 import unittest
 
-from harness import ENVIRONMENT, FAKE_TRAINER, SOME_FAILED, USAGE, FaultTest
-
-OUT_OF_TIME = 124
+from harness import ENVIRONMENT, FAKE_TRAINER, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest
 
 SWEEP = """\
 name: scheduled

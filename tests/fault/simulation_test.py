@@ -5,7 +5,7 @@ import json
 import subprocess
 import unittest
 
-from harness import MARQUEE, SOME_FAILED, USAGE, FaultTest
+from harness import MARQUEE, SOME_FAILED, USAGE, FaultTest, tell_soak
 
 SWEEP = """\
 name: faulty
@@ -95,15 +95,27 @@ simulate:
         self.assertIn("1 run", standing[100])
         self.assertNotIn("1 run", standing[80])
 
-    def test_poison_runs_are_set_aside_and_the_others_finish(self):
+    def test_poison_runs_are_set_aside_with_their_reason_and_the_others_finish(self):
         self.sweep_file.write_text(SWEEP[:SWEEP.index("  deadline_seconds")]
                                    + "  faults: [{fault: crash, match: {seed: [0, 4]}}]\n")
         done = self.sweep("--simulate")
         self.assert_exit(SOME_FAILED, done)
+        self.assertIn("2 of 9 runs failed", done.stderr)
         self.assertEqual({"done": 7, "failed": 2}, self.statuses())
         self.assertEqual([(0, 3), (4, 3)], self.rows(
             "SELECT r.seed, count(*) FROM runs r JOIN attempts a USING (run_id) WHERE a.cause_kind = 'crash' "
             "AND a.signal = 9 GROUP BY r.seed ORDER BY 1"))
+        asked = self.marquee("query", "--format", "json", "SELECT * FROM failures ORDER BY seed")
+        self.assert_exit(0, asked)
+        reasons = json.loads(asked.stdout)
+        self.assertEqual([(seed, attempt, "crash", 9) for seed in (0, 4) for attempt in (1, 2, 3)],
+                         sorted((row["seed"], row["attempt"], row["cause"], row["signal"]) for row in reasons))
+        for run in {row["run_id"] for row in reasons}:
+            told = self.explain(run)
+            self.assert_exit(0, told)
+            self.assertIn("signal 9", told.stdout)
+            self.assertIn("set aside", told.stdout)
+        tell_soak("a poison run cannot stop a sweep", 2, "runs that always crash", 0)
         self.assert_no_process_left()
 
 

@@ -1,5 +1,6 @@
-"""A trainer that was stopped (SIGSTOP) says nothing and dies of nothing: it is replaced within its deadline and the
-run completes; and when its agent is killed, it goes with it. --soak: ten minutes of full load give no false alarm."""
+"""Whoever was stopped (SIGSTOP) says nothing and dies of nothing. Three trainers: each is replaced within its deadline
+and its run completes; and when its agent is killed, a trainer that hangs goes with it. Full load for 15 s gives no
+false alarm. --soak: 51 trainers, an agent (two minutes), the coordinator (a quarter of an hour), ten minutes of load."""
 
 import os
 import signal
@@ -8,9 +9,12 @@ import sys
 import time
 import unittest
 
-from harness import FaultTest
+from harness import SOAK, FaultTest, tell_soak
 
 DEADLINE_SECONDS = 3
+STOPPED = 3  # trainers of one sweep
+AGENT_SILENCE_SECONDS, COORDINATOR_SILENCE_SECONDS = 120, 900  # orchestrator/timing.h
+LOAD_RUNS = 1200 if SOAK else 30  # of one second, on two workers
 
 SWEEP = """\
 name: simulated
@@ -34,20 +38,50 @@ class StoppedTrainer(FaultTest):
         return self.rows("SELECT cause_kind, count(*) FROM attempts WHERE status <> 'done' GROUP BY cause_kind")
 
     def test_is_replaced_within_its_deadline_and_the_run_completes(self):
-        self.write_sweep(4, seconds=6, steps=30, deadline=DEADLINE_SECONDS, files="true")
-        process = self.start_sweep("--simulate")
-        stopped = self.wait_for(lambda: self.processes("simulated-trainer", "--control-fd"), "a trainer")[0]
+        self.write_sweep(6, seconds=5, steps=25, deadline=DEADLINE_SECONDS, files="true")
+        self.repeat("hangs end", "stopped trainers", range(17 if SOAK else 1), StoppedTrainer.stop_three, each=STOPPED)
+
+    def stop_three(self, _):
+        process = self.start_sweep("--simulate", workers=STOPPED, slots=STOPPED)
+        stopped = self.wait_for(lambda: len(found := self.trainers()) == STOPPED and found, "the trainers")
         time.sleep(1)
-        os.kill(stopped, signal.SIGSTOP)
+        for trainer in stopped:
+            os.kill(trainer, signal.SIGSTOP)
         since = time.monotonic()
-        self.wait_for(lambda: stopped not in self.processes("simulated-trainer"), "the stopped trainer's end")
-        took = time.monotonic() - since
-        self.assertGreater(took, DEADLINE_SECONDS - 1.5, "replaced before its deadline")
-        self.assertLess(took, DEADLINE_SECONDS + 5)
+        self.wait_for(lambda: set(stopped) & set(self.trainers()) != set(stopped), "the first stopped trainer's end")
+        self.assertGreater(time.monotonic() - since, DEADLINE_SECONDS - 1.5, "replaced before its deadline")
+        self.wait_for(lambda: not set(stopped) & set(self.trainers()), "the stopped trainers' end")
+        self.assertLess(time.monotonic() - since, DEADLINE_SECONDS + 5)
         self.assertEqual(0, process.wait(timeout=120), self.background_log())
-        self.assertEqual({"done": 4}, self.statuses())
-        self.assertEqual([("deadline", 1)], self.failed_attempts())
+        self.assertEqual({"done": 6}, self.statuses())
+        self.assertEqual([("deadline", STOPPED)], self.failed_attempts())
         self.assert_no_process_left()
+
+    @unittest.skipUnless(SOAK, "two minutes: scripts/test --soak")
+    def test_an_agent_that_is_stopped_is_noticed(self):
+        self.stop_and_go_on(lambda: self.agents()[0], AGENT_SILENCE_SECONDS)
+        self.assertIn(f"has been silent for {AGENT_SILENCE_SECONDS} s", self.background_log())
+        tell_soak("hangs end", 1, "stopped agent", 0)
+
+    @unittest.skipUnless(SOAK, "a quarter of an hour: scripts/test --soak")
+    def test_a_coordinator_that_is_stopped_is_noticed(self):
+        self.stop_and_go_on(self.coordinator, COORDINATOR_SILENCE_SECONDS)
+        tell_soak("hangs end", 1, "stopped coordinator", 0)
+
+    def stop_and_go_on(self, victim, silence):
+        """The sweep ends for want of it, and not sooner; the same command goes on."""
+        self.write_sweep(8, seconds=silence, steps=10, deadline=2 * silence, files="true")
+        process = self.start_sweep("--simulate")
+        self.wait_for(lambda: len(self.trainers()) == 2, "the trainers")
+        time.sleep(1)
+        os.kill(victim(), signal.SIGSTOP)
+        since = time.monotonic()
+        self.assertNotEqual(0, process.wait(timeout=silence + 120))
+        self.assertGreater(time.monotonic() - since, silence - 10)
+        self.assert_no_process_left(timeout=120)
+        self.write_sweep(8, seconds=0, steps=1, deadline=10, files="true")
+        self.assert_exit(0, self.sweep("--simulate"))
+        self.assertEqual({"done": 8}, self.statuses())
 
     def test_that_hangs_goes_with_its_agent(self):
         """It reads no closed channel and nobody is left to kill it: the kernel must (PDEATHSIG). A stopped one would
@@ -67,21 +101,21 @@ class StoppedTrainer(FaultTest):
         with open(f"/proc/{pid}/syscall") as file:
             return file.read().split()[0] in ("34", "73")
 
-    @unittest.skipUnless(os.environ.get("MARQUEE_SOAK"), "ten minutes: scripts/test --soak")
     def test_full_load_gives_no_false_alarm(self):
-        self.write_sweep(1200, seconds=1, steps=10, deadline=10, files="false")
+        self.write_sweep(LOAD_RUNS, seconds=1, steps=10, deadline=10, files="false")
         busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"], env=self.environment())
                 for _ in range(4 * len(os.sched_getaffinity(0)))]
         try:
             started = time.monotonic()
             self.assert_exit(0, self.sweep("--simulate", timeout=3600))
-            self.assertGreater(time.monotonic() - started, 590)
+            self.assertGreaterEqual(time.monotonic() - started, LOAD_RUNS / 2)
         finally:
             for process in busy:
                 process.kill()
                 process.wait()
-        self.assertEqual({"done": 1200}, self.statuses())
+        self.assertEqual({"done": LOAD_RUNS}, self.statuses())
         self.assertEqual([], self.failed_attempts())
+        tell_soak("zero false alarms under load", LOAD_RUNS, "runs of one second", 0)
 
 
 if __name__ == "__main__":
