@@ -97,6 +97,8 @@ ChildProcess ChildProcess::spawn(const SpawnOptions& options) {
     actions.open(STDOUT_FILENO, options.log_file, O_WRONLY | O_CREAT | O_APPEND);
     actions.duplicate(STDOUT_FILENO, STDERR_FILENO);
   }
+  if (!options.error_file.empty())
+    actions.open(STDERR_FILENO, options.error_file, O_WRONLY | O_CREAT | O_APPEND);
   // Sources move out of the way of all targets first, so that no target overwrites one not yet
   // used.
   int next = kFirstFreeFd;
@@ -192,6 +194,13 @@ std::vector<std::string> clean_environment() {
     if (!dropped) kept.emplace_back(text);
   }
   return kept;
+}
+
+void set_variable(std::vector<std::string>& environment, const std::string& name,
+                  const std::string& value) {
+  std::erase_if(environment,
+                [&](const std::string& entry) { return entry.starts_with(name + "="); });
+  environment.push_back(name + "=" + value);
 }
 
 }  // namespace marquee::cluster

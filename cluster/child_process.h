@@ -18,6 +18,7 @@ struct SpawnOptions {
   std::map<int, int> inherit;            // descriptor in the child (3 or more) -> descriptor here
   std::vector<int> cpus;                 // affinity; empty: inherited
   std::filesystem::path log_file;        // standard output and error, appended; empty: inherited
+  std::filesystem::path error_file{};    // standard error alone; empty: as standard output
 };
 
 struct ExitStatus {
@@ -51,5 +52,8 @@ class ChildProcess {
 // This process's environment without what belongs to its MPI rank or thread settings: OMPI_*,
 // PMIX_*, PMI_*, PRTE_*, OMP_*, MKL_NUM_THREADS, KMP_*.
 std::vector<std::string> clean_environment();
+// NAME=value, in the place of an entry of that name.
+void set_variable(std::vector<std::string>& environment, const std::string& name,
+                  const std::string& value);
 
 }  // namespace marquee::cluster

@@ -88,6 +88,11 @@ const std::vector<std::string_view>& failpoint_names() {
       "trainer.sampled",         // images generated, nothing written
       "trainer.result_written",  // result.h5 in place, attempt.json not
       "trainer.sealed",          // attempt.json in place, the agent not told
+      "worker.claimed",          // a run claimed, its attempt's folder taken, the agent not told
+      "worker.sealed",           // an attempt has ended, nothing handed in
+      "worker.handed_in",        // in the inbox or in the ledger, the claim still held
+      "submit.recorded",         // the job's record is durable, sbatch not asked
+      "submit.submitted",        // sbatch has answered, the number is not recorded
       "stage.copying",           // a block of a file copied to the host's own disk
       "file.written",            // staged, not synced
       "file.synced",             // synced, not renamed

@@ -1,6 +1,6 @@
 #include "cluster/gpu_list.h"
 
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -8,12 +8,9 @@
 #include <map>
 #include <sstream>
 
-#include <unistd.h>
-
-#include "cluster/child_process.h"
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "cluster/program_output.h"
 
 namespace marquee::cluster {
 namespace {
@@ -21,51 +18,18 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kPatienceSeconds = 10;
-constexpr useconds_t kNapMicroseconds = 10'000;
-constexpr std::uintmax_t kMostOutput = 1 << 20;
-constexpr std::size_t kLongestName = 200, kMostGpus = 1024;
+constexpr std::size_t kLongestName = 200, kMostGpus = 1024, kMostDigits = 4;
 
 std::string trimmed(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t\r"), end = text.find_last_not_of(" \t\r");
   return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
-// Deleted when it goes.
-class ScratchFile {
- public:
-  ScratchFile() : path_((fs::temp_directory_path() / "marquee-gpus-XXXXXX").string()) {
-    const int fd = ::mkstemp(path_.data());
-    if (fd < 0) throw_environment(path_ + ": cannot be made");
-    ::close(fd);
-  }
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-  ~ScratchFile() { ::unlink(path_.c_str()); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // What it printed; empty when it failed or took too long.
 std::string ask_nvidia_smi() {
-  const ScratchFile output;
-  SpawnOptions options;
-  options.argv = {
-      "/bin/sh", "-c",
-      "exec nvidia-smi --query-gpu=name,memory.total --format=csv,noheader 2>/dev/null"};
-  options.environment = clean_environment();
-  options.log_file = output.path();
-  ChildProcess child = ChildProcess::spawn(options);
-  const double give_up = monotonic_seconds() + kPatienceSeconds;
-  while (!child.try_wait()) {
-    if (monotonic_seconds() > give_up) {
-      child.kill(SIGKILL);
-      break;
-    }
-    ::usleep(kNapMicroseconds);
-  }
-  return child.wait() == ExitStatus{0, 0} ? read_file(output.path(), kMostOutput) : "";
+  const ProgramOutput answer = run_program(
+      {"nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"}, kPatienceSeconds);
+  return answer.status == ExitStatus{0, 0} ? answer.out : "";
 }
 
 // "Model: NVIDIA A100-SXM4-40GB" in a file for each GPU, in folders named by their bus.
@@ -115,9 +79,37 @@ std::vector<Gpu> gpu_list() {
     const std::vector<Gpu> asked = parse_gpu_list(ask_nvidia_smi());
     if (asked.size() == of_driver.size()) return asked;
   } catch (const Error&) {
-    // No shell, no room for a file: names alone.
+    // No such program: names alone.
   }
   return of_driver;
+}
+
+std::vector<std::string> visible_gpus() {
+  const char* variable = std::getenv("CUDA_VISIBLE_DEVICES");
+  return visible_gpus(gpu_count(),
+                      variable == nullptr ? std::nullopt : std::optional<std::string>(variable));
+}
+
+std::vector<std::string> visible_gpus(int count, const std::optional<std::string>& variable) {
+  std::vector<std::string> ids;
+  if (count == 0) return ids;
+  if (!variable) {
+    for (int gpu = 0; gpu < count; ++gpu) ids.push_back(std::to_string(gpu));
+    return ids;
+  }
+  std::istringstream words(*variable);
+  for (std::string word; std::getline(words, word, ',');) {
+    word = trimmed(word);
+    const bool unique = word.starts_with("GPU-") || word.starts_with("MIG-");
+    const bool place = !word.empty() && word.size() <= kMostDigits &&
+                       word.find_first_not_of("0123456789") == std::string::npos &&
+                       std::stoi(word) < count;
+    if ((!unique && !place) || word.size() > kLongestName || ids.size() == kMostGpus ||
+        std::find(ids.begin(), ids.end(), word) != ids.end())
+      break;
+    ids.push_back(word);
+  }
+  return ids;
 }
 
 }  // namespace marquee::cluster

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,13 @@ struct Gpu {
 // In the driver's order (by PCI bus), from nvidia-smi, which is given ten seconds; where it is
 // absent or fails, names alone from the driver's files. Empty where there is no driver.
 std::vector<Gpu> gpu_list();
+
+// What CUDA_VISIBLE_DEVICES calls the GPUs that this process may use ("0", "GPU-8a31..."): all of
+// them where that variable is not set, else those that it names (Slurm and other schedulers set it
+// to what they have given to the job). As in CUDA, what follows a name that cannot be is left out.
+std::vector<std::string> visible_gpus();
+// The same for `count` devices and what the variable says.
+std::vector<std::string> visible_gpus(int count, const std::optional<std::string>& variable);
 
 // What `nvidia-smi --query-gpu=name,memory.total --format=csv,noheader` printed; empty when a line
 // is of another form.

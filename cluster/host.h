@@ -14,7 +14,7 @@ std::string host_name();
 // Processors that this process may be given: online and within its cpuset, ignoring the one-core
 // mask that mpirun binds a rank to.
 std::vector<int> available_cpus();
-int gpu_count();  // NVIDIA devices that the driver shows
+int gpu_count();  // NVIDIA devices that the driver shows, whether or not this process may use them
 // Start time of a process in clock ticks since boot; 0 when there is no such process (or it is a
 // zombie).
 std::uint64_t process_start_time(pid_t pid);

@@ -34,28 +34,14 @@ class Guard {
   FileLock lock_;
 };
 
-LeaseRecord read_record(const std::filesystem::path& file) {
-  LeaseRecord free;
-  free.released = true;
-  if (!std::filesystem::exists(file)) return free;
-  const json content =
-      json::parse(read_file(file, kMaxLockBytes), nullptr, /*allow_exceptions=*/false);
-  try {
-    return {content.at("host"),     content.at("pid"),   content.at("process_start"),
-            content.at("sequence"), content.at("epoch"), content.at("released")};
-  } catch (const json::exception&) {
-    throw_environment(file.string() +
-                      ": is no lease of marquee; remove it when no sweep runs on this folder");
-  }
-}
-
 void write_record(const std::filesystem::path& file, const LeaseRecord& record) {
   const json content{{"host", record.host},
                      {"pid", record.pid},
                      {"process_start", record.process_start},
                      {"sequence", record.sequence},
                      {"epoch", record.epoch},
-                     {"released", record.released}};
+                     {"released", record.released},
+                     {"role", record.role}};
   write_file_durably(file, content.dump() + "\n");
 }
 
@@ -64,14 +50,32 @@ bool same_holder(const LeaseRecord& a, const LeaseRecord& b) {
          a.epoch == b.epoch;
 }
 
+std::string taken_over(const std::filesystem::path& file, const LeaseRecord& holder) {
+  return file.string() + " has been taken over by " + describe(holder);
+}
+
 [[noreturn]] void refuse(const std::filesystem::path& file, const LeaseRecord& holder) {
-  throw Error(ErrorKind::busy,
-              "results folder " + file.parent_path().string() + " is held by process " +
-                  std::to_string(holder.pid) + " on host " + holder.host + " (epoch " +
-                  std::to_string(holder.epoch) + "); wait for it to end, or use another --out");
+  throw Error(ErrorKind::busy, "results folder " + file.parent_path().string() + " is held by " +
+                                   describe(holder) + "; wait for it to end, or use another --out");
 }
 
 }  // namespace
+
+LeaseRecord read_lease_file(const std::filesystem::path& file) {
+  LeaseRecord free;
+  free.released = true;
+  if (!std::filesystem::exists(file)) return free;
+  const json content =
+      json::parse(read_file(file, kMaxLockBytes), nullptr, /*allow_exceptions=*/false);
+  try {
+    return {content.at("host"),       content.at("pid"),   content.at("process_start"),
+            content.at("sequence"),   content.at("epoch"), content.at("released"),
+            content.value("role", "")};
+  } catch (const json::exception&) {
+    throw_environment(file.string() +
+                      ": is no lease of marquee; remove it when no sweep runs on this folder");
+  }
+}
 
 LeaseOptions lease_options() {
   LeaseOptions options;
@@ -89,35 +93,57 @@ LeaseOptions lease_options() {
   return options;
 }
 
+std::string describe(const LeaseRecord& holder) {
+  return "process " + std::to_string(holder.pid) + " on host " + holder.host + " (epoch " +
+         std::to_string(holder.epoch) + ")";
+}
+
+double LeaseWatch::still_for(const LeaseRecord& record) {
+  const double now = monotonic_seconds();
+  if (!seen_ || !(record == *seen_)) {
+    moved_ = seen_.has_value();
+    seen_ = record;
+    since_ = now;
+  }
+  return now - since_;
+}
+
+bool is_here(const LeaseRecord& holder) {
+  return holder.host == host_name();
+}
+
+bool lives_here(const LeaseRecord& holder) {
+  return !holder.released && is_here(holder) && holder.process_start != 0 &&
+         process_start_time(static_cast<pid_t>(holder.pid)) == holder.process_start;
+}
+
+std::optional<Lease> Lease::try_acquire(const std::filesystem::path& file, LeaseWatch& watch,
+                                        double stale_after_seconds, const std::string& role) {
+  const Guard guard(file);
+  const LeaseRecord holder = read_lease_file(file);
+  const double still = watch.still_for(holder);
+  const bool gone = is_here(holder) ? !lives_here(holder) : still >= stale_after_seconds;
+  if (!holder.released && !gone) return std::nullopt;
+  const LeaseRecord mine{
+      host_name(), ::getpid(), process_start_time(::getpid()), 0, holder.epoch + 1, false, role};
+  write_record(file, mine);
+  return Lease(file, mine);
+}
+
 Lease Lease::acquire(const std::filesystem::path& results_dir, const LeaseOptions& options) {
   const std::filesystem::path file = results_dir / "lock";
   const double started = monotonic_seconds();
-  LeaseRecord seen;
-  double still_since = started;
+  LeaseWatch watch;
   for (bool first = true;; first = false) {
-    {
-      const Guard guard(file);
-      const LeaseRecord holder = read_record(file);
-      const double now = monotonic_seconds();
-      if (first || !(holder == seen)) still_since = now;
-      seen = holder;
-      const bool here = holder.host == host_name();
-      const bool alive_here =
-          here && process_start_time(static_cast<pid_t>(holder.pid)) == holder.process_start &&
-          holder.process_start != 0;
-      const bool stale = !here && now - still_since >= options.stale_after_seconds;
-      if (holder.released || (here && !alive_here) || stale) {
-        const LeaseRecord mine{host_name(), ::getpid(),       process_start_time(::getpid()),
-                               0,           holder.epoch + 1, false};
-        write_record(file, mine);
-        return {file, mine};
-      }
-      if (alive_here || now - started >= options.give_up_after_seconds) refuse(file, holder);
-      if (first) {
-        log_warning("lease", "results folder is held by process " + std::to_string(holder.pid) +
-                                 " on host " + holder.host +
-                                 "; waiting to see whether it still lives");
-      }
+    if (auto lease = try_acquire(file, watch, options.stale_after_seconds, options.role))
+      return std::move(*lease);
+    const LeaseRecord holder = read_lease_file(file);
+    if (lives_here(holder) || monotonic_seconds() - started >= options.give_up_after_seconds)
+      refuse(file, holder);
+    if (first) {
+      log_warning("lease", "results folder is held by process " + std::to_string(holder.pid) +
+                               " on host " + holder.host +
+                               "; waiting to see whether it still lives");
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(options.poll_seconds));
   }
@@ -138,10 +164,10 @@ Lease::~Lease() {
 
 void Lease::renew() {
   const Guard guard(file_);
-  const LeaseRecord holder = read_record(file_);
+  const LeaseRecord holder = read_lease_file(file_);
   if (!same_holder(holder, record_)) {
     held_ = false;
-    refuse(file_, holder);
+    throw Error(ErrorKind::busy, taken_over(file_, holder));
   }
   ++record_.sequence;
   write_record(file_, record_);
@@ -150,13 +176,20 @@ void Lease::renew() {
 void Lease::release() {
   if (!std::exchange(held_, false)) return;
   const Guard guard(file_);
-  if (!same_holder(read_record(file_), record_)) return;
+  if (!same_holder(read_lease_file(file_), record_)) return;
   record_.released = true;
   write_record(file_, record_);
 }
 
 LeaseRecord read_lease(const std::filesystem::path& results_dir) {
-  return read_record(results_dir / "lock");
+  return read_lease_file(results_dir / "lock");
+}
+
+void LeaseFence::check() const {
+  const LeaseRecord holder = read_lease_file(file);
+  if (holder.epoch <= epoch) return;
+  throw Error(ErrorKind::busy, taken_over(file, holder) + ": what was begun under epoch " +
+                                   std::to_string(epoch) + " no longer counts");
 }
 
 }  // namespace marquee::cluster

@@ -9,7 +9,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // Waits for nobody: what a holder is there for can be left to it.
-constexpr cluster::LeaseOptions kAtOnce{60, 0, 1};
+cluster::LeaseOptions at_once() {
+  cluster::LeaseOptions options;
+  options.give_up_after_seconds = 0;
+  options.role = "command";
+  return options;
+}
 
 void add(TakenIn& sum, const TakenIn& more) {
   sum.entries += more.entries;
@@ -24,7 +29,7 @@ void add(TakenIn& sum, const TakenIn& more) {
 
 std::optional<BriefHold> BriefHold::try_take(const fs::path& results, std::string& busy) {
   try {
-    return BriefHold(results, cluster::Lease::acquire(results, kAtOnce));
+    return BriefHold(results, cluster::Lease::acquire(results, at_once()));
   } catch (const cluster::Error& error) {
     if (error.kind() != cluster::ErrorKind::busy) throw;
     busy = error.what();

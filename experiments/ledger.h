@@ -86,7 +86,8 @@ class Ledger {
   // again changes nothing.
   bool finish_attempt(const AttemptRecord& record);
   // Whether finish_attempt would enter this end: the attempt is unknown, running, or was taken for
-  // cut off and turns out to be done.
+  // cut off and turns out to be done. A result under a claim that has been taken over,
+  // and one of an attempt taken for cut off after a later one has finished the run, are not.
   bool takes(const AttemptRecord& record) const;
   void add_event(const std::string& kind, const std::string& run_id, const std::string& text);
 
@@ -138,6 +139,8 @@ class Ledger {
  private:
   struct State;
   explicit Ledger(std::unique_ptr<State> state);
+  bool is_superseded(const AttemptRecord& record) const;
+  void note_refusal(const AttemptRecord& record);
   void note_mismatch(const std::string& run_id, int attempt);
   void refresh_all();
   std::unique_ptr<State> state_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cluster/host.h"
+#include "experiments/claim.h"
 #include "experiments/ledger_state.h"
 
 namespace marquee::experiments {
@@ -73,7 +74,10 @@ int Ledger::start_attempt(const RunId& run, const std::string& host, int slot,
 
 bool Ledger::finish_attempt(const AttemptRecord& record) {
   return state_->transaction([&] {
-    if (!takes(record)) return false;
+    if (!takes(record)) {
+      if (record.status == "done" && is_superseded(record)) note_refusal(record);
+      return false;
+    }
     const bool failed = !record.cause.kind.empty();
     const ResultRecord result = record.result.value_or(ResultRecord{});
     const bool done = record.result.has_value();
@@ -183,10 +187,37 @@ bool Ledger::takes(const AttemptRecord& record) const {
         state_->prepared("SELECT status FROM attempts WHERE run_id = ? AND attempt = ?");
     query.bind(1, record.run_id);
     query.bind(2, record.attempt);
-    if (!query.executeStep()) return true;
-    const std::string status = query.getColumn(0).getString();
-    return status == "running" || (status == "interrupted" && record.status == "done");
+    const std::string status = query.executeStep() ? query.getColumn(0).getString() : "";
+    if (!status.empty() && status != "running" &&
+        !(status == "interrupted" && record.status == "done"))
+      return false;
+    return record.status != "done" || !is_superseded(record);
   });
+}
+
+// A result under a claim that has been taken over; or of an attempt that was taken for cut off,
+// when a later one has answered the run already: its trainer went on behind a partition. (Single
+// runs may come in any order, and all count.)
+bool Ledger::is_superseded(const AttemptRecord& record) const {
+  const RunId run(record.run_id);
+  if (record.claim > 0 && claim_epoch(state_->results, run) > record.claim) return true;
+  const Use later = state_->prepared(
+      "SELECT 1 FROM attempts l JOIN attempts a ON a.run_id = l.run_id AND a.attempt = ?2"
+      "  AND a.status = 'interrupted'"
+      " WHERE l.run_id = ?1 AND l.attempt > ?2 AND l.status = 'done' LIMIT 1");
+  later.bind(1, record.run_id);
+  later.bind(2, record.attempt);
+  return later.executeStep();
+}
+
+void Ledger::note_refusal(const AttemptRecord& record) {
+  const std::string text = "attempt " + std::to_string(record.attempt) + " of host " + record.host +
+                           " is not taken in: another attempt has taken its place";
+  const Use known = state_->prepared(
+      "SELECT 1 FROM events WHERE kind = 'attempt_refused' AND run_id = ? AND text = ? LIMIT 1");
+  known.bind(1, record.run_id);
+  known.bind(2, text);
+  if (!known.executeStep()) add_event("attempt_refused", record.run_id, text);
 }
 
 std::vector<std::pair<std::string, int>> Ledger::stale_attempts() const {

@@ -30,6 +30,7 @@ json to_json(const AttemptRecord& record) {
   json content{{"run_id", record.run_id}, {"attempt", record.attempt}, {"epoch", record.epoch},
                {"status", record.status}, {"started", record.started}, {"ended", record.ended},
                {"host", record.host}};
+  if (record.claim > 0) content["claim"] = record.claim;
   if (!record.cause.kind.empty()) {
     content["cause"] = {{"kind", record.cause.kind},
                         {"message", record.cause.message},
@@ -48,6 +49,7 @@ AttemptRecord attempt_from_json(const json& content) {
     record.run_id = RunId(content.at("run_id").get<std::string>()).text();
     record.attempt = content.at("attempt");
     record.epoch = content.at("epoch");
+    record.claim = content.value("claim", std::uint64_t{0});
     record.status = content.at("status");
     record.started = content.at("started");
     record.ended = content.at("ended");

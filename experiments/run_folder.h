@@ -28,8 +28,9 @@ struct AttemptCause {
 struct AttemptRecord {
   std::string run_id;
   int attempt = 0;
-  std::uint64_t epoch = 0;     // of the coordinator that started it
-  std::string status;          // running, done, failed, interrupted
+  std::uint64_t epoch = 0;  // of the coordinator that started it
+  std::uint64_t claim = 0;  // epoch of the run's claim that it was begun under; 0: none (claim.h)
+  std::string status;       // running, done, failed, interrupted
   std::string started, ended;  // UTC, ISO 8601
   std::string host;
   AttemptCause cause;                  // of failed and interrupted ones

@@ -6,9 +6,11 @@
 
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
+#include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
+#include "experiments/claim.h"
 #include "experiments/run_folder.h"
 #include "orchestrator/timing.h"
 
@@ -20,8 +22,12 @@ constexpr std::size_t kGangBytes = std::size_t{32} << 20;  // half goes out, hal
 
 }  // namespace
 
-Agent::Agent(cluster::Transport& transport)
-    : transport_(transport), facts_(facts_of_this_host()), swaps_(transport) {}
+Agent::Agent(cluster::Transport& transport, Parent parent)
+    : transport_(transport),
+      parent_(parent),
+      facts_(facts_of_this_host()),
+      gpus_(cluster::visible_gpus()),
+      swaps_(transport) {}
 
 int Agent::run() {
   say_hello();
@@ -46,7 +52,8 @@ int Agent::run() {
       last_alive_sent_ = now;
       send(AgentAlive{});
     }
-    if (getppid() != parent) cluster::throw_environment("mpirun has gone");
+    if (parent_ == Parent::launcher && getppid() != parent)
+      cluster::throw_environment("mpirun has gone");
     if (welcome_ && now - last_heard_ > kCoordinatorSilenceSeconds) {
       cluster::throw_environment("nothing heard from the coordinator for " +
                                  std::to_string(static_cast<int>(kCoordinatorSilenceSeconds)) +
@@ -123,8 +130,9 @@ void Agent::begin(const Assignment& assignment) {
       }
       command.program = welcome_->simulation ? find_simulated_trainer() : find_trainer();
       command.threads = threads;
-      command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
-      command.gpu = welcome_->slot.gpu;
+      if (!welcome_->slot.cpus.empty())
+        command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
+      if (const int gpu = welcome_->slot.gpu; gpu >= 0) command.gpu = gpus_.at(gpu);
       command.log_file =
           std::filesystem::path(welcome_->results) / "logs" /
           ("trainer-" + facts_.host + "-" + std::to_string(welcome_->slot.slot) + ".log");
@@ -192,6 +200,7 @@ void Agent::note_start() const {
   record.run_id = work_->assignment.run_id;
   record.attempt = work_->assignment.attempt;
   record.epoch = work_->assignment.epoch;
+  record.claim = work_->assignment.claim;
   record.status = "running";
   record.started = work_->started;
   record.host = facts_.host;
@@ -350,6 +359,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.run_id = assignment.run_id;
   record.attempt = assignment.attempt;
   record.epoch = assignment.epoch;
+  record.claim = assignment.claim;
   record.status = status == "done" ? "failed" : status;
   if (of_gang) record.status = cause.kind == "interrupted" ? "interrupted" : "failed";
   record.started = started;
@@ -359,6 +369,9 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.cause = cause;
   record.cause.log_tail = log_tail(folder / "log");
   try {
+    experiments::fence_of(welcome_->results, experiments::RunId(assignment.run_id),
+                          assignment.epoch, assignment.claim)
+        .check();
     experiments::create_attempt_folder(folder);
     experiments::write_attempt(folder, record);
   } catch (const cluster::Error& error) {

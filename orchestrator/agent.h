@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cluster/shared_buffer.h"
 #include "cluster/transport.h"
@@ -20,8 +21,11 @@ namespace marquee::orchestrator {
 
 class Agent {
  public:
-  // `transport` must outlive the agent; rank 0 is the coordinator.
-  explicit Agent(cluster::Transport& transport);
+  enum class Parent { launcher, any };
+
+  // `transport` must outlive the agent; rank 0 is the coordinator. With Parent::launcher it does
+  // not outlive the process that has started this one.
+  explicit Agent(cluster::Transport& transport, Parent parent = Parent::launcher);
 
   // Works until the coordinator says stop; returns the exit code that it gave. Throws environment
   // when the coordinator has been silent for too long.
@@ -65,7 +69,9 @@ class Agent {
   void forward_signals();
 
   cluster::Transport& transport_;
+  Parent parent_;
   HostFacts facts_;
+  std::vector<std::string> gpus_;  // of this process, as CUDA_VISIBLE_DEVICES calls them
   std::optional<Welcome> welcome_;
   std::optional<TrainerProcess> trainer_;
   std::optional<Work> work_;

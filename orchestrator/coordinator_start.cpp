@@ -7,6 +7,7 @@
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
 #include "cluster/text.h"
+#include "experiments/claim.h"
 #include "experiments/recovery.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/placeable.h"
@@ -57,7 +58,10 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   cluster::create_directories_durably(options_.out);
   const std::filesystem::path results = std::filesystem::canonical(options_.out);
   options_.out = results;
-  lease_.emplace(cluster::Lease::acquire(results, cluster::lease_options()));
+  cluster::LeaseOptions wanted = cluster::lease_options();
+  wanted.role = experiments::kSweepRole;
+  lease_.emplace(cluster::Lease::acquire(results, wanted));
+  experiments::wait_for_claims(results, wanted, [this] { lease_->renew(); });
   cluster::failpoint("coordinator.lease_taken");
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));

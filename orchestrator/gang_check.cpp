@@ -18,6 +18,7 @@
 #include "cluster/child_process.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
@@ -77,7 +78,9 @@ class Member {
     if (!ids.empty()) options.argv.insert(options.argv.end(), {"--ids", ids});
     options.environment = cluster::clean_environment();
     options.environment.emplace_back("OMP_NUM_THREADS=1");
-    if (gpu >= 0) options.environment.push_back("CUDA_VISIBLE_DEVICES=" + std::to_string(gpu));
+    const std::vector<std::string> gpus = cluster::visible_gpus();
+    if (gpu >= 0 && static_cast<std::size_t>(gpu) < gpus.size())
+      cluster::set_variable(options.environment, "CUDA_VISIBLE_DEVICES", gpus[gpu]);
     options.log_file = output_;
     return cluster::ChildProcess::spawn(options);
   }
@@ -126,7 +129,7 @@ class Rank {
 };
 
 json facts_of_this_host() {
-  return {{"host", cluster::host_name()}, {"gpus", cluster::gpu_count()}};
+  return {{"host", cluster::host_name()}, {"gpus", cluster::visible_gpus().size()}};
 }
 
 // Rank 0's book.

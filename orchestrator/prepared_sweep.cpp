@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cluster/error.h"
+#include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "experiments/base_manifest.h"
 #include "experiments/sweep_inputs.h"
@@ -77,7 +78,7 @@ int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep
   HostFacts host;
   host.host = cluster::host_name();
   host.cpus = cluster::available_cpus();
-  host.gpus = cluster::gpu_count();
+  host.gpus = static_cast<int>(cluster::visible_gpus().size());
   const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
   return std::max(1, std::min(slots, static_cast<int>(sweep.runs.size())));
 }

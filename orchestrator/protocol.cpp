@@ -186,7 +186,8 @@ json body(const Assignment& m) {
           {"run_id", m.run_id},
           {"attempt", m.attempt},
           {"run", experiments::to_short_json(m.run)},
-          {"gang", body(m.gang)}};
+          {"gang", body(m.gang)},
+          {"claim", m.claim}};
 }
 json body(const GangEnded& m) {
   return {{"type", "gang_ended"},
@@ -299,9 +300,12 @@ CoordinatorMessage parse_coordinator_message(std::string_view text) {
   }
   if (type == "assignment") {
     return Assignment{
-        epoch_field(m), text_field(m, "run_id"), attempt_field(m),
+        epoch_field(m),
+        text_field(m, "run_id"),
+        attempt_field(m),
         guarded("run", [&] { return experiments::run_config_from_json(field(m, "run")); }),
-        gang_field(m)};
+        gang_field(m),
+        static_cast<std::uint64_t>(whole_field(m, "claim", 0, kMany))};
   }
   if (type == "gang_ended") {
     return GangEnded{epoch_field(m), generation_field(m), text_field(m, "kind"),
@@ -374,6 +378,7 @@ std::string trainer_run_request(const Assignment& assignment, const Welcome& wel
                   {"run_id", assignment.run_id},
                   {"attempt", assignment.attempt},
                   {"epoch", assignment.epoch},
+                  {"claim", assignment.claim},
                   {"results", welcome.results},
                   {"data", welcome.data},
                   {"assets", welcome.assets},

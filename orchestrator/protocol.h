@@ -97,6 +97,7 @@ struct Assignment {
   int attempt = 0;
   experiments::RunConfig run;
   GangPlace gang{};
+  std::uint64_t claim = 0;  // epoch of the run's claim (experiments/claim.h); 0: a coordinator's
 };
 
 // A member of a gang has ended without having done its part: the others end too.

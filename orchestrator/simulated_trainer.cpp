@@ -15,6 +15,7 @@
 #include "cluster/host.h"
 #include "cluster/philox.h"
 #include "experiments/checkpoint_files.h"
+#include "experiments/claim.h"
 #include "experiments/phase_times.h"
 
 namespace marquee::orchestrator {
@@ -142,6 +143,10 @@ SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) c
     request.record.run_id = experiments::RunId(message.at("run_id").get<std::string>()).text();
     request.record.attempt = message.at("attempt").get<int>();
     request.record.epoch = message.at("epoch").get<std::uint64_t>();
+    request.record.claim = message.at("claim").get<std::uint64_t>();
+    request.fence = experiments::fence_of(message.at("results").get<std::string>(),
+                                          experiments::RunId(request.record.run_id),
+                                          request.record.epoch, request.record.claim);
     request.record.started = cluster::utc_now();
     request.record.host = request.simulation.slots.empty() ? cluster::host_name()
                                                            : request.simulation.slots.front().host;
@@ -207,6 +212,12 @@ void SimulatedTrainer::work(const json& message) {
     cluster::write_file_durably(request.folder / "result.json", result.dump());
     cluster::failpoint("trainer.result_written");
     request.record.run = experiments::to_json(request.run);
+    try {
+      request.fence.check();
+    } catch (const cluster::Error& error) {
+      send(request, "failed", {{"kind", "environment"}, {"message", error.what()}});
+      return;
+    }
     experiments::write_attempt(request.folder, request.record);
   }
   cluster::failpoint("trainer.sealed");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cluster/frame_channel.h"
+#include "cluster/lease.h"
 #include "experiments/run_folder.h"
 #include "experiments/simulation.h"
 
@@ -22,6 +23,7 @@ class SimulatedTrainer {
     experiments::Simulation simulation;
     experiments::AttemptRecord record;  // as far as it is known
     std::filesystem::path folder;
+    cluster::LeaseFence fence{};
     int gang_rank = 0;  // others than 0 wait as long and leave nothing
   };
 

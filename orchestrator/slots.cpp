@@ -66,8 +66,15 @@ HostFacts facts_of_this_host() {
   HostFacts facts;
   facts.host = cluster::host_name();
   facts.cpus = cluster::available_cpus();
-  facts.gpus = cluster::gpu_count();
-  facts.devices = cluster::gpu_list();
+  const std::vector<std::string> ids = cluster::visible_gpus();
+  const std::vector<cluster::Gpu> devices = cluster::gpu_list();
+  facts.gpus = static_cast<int>(ids.size());
+  for (const std::string& id : ids) {
+    // A device that has been given a name of its own (a part of one) is not looked up.
+    if (id.find_first_not_of("0123456789") != std::string::npos) break;
+    const auto place = static_cast<std::size_t>(std::stoi(id));
+    if (place < devices.size()) facts.devices.push_back(devices[place]);
+  }
   facts.cpu = cluster::cpu_model();
   facts.memory_bytes = cluster::memory_limit_bytes();
   return facts;

@@ -28,7 +28,7 @@ struct HostFacts {
 
 struct SlotAssignment {
   int slot = 0;
-  std::vector<int> cpus;  // the trainer's CPU affinity
+  std::vector<int> cpus;  // the trainer's CPU affinity; empty: as the agent's
   int gpu = -1;           // -1: none
 
   bool operator==(const SlotAssignment&) const = default;

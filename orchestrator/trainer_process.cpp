@@ -31,9 +31,8 @@ cluster::SpawnOptions spawn_options(const TrainerCommand& command, int child_soc
   options.environment = cluster::clean_environment();
   options.environment.push_back("OMP_NUM_THREADS=" + std::to_string(command.threads));
   options.environment.push_back("MKL_NUM_THREADS=" + std::to_string(command.threads));
-  if (command.gpu >= 0) {
-    options.environment.push_back("CUDA_VISIBLE_DEVICES=" + std::to_string(command.gpu));
-  }
+  if (!command.gpu.empty())
+    cluster::set_variable(options.environment, "CUDA_VISIBLE_DEVICES", command.gpu);
   options.inherit = {{kControlFd, child_socket}};
   if (command.gang_fd >= 0) {
     options.argv.insert(options.argv.end(), {"--gang-fd", std::to_string(kGangFd), "--gang-bytes",

@@ -26,7 +26,7 @@ struct TrainerCommand {
   std::filesystem::path program;
   int threads = 1;
   std::vector<int> cpus;           // affinity; empty: unchanged
-  int gpu = -1;                    // the only one the trainer sees; -1: none named
+  std::string gpu{};               // the only one the trainer sees (cluster::visible_gpus); "": all
   int gang_fd = -1;                // memory through which gangs exchange; -1: none
   std::size_t gang_bytes = 0;      // its size
   std::filesystem::path log_file;  // standard output and error, appended, until a run has its own

@@ -40,6 +40,8 @@ const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
       {"plan", "what a sweep would do, need and take; what is missing", plan_command},
       {"sweep", "run a sweep file: every run, under mpirun, resumable", sweep_command},
+      {"work", "runs of a sweep without MPI, shared with other workers", work_command},
+      {"slurm", "sweeps as jobs of a Slurm cluster", slurm_command},
       {"status", "how far a results folder is", status_command},
       {"explain", "everything known about one run", explain_command},
       {"cancel", "set runs aside", cancel_command},
@@ -87,6 +89,27 @@ int dispatch(const Arguments& arguments) {
   }
   cluster::throw_usage("unknown command '" + arguments[0] + "'" +
                        cluster::did_you_mean(arguments[0], names) + "; expected one of " +
+                       cluster::join(names));
+}
+
+int dispatch_part(const std::string& command, const std::vector<Command>& parts,
+                  const Arguments& arguments) {
+  const std::string word = arguments.empty() ? "--help" : arguments[0];
+  if (word == "--help" || word == "-h") {
+    std::cout << "Usage: marquee " << command << " PART [options]\n\n";
+    for (const Command& part : parts)
+      std::cout << "  " << part.name << std::string(9 - part.name.size(), ' ') << part.summary
+                << "\n";
+    std::cout << "\nmarquee " << command << " PART --help says more.\n";
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const Command& part : parts) {
+    if (word == part.name) return part.run({arguments.begin() + 1, arguments.end()});
+    names.push_back(part.name);
+  }
+  cluster::throw_usage("unknown part '" + word + "' of marquee " + command +
+                       cluster::did_you_mean(word, names) + "; expected one of " +
                        cluster::join(names));
 }
 

@@ -23,6 +23,8 @@ struct Command {
 
 int plan_command(const Arguments& arguments);
 int sweep_command(const Arguments& arguments);
+int work_command(const Arguments& arguments);
+int slurm_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int explain_command(const Arguments& arguments);
 int cancel_command(const Arguments& arguments);
@@ -47,6 +49,10 @@ const std::vector<Command>& all_commands();
 // Looks up arguments[0] and runs it; --help, --version and --build-info are answered here. Throws
 // usage for an unknown subcommand.
 int dispatch(const Arguments& arguments);
+
+// The same for a subcommand that has parts: `marquee data list`.
+int dispatch_part(const std::string& command, const std::vector<Command>& parts,
+                  const Arguments& arguments);
 
 // The folder named by --out and its published database; throws environment when there is none.
 std::filesystem::path published_results(const std::string& out);

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 
 #include "cluster/error.h"
+#include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "cluster/lease.h"
 #include "cluster/text.h"
@@ -107,6 +108,14 @@ std::string look_at_base(const std::string& assets, const std::string& base) {
   const experiments::BaseManifest manifest = experiments::load_base_manifest(folder, base);
   experiments::verify_base(manifest);
   return manifest.version + " in " + manifest.folder.string() + ", hashes as in the manifest";
+}
+
+std::string look_at_gpus() {
+  const std::size_t visible = cluster::visible_gpus().size();
+  const auto all = static_cast<std::size_t>(cluster::gpu_count());
+  return std::to_string(visible) +
+         (visible == all ? ""
+                         : " of " + std::to_string(all) + " (CUDA_VISIBLE_DEVICES names these)");
 }
 
 std::string look_at_memory() {
@@ -229,7 +238,7 @@ int doctor_command(const Arguments& arguments) {
               return std::to_string(cluster::available_cpus().size()) + " x " +
                      cluster::cpu_model();
             }),
-      check("gpus", [] { return std::to_string(cluster::gpu_count()); }),
+      check("gpus", look_at_gpus),
       check("gangs", nccl_environment_text),
       check("memory", look_at_memory),
       check("disk", [&] { return look_at_disk(text("out")); }),

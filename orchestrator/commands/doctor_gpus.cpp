@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cluster/error.h"
+#include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "cluster/mpi_session.h"
 #include "orchestrator/gang_check.h"
@@ -17,11 +18,12 @@ namespace {
 constexpr int kFailed = static_cast<int>(cluster::ErrorKind::environment);
 
 int start_under_mpirun(bool as_json, double patience_seconds) {
-  const int gpus = cluster::gpu_count();
+  const int gpus = static_cast<int>(cluster::visible_gpus().size());
   if (gpus < 1) {
     cluster::throw_environment(
-        "no GPU on this host: the NVIDIA driver shows none in /proc/driver/nvidia/gpus. On a "
-        "cluster start a rank for each GPU: mpirun -n N marquee doctor --gpus");
+        "no GPU on this host: the NVIDIA driver shows none in /proc/driver/nvidia/gpus, or "
+        "CUDA_VISIBLE_DEVICES names none of them. On a cluster start a rank for each GPU: mpirun "
+        "-n N marquee doctor --gpus");
   }
   std::vector<std::string> arguments{"doctor", "--gpus", "--patience",
                                      std::to_string(patience_seconds)};

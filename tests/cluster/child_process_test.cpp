@@ -35,7 +35,7 @@ TEST(ChildProcess, ReportsTheSignalThatEndedIt) {
 TEST(ChildProcess, IsKilledAndReapedWithItsOwner) {
   pid_t pid = 0;
   {
-    const ChildProcess child = shell("sleep 60");
+    const ChildProcess child = shell("exec sleep 60");
     pid = child.pid();
     ASSERT_EQ(kill(pid, 0), 0);
   }
@@ -122,7 +122,7 @@ TEST(ChildProcess, RunsOnTheGivenProcessorAndLeavesOursAlone) {
 }
 
 TEST(ChildProcess, TryWaitIsEmptyWhileItRuns) {
-  ChildProcess child = shell("sleep 60");
+  ChildProcess child = shell("exec sleep 60");
   EXPECT_EQ(child.try_wait(), std::nullopt);
   child.kill(SIGKILL);
   EXPECT_EQ(child.wait(), (ExitStatus{-1, SIGKILL}));

@@ -26,6 +26,24 @@ TEST(GpuList, RefusesWhatIsNoList) {
   EXPECT_TRUE(parse_gpu_list(std::string(300, 'x') + ", 10 MiB\n").empty());
 }
 
+TEST(GpuList, VisibleAreAllOrThoseThatTheVariableNames) {
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(visible_gpus(3, std::nullopt), (Ids{"0", "1", "2"}));
+  EXPECT_EQ(visible_gpus(4, "2,3"), (Ids{"2", "3"}));
+  EXPECT_EQ(visible_gpus(4, " 3 , 0"), (Ids{"3", "0"}));
+  EXPECT_EQ(visible_gpus(2, "GPU-8a31,MIG-7"), (Ids{"GPU-8a31", "MIG-7"}));
+  for (const char* none : {"", "-1", "NoDevFiles", "4"}) EXPECT_EQ(visible_gpus(4, none), Ids{});
+  EXPECT_EQ(visible_gpus(0, "0,1"), Ids{}) << "no driver";
+}
+
+TEST(GpuList, WhatFollowsAnImpossibleNameIsNotVisible) {
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(visible_gpus(4, "1,9,2"), Ids{"1"});
+  EXPECT_EQ(visible_gpus(4, "1,1,2"), Ids{"1"});
+  EXPECT_EQ(visible_gpus(4, "0,99999999999999999999"), Ids{"0"});
+  EXPECT_EQ(visible_gpus(4, "0,GPU-" + std::string(300, 'x')), Ids{"0"});
+}
+
 TEST(GpuList, HasAsManyAsTheDriver) {
   EXPECT_EQ(gpu_list().size(), static_cast<std::size_t>(gpu_count()));
 }

@@ -1,6 +1,8 @@
 #include "cluster/lease.h"
 
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -208,6 +210,51 @@ TEST(Lease, RefusesALockFileThatIsNoLease) {
     EXPECT_EQ(error.kind(), ErrorKind::environment);
     EXPECT_NE(std::string(error.what()).find("lock"), std::string::npos);
   }
+}
+
+TEST(Lease, OfAnotherHostIsTriedWithoutWaiting) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "lock";
+  { const Lease lease = Lease::acquire(folder.path()); }
+  rewrite_lock(folder, "true", "false");
+  rewrite_lock(folder, host_name(), "another-host.invalid");
+  LeaseWatch watch;
+  EXPECT_FALSE(Lease::try_acquire(file, watch, 0.2).has_value()) << "at the first look";
+  EXPECT_FALSE(watch.has_moved());
+  rewrite_lock(folder, "\"sequence\":0", "\"sequence\":1");
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  EXPECT_FALSE(Lease::try_acquire(file, watch, 0.2).has_value()) << "it was renewed";
+  EXPECT_TRUE(watch.has_moved());
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  const auto taken = Lease::try_acquire(file, watch, 0.2, "run");
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->epoch(), 2u);
+  EXPECT_EQ(read_lease_file(file).role, "run");
+}
+
+TEST(Lease, FenceHoldsUntilALaterEpochIsTaken) {
+  const TemporaryFolder folder;
+  const LeaseFence fence{folder.path() / "lock", 1};
+  EXPECT_NO_THROW(fence.check()) << "nobody has it";
+  Lease lease = Lease::acquire(folder.path());
+  EXPECT_NO_THROW(fence.check());
+  lease.release();
+  EXPECT_NO_THROW(fence.check());
+  const Lease later = Lease::acquire(folder.path());
+  try {
+    fence.check();
+    FAIL() << "epoch 2 has been taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::busy);
+    EXPECT_NE(std::string(error.what()).find("epoch 2"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Lease, OfAnEarlierVersionHasNoRole) {
+  const TemporaryFolder folder;
+  { const Lease lease = Lease::acquire(folder.path()); }
+  rewrite_lock(folder, ",\"role\":\"\"", "");
+  EXPECT_EQ(read_lease(folder.path()).role, "");
 }
 
 }  // namespace

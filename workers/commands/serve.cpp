@@ -18,6 +18,7 @@
 #include "cluster/log.h"
 #include "cluster/shared_buffer.h"
 #include "cluster/stage_place.h"
+#include "experiments/claim.h"
 #include "experiments/run_folder.h"
 #include "workers/commands/commands.h"
 #include "workers/device.h"
@@ -174,6 +175,10 @@ class Server : public ProgressSink, public GangCourier {
                               message.at("data").get<std::string>(),
                               message.at("assets").get<std::string>(),
                               cluster::parse_stage_place(message.value("stage", ""))};
+        request_->claim = message.at("claim").get<std::uint64_t>();
+        request_->fence =
+            experiments::fence_of(request_->results, experiments::run_id(request_->run),
+                                  request_->epoch, request_->claim);
         rank_ = message.at("gang").at("rank").get<int>();
         size_ = message.at("gang").at("size").get<int>();
       } catch (const json::exception& error) {

@@ -249,6 +249,7 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
     failed.run_id = id.text();
     failed.attempt = request.attempt;
     failed.epoch = request.epoch;
+    failed.claim = request.claim;
     failed.status = status;
     failed.started = started;
     failed.ended = cluster::utc_now();
@@ -257,6 +258,7 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
     failed.cause.message = message;
     failed.run = experiments::to_json(request.run);
     try {
+      if (request.fence) request.fence->check();
       experiments::write_attempt(folder, failed);
     } catch (const cluster::Error& error) {
       cluster::log_error("run", error.what());
@@ -498,12 +500,14 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   sealed.run_id = id.text();
   sealed.attempt = request.attempt;
   sealed.epoch = request.epoch;
+  sealed.claim = request.claim;
   sealed.status = "done";
   sealed.started = started;
   sealed.ended = cluster::utc_now();
   sealed.host = cluster::host_name();
   sealed.result = result;
   sealed.run = experiments::to_json(run);
+  if (request.fence) request.fence->check();
   experiments::write_attempt(folder, sealed);
   cluster::failpoint("trainer.sealed");
   return {result, state.step};

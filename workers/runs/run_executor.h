@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cluster/error.h"
+#include "cluster/lease.h"
 #include "experiments/input_stage.h"
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
@@ -23,6 +24,8 @@ struct RunRequest {
   std::filesystem::path results, data, assets;
   cluster::StagePlace stage{};       // where what is read is copied first; empty: nowhere
   std::filesystem::path networks{};  // where feature networks are; filled in by the executor
+  std::uint64_t claim = 0;           // epoch of the run's claim; 0: none (experiments/claim.h)
+  std::optional<cluster::LeaseFence> fence{};  // the attempt is not sealed when it no longer holds
 };
 
 // Where progress goes and requests to stop come from.

@@ -1,0 +1,111 @@
+// marquee work: runs of a sweep without MPI, beside any number of other workers.
+#include <iostream>
+
+#include "cluster/error.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
+#include "orchestrator/commands/commands.h"
+#include "orchestrator/time_limit.h"
+#include "orchestrator/trainer_process.h"
+#include "orchestrator/worker.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace po = boost::program_options;
+
+CommandLine work_line() {
+  CommandLine line;
+  line.usage = "marquee work FILE --out DIR [options]";
+  line.text =
+      "Computes runs of the sweep FILE (YAML) one after another, without MPI and a coordinator.\n"
+      "Any number of such workers, on any hosts that see DIR, share the sweep: each claims a run "
+      "in\n"
+      "DIR/claims before it starts and renews the claim while it works; a claim that stands still\n"
+      "for 60 s is taken over. For job arrays (marquee slurm submit --array N) and for schedulers\n"
+      "other than Slurm. While a coordinator (marquee sweep) holds DIR, this ends with 75.\n\n"
+      "  marquee work experiments/quickstart.yaml --out results/quickstart &\n"
+      "  marquee work experiments/quickstart.yaml --out results/quickstart &\n\n"
+      "Exit codes: 0 when every run is done or is being computed by a worker that lives; 1 runs\n"
+      "were set aside; 2 usage; 3 environment; 75 a coordinator holds DIR; 124 out of time; 128 +\n"
+      "signal after a graceful stop.";
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
+      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
+      ("assets", po::value<std::string>()->default_value(""),
+       "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")   //
+      ("stage", po::value<std::string>()->default_value(""), "as of marquee sweep")  //
+      ("subset", po::value<std::string>()->default_value(""),
+       "only the runs of this named subset of the sweep file")                            //
+      ("time-limit", po::value<std::string>()->default_value(""), "as of marquee sweep")  //
+      ("time-margin", po::value<double>()->default_value(SweepOptions().time_margin),
+       "seconds before that end at which the run is stopped")  //
+      ("since", po::value<std::string>()->default_value(""),
+       "UTC (2026-01-31T12:00:00.000Z): attempts that failed before do not count against their "
+       "runs "
+       "(default: now; workers that were started together should say the same)")  //
+      ("simulate", "no-op trainers, as of marquee sweep")                         //
+      ("json", "machine-readable summary on standard output")                     //
+      ("quiet,q", "no progress on standard error");
+  line.hidden.add_options()                                                //
+      ("file", po::value<std::string>()->default_value(""), "sweep FILE")  //
+      ("run-list", po::value<std::string>()->default_value(""), "of marquee rerun --slurm");
+  line.positional.add("file", 1);
+  return line;
+}
+
+// "2026-01-31T12:00:00.000Z".
+void check_time(const std::string& text) {
+  const std::string form = "0000-00-00T00:00:00.000Z";
+  bool good = text.size() == form.size();
+  for (std::size_t i = 0; good && i < form.size(); ++i)
+    good = form[i] == '0' ? std::isdigit(static_cast<unsigned char>(text[i])) != 0
+                          : text[i] == form[i];
+  if (!good) cluster::throw_usage("--since is '" + text + "'; expected UTC as in " + form);
+}
+
+}  // namespace
+
+int work_command(const Arguments& arguments) {
+  CommandLine line = work_line();
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  SweepOptions options;
+  options.file = values["file"].as<std::string>();
+  options.run_list = values["run-list"].as<std::string>();
+  if (options.file.empty() == options.run_list.empty())
+    cluster::throw_usage("name a sweep FILE\nusage: " + line.usage + "   (--help explains)");
+  options.out = values["out"].as<std::string>();
+  options.data = values["data"].as<std::string>();
+  options.assets = values["assets"].as<std::string>();
+  options.stage = cluster::find_stage_place(values["stage"].as<std::string>());
+  options.subset = values["subset"].as<std::string>();
+  options.time_limit = values["time-limit"].as<std::string>();
+  options.time_margin = values["time-margin"].as<double>();
+  options.simulate = values.count("simulate") > 0;
+  options.json = values.count("json") > 0;
+  options.quiet = values.count("quiet") > 0;
+  if (!options.time_limit.empty()) parse_time_limit(options.time_limit);
+  if (!(options.time_margin >= 0))
+    cluster::throw_usage("--time-margin must be 0 or more seconds, not " +
+                         std::to_string(options.time_margin));
+  std::string since = values["since"].as<std::string>();
+  if (since.empty()) {
+    since = cluster::utc_now();
+  } else {
+    check_time(since);
+  }
+  cluster::LogOptions log;
+  log.who = cluster::host_name();
+  log.quiet = true;
+  cluster::init_log(log);
+  PreparedSweep prepared = prepare_sweep(options);
+  if (options.simulate && !prepared.sweep.simulation.files)
+    cluster::throw_usage(
+        "a simulation without files (simulate: files: false) leaves nothing that "
+        "workers could share");
+  options.simulate ? find_simulated_trainer() : find_trainer();
+  return Worker(options, std::move(prepared), since).run();
+}
+
+}  // namespace marquee::orchestrator
