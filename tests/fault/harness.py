@@ -224,7 +224,7 @@ class FaultTest(unittest.TestCase):
         """Process ids of the ranks above 0."""
         return list(self.agents_by_rank().values())
 
-    def wait_for(self, condition, what, timeout=60):
+    def wait_for(self, condition, what, timeout=60, interval=0.05):
         give_up = time.monotonic() + timeout
         while True:
             value = condition()
@@ -232,7 +232,7 @@ class FaultTest(unittest.TestCase):
                 return value
             self.assertLess(time.monotonic(), give_up, f"waited {timeout} s for {what}\n"
                             + (self.background_log() if (self.folder / "background.log").exists() else ""))
-            time.sleep(0.05)
+            time.sleep(interval)
 
     def assert_no_process_left(self, timeout=40):
         self.wait_for(lambda: not self.processes(), f"the processes {self.processes()} to go", timeout)

@@ -25,9 +25,9 @@ class NcclGangs(GangTest):
         return super().environment(MARQUEE_GANG="nccl", MARQUEE_NCCL=FAKE, MARQUEE_FAKE_NCCL_DIR=self.spool, **extra)
 
     def test_the_same_bits_on_one_and_four_trainers(self):
-        expected = self.alone("prompt, finetune")
+        expected = self.alone(methods="prompt, finetune", steps=6)
         self.assertEqual([], list(self.spool.iterdir()))
-        self.write(4, "prompt, finetune")
+        self.write(4, "prompt, finetune", steps=6)
         self.assert_exit(0, self.sweep(workers=4, timeout=240))
         self.assertEqual(self.outcome(self.out), expected)
         # Two gangs met there; the last member to leave clears up.

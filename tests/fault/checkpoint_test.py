@@ -1,0 +1,231 @@
+"""Checkpoints of the real trainer. Interrupted is uninterrupted: runs that lost their trainer, an agent, mpirun or the
+coordinator, or were asked to stop, on 1 and 2 trainers, end with the bits of undisturbed ones. And a checkpoint is whole
+or refused: trainers killed in the midst of saving, files cut short, flipped bits, a full disk, unsynced data dropped.
+--soak: 105 interrupted runs on 1, 2 and 4 trainers, 300 kills. (Every flipped bit and failing call of a disk:
+tests/workers/checkpoint_durability_test.cpp.)"""
+
+import hashlib
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import time
+import unittest
+
+import power_cut
+from gang_harness import GangTest
+from harness import BIN, SOAK, SOME_FAILED, tell_soak
+
+SHIM = BIN / "libstorage_shim.so"
+RUNS, STEPS, INTERVAL = 5, 20, 4
+SWEEP = {"steps": STEPS, "seeds": list(range(RUNS))}
+VICTIMS = ("asked to stop", "trainer", "agent", "mpirun", "coordinator")  # one for each run
+KILLS_A_RUN = 2  # a third crash sets a run aside
+SYNC_MS = 60  # as long as a step: what is saved lies aside so long at least
+SEAL = b"marquee-hdf5-1 sha256:"  # cluster/file_seal.h
+SEALED_FROM = 512
+
+
+def is_sealed(content):
+    end = len(SEAL) + 64
+    return content[:end] == SEAL + hashlib.sha256(content[SEALED_FROM:]).hexdigest().encode()
+
+
+def flipped(content, bit):
+    content = bytearray(content)
+    content[bit // 8] ^= 1 << (bit % 8)
+    return bytes(content)
+
+
+DAMAGES = {  # what becomes of the newest checkpoint of a trainer that dies
+    "untouched": lambda content, chance: content,
+    "emptied": lambda content, chance: b"",
+    "cut in its seal": lambda content, chance: content[:chance.randrange(1, SEALED_FROM)],
+    "cut in half": lambda content, chance: content[:chance.randrange(SEALED_FROM, len(content) - 1)],
+    "without its last byte": lambda content, chance: content[:-1],
+    "zeros at its end": lambda content, chance: content[:-4096] + bytes(4096),
+    "a flipped bit": lambda content, chance: flipped(content, chance.randrange(8 * SEALED_FROM, 8 * len(content))),
+    "a flipped bit in its seal": lambda content, chance: flipped(content, chance.randrange(8 * (len(SEAL) + 64))),
+}
+
+
+class Checkpoints(GangTest):
+    def setUp(self):
+        super().setUp()
+        if not SHIM.exists():
+            self.skipTest(f"{SHIM} is not built")
+        seed = int(os.environ.get("MARQUEE_SEED", random.randrange(1 << 30)))
+        print(f"seed {seed}: MARQUEE_SEED={seed} repeats it", file=sys.stderr)
+        self.chance = random.Random(seed)
+        self.expected = self.undisturbed()
+
+    def undisturbed(self):
+        """The undisturbed sweep; what it does to files is written down."""
+        self.recorded, self.log = self.kept / "recorded", self.kept / "recorded.log"
+        if not self.recorded.exists():
+            self.write(1, **SWEEP, interval=INTERVAL)
+            self.assert_exit(0, self.sweep(out=self.recorded, workers=1, timeout=240, environment=self.environment(
+                LD_PRELOAD=SHIM, MARQUEE_SHIM_ROOT=self.recorded, MARQUEE_SHIM_LOG=self.log)))
+            shutil.copytree(self.recorded / "cache", self.kept / "cache")
+        return self.outcome(self.recorded)
+
+    # -- interrupted = uninterrupted ---------------------------------------------------------------------
+
+    def checkpoint_of_another_run(self, struck, step):
+        """The run in progress that nothing has struck yet, once it has a checkpoint of this step or a later one."""
+        for (run, attempt), record in self.attempts().items():
+            if record["status"] == "running" and run not in struck:
+                names = [path.name for path in self.out.glob(f"runs/{run}/attempt-{attempt}/checkpoint-*.h5")]
+                if any(int(name[11:-3]) >= step for name in names):
+                    return run
+        return None
+
+    def test_interrupted_runs_end_with_the_bits_of_undisturbed_ones(self):
+        gangs = (1, 2, 4) * 7 if SOAK else (1, 2)
+        self.repeat("interrupted = uninterrupted, same bits", f"interrupted runs, ranks {sorted(set(gangs))}", gangs,
+                    Checkpoints.interrupt_every_run, each=RUNS)
+
+    def interrupt_every_run(self, gang):
+        self.sweep_file = self.folder / "sweep.yaml"
+        self.write(gang, **SWEEP, interval=INTERVAL)
+        struck, process = set(), None
+        for victim in self.chance.sample(VICTIMS, RUNS):
+            if process is None:
+                process = self.start_sweep(workers=gang)
+            step = self.chance.choice((INTERVAL, 2 * INTERVAL))
+            struck.add(self.wait_for(lambda: self.checkpoint_of_another_run(struck, step), f"step {step}", 120,
+                                     interval=0.02))
+            if victim != "trainer":  # one that has tuned to the end is missed by nobody while rank 0 samples
+                time.sleep(self.chance.uniform(0, 0.3))
+            if victim == "asked to stop":
+                process.send_signal(signal.SIGTERM)
+            else:
+                os.kill({"trainer": lambda: self.chance.choice(self.trainers()),
+                         "agent": lambda: self.chance.choice(self.agents()), "mpirun": lambda: self.mpirun()[0],
+                         "coordinator": self.coordinator}[victim](), signal.SIGKILL)
+            if victim != "trainer":
+                self.assertNotEqual(0, process.wait(timeout=120), self.background_log())
+                self.assert_no_process_left()
+                process = None
+        if process is None:
+            process = self.start_sweep(workers=gang)
+        self.assertEqual(0, process.wait(timeout=240), self.background_log())
+        self.assert_no_process_left()
+        self.assertEqual(self.expected, self.outcome(self.out))
+        resumed = self.resumed_from()
+        self.assertEqual(RUNS, len(resumed))
+        for run, checkpoint in resumed.items():
+            self.assertRegex(checkpoint or "none", "checkpoint-", f"{run} was not interrupted")
+
+    # -- whole or refused --------------------------------------------------------------------------------
+
+    def test_killed_while_saving_the_one_before_is_used(self):
+        self.repeat("a checkpoint is whole or refused", "kills in the midst of saving",
+                    range(30 if SOAK else 1), Checkpoints.kill_while_saving, each=RUNS * KILLS_A_RUN)
+
+    def kill_while_saving(self, number):
+        """Syncs are slow, so that a trainer saves most of the time. It is stopped, and killed if a file lies aside; its
+        newest checkpoint is damaged before the next trainer looks for it."""
+        self.sweep_file = self.folder / "sweep.yaml"
+        self.write(1, **SWEEP, interval=1)
+        process = self.start_sweep(workers=1, environment=self.environment(
+            LD_PRELOAD=SHIM, MARQUEE_SHIM_ROOT=self.out, MARQUEE_SHIM_SYNC_MS=SYNC_MS))
+        damages = list(DAMAGES) + ["a flipped bit", "untouched"]
+        self.chance.shuffle(damages)
+        said = {}  # folder of the attempt that follows -> the file that it refuses, or None; the one it uses
+        for damage in damages:
+            (run, attempt), newest, before = self.wait_for(lambda: self.saving_trainer(said), "a trainer that saves", 120,
+                                                           interval=0.005)
+            content = newest.read_bytes()
+            newest.write_bytes(DAMAGES[damage](content, self.chance))
+            whole = newest.read_bytes() == content
+            os.kill(self.trainers()[0], signal.SIGKILL)
+            said[run, attempt + 1] = (None if whole else newest, newest if whole else before)
+        self.assertEqual(0, process.wait(timeout=240), self.background_log())
+        self.assert_no_process_left()
+        self.assertEqual(self.expected, self.outcome(self.out))
+        self.assertEqual({(run, attempt): "done" if attempt == KILLS_A_RUN + 1 else "failed"
+                          for run in self.expected[0] for attempt in range(1, KILLS_A_RUN + 2)},
+                         {key: record["status"] for key, record in self.attempts().items()})
+        for (run, attempt), (refused, used) in said.items():
+            log = (self.out / f"runs/{run}/attempt-{attempt}/log").read_text()
+            self.assertIn(f"continues from {used}", log)
+            warnings = re.findall(r"(\S+checkpoint-\d+\.h5): .*; the one before is tried", log)
+            self.assertEqual([str(refused)] if refused else [], warnings)
+
+    def saving_trainer(self, struck):
+        """Stops the trainer in the midst of saving, beside two whole checkpoints of its own; its attempt and those two. Each
+        attempt but the last of a run is struck, early enough to leave the next one the steps that it needs."""
+        running = [key for key, record in self.attempts().items() if record["status"] == "running"]
+        if len(running) != 1 or running[0][1] > KILLS_A_RUN:
+            return None
+        run, attempt = running[0]
+        folder = self.out / f"runs/{run}/attempt-{attempt}"
+        steps = sorted(int(path.name[11:-3]) for path in folder.glob("checkpoint-*.h5"))
+        if len(steps) < 2 or not list(folder.glob(".checkpoint-*.tmp-*")):
+            return None
+        if self.chance.random() < 0.5 and steps[-1] < attempt * STEPS // 3:
+            time.sleep(0.01)
+            return None
+        trainers = self.trainers()
+        if len(trainers) != 1 or (run, attempt + 1) in struck:
+            return None
+        trainer = trainers[0]
+        time.sleep(self.chance.uniform(0, 0.02))
+        os.kill(trainer, signal.SIGSTOP)
+        time.sleep(0.002)
+        whole = sorted(folder.glob("checkpoint-*.h5"), key=lambda path: -int(path.name[11:-3]))
+        if list(folder.glob(".checkpoint-*.tmp-*")):
+            return running[0], whole[0], whole[1]
+        os.kill(trainer, signal.SIGCONT)
+        return None
+
+    def test_what_a_power_cut_leaves_is_whole(self):
+        """At every call that touches a checkpoint of the undisturbed sweep, in every way that data may be dropped."""
+        records = power_cut.read_log(self.log)
+        cuts, torn = self.torn_checkpoints(records)
+        self.assertGreater(cuts, 100)
+        self.assertEqual([], torn)
+        tell_soak("a checkpoint is whole or refused", cuts, "power cuts", len(torn))
+        # The same calls without the syncs of files: now something is torn, or the test shows nothing.
+        for record in records:
+            if record.kind == "S":
+                record.kind = "P"
+        self.assertTrue(self.torn_checkpoints(records)[1], "no loss found without syncs")
+
+    def torn_checkpoints(self, records):
+        disk, cuts, torn = power_cut.Disk(self.recorded), 0, []
+        for count, record in enumerate(records):
+            disk.apply(record)
+            if "checkpoint-" not in record.path and record.kind != "D":
+                continue
+            cuts += 1
+            for variant in power_cut.VARIANTS:
+                torn += [(count, variant, path) for path, content in disk.after_cut(variant, seed=count).items()
+                         if re.search(r"/checkpoint-\d+\.h5$", path) and not is_sealed(content)]
+        return cuts, torn
+
+    def test_a_full_disk_fails_the_run_and_the_one_before_is_used(self):
+        """The third checkpoint of a trainer does not fit. With room the same command goes on from the second."""
+        self.write(1, steps=STEPS, interval=INTERVAL, seeds="[0]")
+        third = f"checkpoint-{3 * INTERVAL}.h5"
+        done = self.sweep(workers=1, timeout=240, environment=self.environment(
+            LD_PRELOAD=SHIM, MARQUEE_SHIM_ROOT=self.out, MARQUEE_SHIM_FAIL=f"write:ENOSPC:1:*{third}*"))
+        self.assert_exit(SOME_FAILED, done)
+        causes = [record["cause"] for record in self.attempts().values()]
+        self.assertEqual(["environment"] * 2, [cause["kind"] for cause in causes], causes)
+        for cause in causes:
+            self.assertIn(third, cause["message"])
+        self.assertEqual([], list(self.out.glob(f"runs/*/attempt-*/*{third}*")))
+        self.assert_exit(0, self.sweep(workers=1, timeout=240))
+        hashes, rows = self.outcome(self.out)
+        (run, found), = hashes.items()
+        self.assertEqual((self.expected[0][run], [row for row in self.expected[1] if row[0] == run]), (found, rows))
+        self.assertEqual({run: f"checkpoint-{2 * INTERVAL}.h5"}, self.resumed_from())
+        tell_soak("a checkpoint is whole or refused", len(causes), "checkpoints on a full disk", 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
