@@ -395,9 +395,12 @@ SweepFile load_sweep(const std::filesystem::path& path, const std::string& subse
   return sweep;
 }
 
+void mark_simulated(RunConfig& run) {
+  run.base_hash = run.network_hash = run.data_hash = kSimulatedHash;
+}
+
 void mark_simulated(SweepFile& sweep) {
-  for (RunConfig& run : sweep.runs)
-    run.base_hash = run.network_hash = run.data_hash = kSimulatedHash;
+  for (RunConfig& run : sweep.runs) mark_simulated(run);
   drop_twins(sweep);
 }
 

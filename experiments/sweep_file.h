@@ -47,6 +47,7 @@ SweepFile load_sweep(const std::filesystem::path& path, const std::string& subse
 RunConfig load_run(const std::filesystem::path& path);
 
 // Gives every run the hashes of a simulation: no base and no data are needed.
+void mark_simulated(RunConfig& run);
 void mark_simulated(SweepFile& sweep);
 
 // Once the hashes are known: of runs with one id all but the first go. Until then runs count as

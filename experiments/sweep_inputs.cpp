@@ -254,13 +254,13 @@ void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
              measuring_hash(protocol_of(run, inputs.base), inputs.base, assets_dir), images);
 }
 
-void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
+void resolve_hashes(std::vector<RunConfig>& runs, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
   // Each base and each task is read once, however many runs name it.
   std::map<std::pair<std::string, std::string>, RunInputs> known;
   std::map<std::pair<std::string, std::string>, std::string> networks;  // by base and protocol
   TrainingImages images(data_dir);
-  for (RunConfig& run : sweep.runs) {
+  for (RunConfig& run : runs) {
     const auto [entry, fresh] = known.try_emplace({run.base, run.task});
     if (fresh) entry->second = inputs_of(run, assets_dir, data_dir);
     const auto& [base, data] = entry->second;
@@ -270,6 +270,11 @@ void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
     if (first) network->second = measuring_hash(protocol, base, assets_dir);
     set_inputs(run, base, data, network->second, images);
   }
+}
+
+void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir) {
+  resolve_hashes(sweep.runs, assets_dir, data_dir);
   drop_twins(sweep);
 }
 

@@ -29,6 +29,9 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
 // usage where the base was pretrained on the task.
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir);
+// Each base and each task is read once. Of a sweep's runs that turn out to be one, one stays.
+void resolve_hashes(std::vector<RunConfig>& runs, const std::filesystem::path& assets_dir,
+                    const std::filesystem::path& data_dir);
 void resolve_hashes(SweepFile& sweep, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir);
 

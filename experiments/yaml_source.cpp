@@ -37,9 +37,7 @@ std::string expected_type(const json& like) {
 // The number that a scalar is, written in decimal: YAML's octal and hexadecimal forms, a leading
 // zero, infinities and what does not fit are none.
 template <typename Number>
-std::optional<Number> number_in(const YAML::Node& node) {
-  if (!node.IsScalar()) return std::nullopt;
-  const std::string& text = node.Scalar();
+std::optional<Number> number_in(const std::string& text) {
   const std::size_t digits = text.starts_with("-") || text.starts_with("+") ? 1 : 0;
   if (text.size() > digits + 1 && text[digits] == '0' && std::isdigit(text[digits + 1]) != 0)
     return std::nullopt;
@@ -54,7 +52,28 @@ std::optional<Number> number_in(const YAML::Node& node) {
   return number;
 }
 
+template <typename Number>
+std::optional<Number> number_in(const YAML::Node& node) {
+  if (!node.IsScalar()) return std::nullopt;
+  return number_in<Number>(node.Scalar());
+}
+
 }  // namespace
+
+json read_scalar(const std::string& key, const std::string& text) {
+  const json& like = default_of(key);
+  if (like.is_string()) return text;
+  if (bool truth = false; like.is_boolean() && YAML::convert<bool>::decode(YAML::Node(text), truth))
+    return truth;
+  if (like.is_number_unsigned()) {
+    if (const auto value = number_in<std::uint64_t>(text)) return *value;
+  } else if (like.is_number_integer()) {
+    if (const auto value = number_in<int>(text)) return *value;
+  } else if (like.is_number_float()) {
+    if (const auto value = number_in<double>(text)) return *value;
+  }
+  cluster::throw_usage("'" + key + "' is '" + text + "'; expected " + expected_type(like));
+}
 
 YamlSource::YamlSource(const std::filesystem::path& path) : path_(path) {
   std::error_code error;
@@ -148,19 +167,12 @@ int YamlSource::whole_number(const YAML::Node& node, const std::string& name, in
 }
 
 Setting YamlSource::setting(const std::string& key, const YAML::Node& node) const {
-  const json& like = default_of(key);
   if (!node.IsScalar()) fail(node, "'" + key + "' must be one value");
-  if (like.is_string()) return {node.Scalar(), node};
-  if (bool truth = false; like.is_boolean() && YAML::convert<bool>::decode(node, truth))
-    return {truth, node};
-  if (like.is_number_unsigned()) {
-    if (const auto value = number_in<std::uint64_t>(node)) return {*value, node};
-  } else if (like.is_number_integer()) {
-    if (const auto value = number_in<int>(node)) return {*value, node};
-  } else if (like.is_number_float()) {
-    if (const auto value = number_in<double>(node)) return {*value, node};
+  try {
+    return {read_scalar(key, node.Scalar()), node};
+  } catch (const cluster::Error& error) {
+    fail(node, error.what());
   }
-  fail(node, "'" + key + "' is '" + node.Scalar() + "'; expected " + expected_type(like));
 }
 
 std::vector<Setting> YamlSource::setting_list(const std::string& key, const YAML::Node& node,

@@ -20,6 +20,10 @@ struct Setting {
 
 using Settings = std::map<std::string, Setting>;
 
+// What the scalar `text` is in the JSON type of RunConfig's key `key`. Throws usage
+// "'KEY' is 'TEXT'; expected ...".
+nlohmann::json read_scalar(const std::string& key, const std::string& text);
+
 class YamlSource {
  public:
   // Reads at most 1 MiB. Throws environment when the file cannot be read, usage when it is not one

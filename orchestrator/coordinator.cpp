@@ -17,6 +17,7 @@
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
 #include "cluster/text.h"
+#include "orchestrator/derived_runs.h"
 #include "orchestrator/timing.h"
 #include "orchestrator/trainer_process.h"
 
@@ -224,20 +225,29 @@ int Coordinator::finish() {
   const ScheduleCounts counts = scheduler_->counts();
   const bool out_of_time = stopping_ == 0 && !gave_up_ && limit_.has_value() && counts.waiting > 0;
   const std::filesystem::path published = options_.out / "results.sqlite";
+  analysis::RunDifferences differences;
+  if (list_.derived()) differences = analysis::load_differences(published, pairs_of(list_));
   if (options_.json) {
-    const nlohmann::json summary = {{"sweep", sweep_.name},
-                                    {"total", counts.total},
-                                    {"done", counts.done},
-                                    {"failed", counts.failed},
-                                    {"cancelled", counts.cancelled},
-                                    {"waiting", counts.waiting},
-                                    {"seconds", clock_.seconds() - started_},
-                                    {"results", published.string()},
-                                    {"stopped_by_signal", stopping_},
-                                    {"out_of_time", out_of_time}};
-    std::cout << summary.dump() << std::endl;
+    nlohmann::json summary = {{"sweep", sweep_.name},
+                              {"total", counts.total},
+                              {"done", counts.done},
+                              {"failed", counts.failed},
+                              {"cancelled", counts.cancelled},
+                              {"waiting", counts.waiting},
+                              {"seconds", clock_.seconds() - started_},
+                              {"results", published.string()},
+                              {"stopped_by_signal", stopping_},
+                              {"out_of_time", out_of_time}};
+    if (list_.derived()) {
+      summary["set"] = list_.set;
+      summary["differences"] = to_json(differences);
+    }
+    std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+              << std::endl;
   } else if (sweep_.name.empty()) {
-    std::cout << counts.done << " of " << counts.total << " runs done\n" << std::flush;
+    std::cout << counts.done << " of " << counts.total << " runs done\n";
+    if (list_.derived()) std::cout << "\n" << difference_report(list_, differences);
+    std::cout << std::flush;
   } else {
     std::cout << analysis::comparison_text(published, sweep_.name) << std::flush;
   }

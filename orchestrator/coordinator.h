@@ -129,6 +129,7 @@ class Coordinator {
   const cluster::Clock& clock_;
   SweepOptions options_;
   experiments::SweepFile sweep_;
+  RunList list_;  // where it is one in place of a sweep file
   std::map<int, AgentState> agents_;
   Gangs gangs_;
   std::optional<cluster::Lease> lease_;

@@ -66,6 +66,7 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   cluster::create_directories_durably(results / "logs");
   ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
   sweep_ = std::move(prepared.sweep);
+  list_ = std::move(prepared.list);
   scheduler_.emplace(planned_runs(), slot_pool());
   expect(costs_->all());
   if (options_.run_list.empty()) {
@@ -75,6 +76,11 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
     ledger_->enter_sweep(sweep_);
     to_enter_ = sweep_.runs.size();
     enter_runs(fresh ? kRunsEnteredAtFirst : to_enter_);
+    ledger_->commit_batch();
+  } else {
+    // Derived runs are of no sweep; the others are known.
+    ledger_->begin_batch();
+    for (const experiments::RunConfig& run : list_.runs) ledger_->register_run(run);
     ledger_->commit_batch();
   }
   cluster::failpoint("coordinator.registered");
@@ -89,8 +95,10 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   }
   if (!options_.quiet) {
     const ScheduleCounts& counts = scheduler_->counts();
-    std::cerr << (sweep_.name.empty() ? "runs again" : "sweep " + sweep_.name) << ": "
-              << counts.total << " runs, " << counts.done << " of them done before";
+    std::cerr << (list_.derived()       ? "derived runs"
+                  : sweep_.name.empty() ? "runs again"
+                                        : "sweep " + sweep_.name)
+              << ": " << counts.total << " runs, " << counts.done << " of them done before";
     if (counts.cancelled > 0) std::cerr << ", " << counts.cancelled << " cancelled";
     std::cerr << "; " << agents_.size() << " workers; results in "
               << cluster::printable(results.string()) << std::endl;

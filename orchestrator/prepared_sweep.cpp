@@ -8,7 +8,6 @@
 #include "cluster/host.h"
 #include "experiments/base_manifest.h"
 #include "experiments/sweep_inputs.h"
-#include "orchestrator/run_list.h"
 #include "orchestrator/slots.h"
 
 namespace marquee::orchestrator {
@@ -17,6 +16,11 @@ namespace {
 // Runs that are wanted again can be computed with the weights and data that they were planned with.
 void check_unchanged(const std::vector<experiments::RunConfig>& listed,
                      const std::vector<experiments::RunConfig>& resolved) {
+  if (!listed.empty() && listed.size() != resolved.size()) {
+    cluster::throw_environment(
+        "runs of the list are one with the weights and data that are here: they were planned with "
+        "others");
+  }
   for (std::size_t i = 0; i < listed.size(); ++i) {
     if (experiments::run_id(listed[i]) == experiments::run_id(resolved[i])) continue;
     cluster::throw_environment("run " + experiments::run_id(listed[i]).short_text() +
@@ -32,10 +36,14 @@ void check_unchanged(const std::vector<experiments::RunConfig>& listed,
 
 PreparedSweep prepare_sweep(const SweepOptions& options) {
   PreparedSweep prepared;
-  prepared.sweep = options.run_list.empty() ? experiments::load_sweep(options.file, options.subset)
-                                            : read_run_list(options.run_list);
-  const std::vector<experiments::RunConfig> listed =
-      options.run_list.empty() ? std::vector<experiments::RunConfig>{} : prepared.sweep.runs;
+  if (options.run_list.empty()) {
+    prepared.sweep = experiments::load_sweep(options.file, options.subset);
+  } else {
+    prepared.list = read_run_list(options.run_list);
+    prepared.sweep.runs = prepared.list.runs;
+    prepared.sweep.file = options.run_list;
+  }
+  const std::vector<experiments::RunConfig>& listed = prepared.list.runs;
   if (options.simulate) {
     experiments::mark_simulated(prepared.sweep);
     check_unchanged(listed, prepared.sweep.runs);

@@ -7,6 +7,7 @@
 
 #include "cluster/stage_place.h"
 #include "experiments/sweep_file.h"
+#include "orchestrator/run_list.h"
 
 namespace marquee::orchestrator {
 
@@ -31,9 +32,10 @@ struct SweepOptions {
 
 // A sweep whose file, base model and data have been checked; run ids are final.
 struct PreparedSweep {
-  experiments::SweepFile sweep;
-  std::filesystem::path assets;
-  std::filesystem::path data;  // absolute or empty
+  experiments::SweepFile sweep;  // without a name where it is a list of runs
+  RunList list{};                // that list
+  std::filesystem::path assets{};
+  std::filesystem::path data{};  // absolute or empty
 };
 
 // Everything that can be checked without agents and without writing. Throws usage or environment.

@@ -1,4 +1,5 @@
-// marquee rerun: a new attempt of runs that are done, failed or cancelled.
+// marquee rerun: a new attempt of runs that are done, failed or cancelled; with --set, runs derived
+// from them.
 #include <algorithm>
 #include <iostream>
 
@@ -10,6 +11,7 @@
 #include "cluster/host.h"
 #include "orchestrator/commands/change_runs.h"
 #include "orchestrator/commands/choose_runs.h"
+#include "orchestrator/commands/rerun_set.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/run_list.h"
 
@@ -22,7 +24,8 @@ using nlohmann::json;
 
 CommandLine rerun_line() {
   CommandLine line;
-  line.usage = "marquee rerun --out DIR (RUN... | --where SQL) [--workers N] [options]";
+  line.usage =
+      "marquee rerun --out DIR (RUN... | --where SQL) [--set KEY=VALUE]... [--workers N] [options]";
   line.text =
       "Wants a new attempt of runs that are done, failed or cancelled. A finished run is computed\n"
       "anew, from no checkpoint; its values stay until the new attempt is done, whose values "
@@ -31,21 +34,30 @@ CommandLine rerun_line() {
       "or\n"
       "more of its digits. While a sweep runs, its coordinator takes the runs up; else they wait\n"
       "for the next sweep, or for --workers.\n\n"
+      "With --set the chosen runs stay as they are, and runs are derived from them that differ in "
+      "the\n"
+      "keys that are set: one ablation again with other values. At the end, and whenever all of "
+      "them\n"
+      "are done, their difference to the first is printed.\n\n"
       "  marquee rerun --out results --where \"task = 'dtd' AND prompt_length = 128\" --dry-run\n"
-      "  marquee rerun --out results 3f2a91c0 --workers 2 --data TFDS_FOLDER";
+      "  marquee rerun --out results 3f2a91c0 --workers 2 --data TFDS_FOLDER\n"
+      "  marquee rerun --out results --where \"task = 'dtd'\" --set prompt_length=64 --workers 2";
   line.options.add_options()                                             //
       ("out,o", po::value<std::string>()->required(), "results folder")  //
       ("workers,n", po::value<int>()->default_value(0),
        "compute them now with this many agents on this machine (default: enter the wish only)")  //
-      ("data", po::value<std::string>()->default_value(""), "with --workers: TFDS data sets")    //
-      ("assets", po::value<std::string>()->default_value(""), "with --workers: base models")     //
-      ("stage", po::value<std::string>()->default_value(""), "with --workers: as of sweep")      //
-      ("slots-per-host", po::value<int>()->default_value(0), "with --workers: as of sweep")      //
-      ("simulate", "with --workers: no-op trainers, for runs of a simulated sweep")              //
-      ("dry-run", "list the runs and change nothing")                                            //
-      ("quiet,q", "with --workers: no progress on standard error")                               //
+      ("data", po::value<std::string>()->default_value(""),
+       "with --workers or --set: TFDS data sets")  //
+      ("assets", po::value<std::string>()->default_value(""),
+       "with --workers or --set: base models")                                                //
+      ("stage", po::value<std::string>()->default_value(""), "with --workers: as of sweep")   //
+      ("slots-per-host", po::value<int>()->default_value(0), "with --workers: as of sweep")   //
+      ("simulate", "with --workers or --set: no-op trainers, for runs of a simulated sweep")  //
+      ("dry-run", "list the runs and change nothing")                                         //
+      ("quiet,q", "with --workers: no progress on standard error")                            //
       ("json", "one object with the runs and what became of the request");
   add_choice(line);
+  add_set(line);
   return line;
 }
 
@@ -68,10 +80,10 @@ std::vector<std::string> commands_for(const ChangedRuns& changed, const std::str
   return commands;
 }
 
-int compute_now(const ChangedRuns& changed, const po::variables_map& values) {
-  const fs::path list = changed.results / (".rerun-" + std::to_string(getpid()) + ".json");
-  write_run_list(list, changed.configurations);
-  Arguments sweep{"sweep", "--run-list", list.string(), "--out", changed.results.string()};
+int compute_now(const fs::path& results, const RunList& runs, const po::variables_map& values) {
+  const fs::path list = results / (".rerun-" + std::to_string(getpid()) + ".json");
+  write_run_list(list, runs);
+  Arguments sweep{"sweep", "--run-list", list.string(), "--out", results.string()};
   for (const char* name : {"data", "assets", "stage"}) {
     const std::string value = values[name].as<std::string>();
     if (!value.empty()) sweep.insert(sweep.end(), {std::string("--") + name, value});
@@ -103,6 +115,32 @@ void tell(const ChangedRuns& changed, const std::string& out) {
     std::cout << "they belong to no sweep; marquee rerun --workers N computes such runs\n";
 }
 
+// The runs that --set derives: computed with `workers`, or shown; their difference once all are
+// done.
+int rerun_changed(const po::variables_map& values, int workers, bool dry_run) {
+  const DerivedPlan plan = plan_derived(values);
+  const bool as_json = values.count("json") > 0;
+  const bool compute = workers > 0 && !dry_run && !plan.all_done();
+  if (as_json && !compute) {
+    std::cout << json_of(plan, dry_run).dump(-1, ' ', false, json::error_handler_t::replace)
+              << "\n";
+    return 0;
+  }
+  if (dry_run) std::cout << runs_text(plan);
+  (as_json ? std::cerr : std::cout) << counts_text(plan) << std::flush;
+  if (compute) return compute_now(plan.results, plan.derived.list, values);
+  if (dry_run) return 0;
+  if (!plan.all_done()) {
+    std::cout << runs_text(plan)
+              << "to compute them and see the difference: the same command with --workers N\n";
+    return 0;
+  }
+  const auto differences =
+      analysis::load_differences(plan.results / "results.sqlite", pairs_of(plan.derived.list));
+  std::cout << "\n" << difference_report(plan.derived.list, differences);
+  return 0;
+}
+
 }  // namespace
 
 int rerun_command(const Arguments& arguments) {
@@ -113,9 +151,10 @@ int rerun_command(const Arguments& arguments) {
   const int workers = values["workers"].as<int>();
   if (workers < 0)
     cluster::throw_usage("--workers must be at least 1, not " + std::to_string(workers));
+  if (values.count("set") > 0) return rerun_changed(values, workers, dry_run);
   const ChangedRuns changed = change_runs("rerun", values, false, dry_run);
   if (workers > 0 && !dry_run && changed.holder.empty() && !changed.changed.empty())
-    return compute_now(changed, values);
+    return compute_now(changed.results, {changed.configurations}, values);
   if (values.count("json") > 0) {
     std::cout << json_of("rerun", changed, dry_run) << "\n";
   } else if (dry_run) {

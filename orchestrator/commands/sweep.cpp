@@ -151,9 +151,12 @@ int dry_run(const SweepOptions& options) {
 }
 
 int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) {
-  const experiments::SweepFile sweep = options.run_list.empty()
-                                           ? experiments::load_sweep(options.file, options.subset)
-                                           : read_run_list(options.run_list);
+  experiments::SweepFile sweep;
+  if (options.run_list.empty()) {
+    sweep = experiments::load_sweep(options.file, options.subset);
+  } else {
+    sweep.runs = read_run_list(options.run_list).runs;
+  }
   // The ranks write through mpirun's pipes.
   if (const int columns = terminal_columns(); columns > 0)
     setenv(kTerminalVariable, std::to_string(columns).c_str(), 1);
