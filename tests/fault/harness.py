@@ -80,13 +80,13 @@ def failpoints():
     return done.stdout.split()
 
 
-def make_fake_assets(folder):
-    """A base model that hashes right and that only the fake trainer accepts."""
+def make_fake_assets(folder, mark=""):
+    """A base model that hashes right and that only the fake trainer accepts; another one with another mark."""
     base = folder / "mini"
     base.mkdir(parents=True)
     files = {}
     for name in ("tokenizer", "transformer", "features"):
-        content = f"weights of the {name}".encode()
+        content = f"weights of the {name}{mark}".encode()
         (base / f"{name}.safetensors").write_bytes(content)
         files[name] = {"file": f"{name}.safetensors", "sha256": hashlib.sha256(content).hexdigest(),
                        "bytes": len(content), "numbers": 1, "config": {}}

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import ENVIRONMENT, USAGE, FaultTest
+from harness import ENVIRONMENT, FAKE_SWEEP, USAGE, FaultTest, make_fake_assets
 
 SWEEP = """\
 name: simulated
@@ -33,6 +33,9 @@ class RerunSet(FaultTest):
     def attempts_made(self):
         return self.rows("SELECT count(*) FROM attempts")[0][0]
 
+    def coordinators(self):
+        return self.rows("SELECT count(*) FROM coordinators")[0][0]
+
     def test_an_ablation_again(self):
         self.assert_exit(0, self.sweep("--simulate"))
         set_length = ("--set", "prompt_length=16", "--slots-per-host", "2")
@@ -59,14 +62,14 @@ class RerunSet(FaultTest):
         for row in self.derived():
             self.assertIn(f"-> {row[3][:12]}  drawn/dsprites_location, 5 shots, prompt, seed {row[0]}", report)
         values = dict(self.rows("SELECT run_id, value FROM metrics WHERE metric = 'fid_mini'"))
-        made = self.attempts_made()
+        made = (self.attempts_made(), self.coordinators())
 
         # Nothing is computed and the same is told.
         second = self.again(*set_length, "--workers", "1")
         self.assert_exit(0, second)
         self.assertTrue(second.stdout.endswith(report), f"{second.stdout}\nshould end with\n{report}")
         data = json.loads(self.again(*set_length, "--workers", "1", "--json").stdout)
-        self.assertEqual(made, self.attempts_made())
+        self.assertEqual(made, (self.attempts_made(), self.coordinators()))
         pairs = data["differences"]["pairs"]
         self.assertEqual(3, len(pairs))
         for pair in pairs:
@@ -85,6 +88,21 @@ class RerunSet(FaultTest):
         data = json.loads(done.stdout)
         self.assertEqual((1, 1, ["dropout=0.5"]), (data["total"], data["done"], data["set"]))
         self.assertEqual(1, len(data["differences"]["pairs"]))
+
+    def test_other_weights_are_refused(self):
+        self.sweep_file.write_text(FAKE_SWEEP.replace("[0, 1]", "[0]"))
+        self.assert_exit(0, self.sweep())
+        words = ("rerun", "--where", "method = 'prompt'", "--set", "prompt_length=16", "--workers", "1")
+        done = self.marquee(*words, "--assets", self.assets)
+        self.assert_exit(0, done)
+        self.assertIn("1 of 1 runs done", done.stdout)
+        self.assertIn("mean difference", done.stdout)
+        made = self.attempts_made()
+        other = make_fake_assets(self.folder / "other", " of another training")
+        done = self.marquee(*words[:4], "prompt_length=32", *words[5:], "--assets", other)
+        self.assertEqual(ENVIRONMENT, done.returncode, done.stdout + done.stderr)
+        self.assertIn("was planned with base_hash", done.stderr)
+        self.assertEqual(made, self.attempts_made())
 
     def test_wrong_words_change_nothing(self):
         self.assert_exit(0, self.sweep("--simulate"))
