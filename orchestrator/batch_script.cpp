@@ -153,10 +153,11 @@ std::string launcher_text(const BatchJob& job) {
            "launcher=(srun --mpi=pmix --overcommit --cpu-bind=none --kill-on-bad-exit=1 --ntasks=" +
            ranks + ")\n";
   }
-  // When Slurm ends mpirun, its ranks have the lead to write checkpoints, not one second.
+  // When Slurm ends mpirun, its ranks have a few seconds to write checkpoints, not one; twice as
+  // long passes before mpirun ends after a rank that has failed, so there are not more.
   return why + fmt::format(
                    "launcher=(mpirun --quiet --oversubscribe --bind-to none{}\n"
-                   "          --mca odls_base_sigkill_timeout \"$lead\" -n {})\n",
+                   "          --mca odls_base_sigkill_timeout 5 -n {})\n",
                    job.as_root ? " --allow-run-as-root" : "", ranks);
 }
 

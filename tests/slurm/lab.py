@@ -2,6 +2,7 @@
 host name, network and process space. Skipped by name without root, the lab or Slurm; always stopped."""
 
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -13,9 +14,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fault"))
 
-from harness import SHARED, FaultTest  # noqa: E402
+from harness import MARQUEE, SHARED, FaultTest  # noqa: E402
 
 LAB = SHARED / "slurm-lab"
+LEASE = "10:14"  # MARQUEE_LEASE: a lease of another host is stale, and given up, after so many seconds
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "mungekey", "ip", "unshare")
 
 
@@ -96,6 +98,75 @@ class SlurmTest(FaultTest):
     def output(self, name):
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    # -- marquee slurm ------------------------------------------------------------------------------
+
+    def marquee_slurm(self, part, *words, out=None, code=0, **variables):
+        """`marquee slurm PART ... --json` on the host of the controller; what it printed."""
+        done = subprocess.run([str(MARQUEE), "slurm", part, *map(str, words), "--out", str(out or self.out), "--json"],
+                              env={**self.environment(**variables), **self.lab_environment()}, capture_output=True,
+                              text=True, timeout=120)
+        self.assert_exit(code, done)
+        return json.loads(done.stdout) if done.stdout else done.stderr
+
+    def submit_sweep(self, *options, out=None, sweep_file=None, simulate=True, **variables):
+        """`marquee slurm submit`; what it says as JSON."""
+        words = [sweep_file or self.sweep_file, *options]
+        if simulate:
+            words += ["--simulate"]
+        return self.marquee_slurm("submit", *words, out=out, **{"MARQUEE_LEASE": LEASE, **variables})
+
+    def standing(self, out=None):
+        """The only job of a folder, as `marquee slurm status` sees it."""
+        jobs = self.marquee_slurm("status", out=out)
+        self.assertEqual(1, len(jobs), jobs)
+        return jobs[0]
+
+    def log(self, out=None):
+        return "\n".join(path.read_text(errors="replace") for path in sorted((out or self.out).glob("slurm/*/log-*")))
+
+    def wait_for_job(self, out=None, timeout=120):
+        """How the job of a folder has ended."""
+        def ended():
+            standing = self.standing(out)
+            return standing if not standing["active_ids"] else None
+        give_up = time.monotonic() + timeout
+        while not (standing := ended()):
+            self.assertLess(time.monotonic(), give_up,
+                            f"waited {timeout} s for the end of {self.standing(out)}; it says\n{self.log(out)}\n"
+                            + self.slurm("squeue"))
+            time.sleep(0.5)
+        return standing
+
+    def assert_done(self, expected, out=None):
+        """Every run is done, once, with the rows of an undisturbed sweep."""
+        out = out or self.out
+        self.assertEqual({"done": len(expected[2])}, self.statuses(out), self.log(out))
+        self.assertEqual(expected, self.sound_rows(out))
+
+    # -- faults ----------------------------------------------------------------------------------------
+
+    def partition(self, node):
+        self.slurm("ip", "link", "set", node.replace("node", "sl"), "down")
+
+    def heal(self, node):
+        self.slurm("ip", "link", "set", node.replace("node", "sl"), "up")
+
+    def reboot(self, node):
+        """Starts a node again that was crashed."""
+        with open(os.devnull, "r+b") as null:  # its processes keep what they inherit
+            subprocess.run([str(LAB / "node-ns.sh"), str(self.lab), node.replace("node", ""), "10.77.0"], stdin=null,
+                           stdout=null, stderr=null, timeout=60, check=True, env=self.lab_environment())
+
+    def kill_controller(self):
+        os.kill(int((self.lab / "slurmctld.pid").read_text()), 9)
+
+    def start_controller(self):
+        """With what it had saved."""
+        with open(os.devnull, "r+b") as null:
+            subprocess.run(["/usr/sbin/slurmctld"], stdin=null, stdout=null, stderr=null, timeout=60, check=True,
+                           env=self.lab_environment())
+        self.wait_for(lambda: "is UP" in self.slurm("scontrol", "ping"), "the controller", 30)
 
     def crash(self, node):
         """Kills everything on a node at once."""

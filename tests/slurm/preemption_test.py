@@ -1,0 +1,105 @@
+"""Jobs that `marquee slurm submit` has made lose their nodes: their time is over, they are preempted (requeued), or
+their lead is too short for a checkpoint. Under mpirun, srun and as an array each goes on by itself and ends with the
+rows of an undisturbed sweep, and nothing finished is computed again."""
+
+import os
+import pathlib
+import signal
+import unittest
+
+from lab import SlurmTest
+
+SWEEP = """\
+name: {name}
+oracles: false
+defaults: {{samples: 8}}
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [5]
+  method: [prompt, none]
+  seed: [{seeds}]
+simulate: {{seconds: {seconds}, steps: 20, checkpoints: 1, deadline_seconds: 60}}
+"""
+REPEATS = 10 if os.environ.get("MARQUEE_SOAK") else 1
+
+
+class Preemption(SlurmTest):
+    NODES = 4
+
+    def write(self, name, seconds, seeds=4):
+        path = self.folder / f"{name}.yaml"
+        path.write_text(SWEEP.format(name=name, seconds=seconds, seeds=", ".join(map(str, range(seeds)))))
+        return path
+
+    def expected(self, seeds=4):
+        """Rows of the same runs, which carry no time and no name."""
+        out = self.folder / "undisturbed"
+        if not out.exists():
+            self.assert_exit(0, self.sweep("--simulate", out=out, sweep_file=self.write("undisturbed", 0, seeds)))
+        return self.sound_rows(out)
+
+    def restarts(self, out):
+        """How often each job of the folder has started."""
+        return max(int(path.name.rsplit("-", 1)[1]) for path in out.glob("slurm/*/started-*"))
+
+    def finished(self, out):
+        return {key for key, record in self.attempts(out).items() if record["status"] == "done"}
+
+    def wait_for_finished(self, out, count, timeout=90):
+        return self.wait_for(lambda: len(done := self.finished(out)) >= count and done, f"{count} runs in {out.name}",
+                             timeout)
+
+    def assert_went_on(self, out, before=frozenset()):
+        standing = self.wait_for_job(out, 240)
+        self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), self.log(out))
+        self.assertGreater(self.restarts(out), 0, "it was never put back into the queue")
+        self.assertLessEqual(before, self.finished(out))
+        self.assert_done(self.expected(), out)
+
+    def stop_trainers(self, job):
+        """SIGSTOP to all trainers of a job."""
+        found = []
+        for pid in self.processes("simulated-trainer"):
+            try:
+                variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if f"SLURM_JOB_NAME={job}".encode() in variables:
+                os.kill(pid, signal.SIGSTOP)
+                found.append(pid)
+        self.assertTrue(found, f"{job} has no trainer")
+
+    def test_nodes_that_are_taken_away_cost_no_result(self):
+        """All at once: most of the time is waiting. `short`: the trainers are stopped, so none can write a checkpoint
+        in time; the job is put back all the same, and killed."""
+        self.expected()
+        mpirun, srun, array = ["--slots-per-node", 2], ["--slots-per-node", 2, "--launcher", "srun"], ["--array", 2]
+        for repeat in range(REPEATS):
+            places = {}
+            for name, options in (("short-mpirun", [*mpirun, "--time", 1, "--lead", 40]),
+                                  ("short-array", [*array, "--time", 1, "--lead", 40]),
+                                  ("time-mpirun", [*mpirun, "--time", 1, "--lead", 40]),
+                                  ("time-array", [*array, "--time", 1, "--lead", 40]),
+                                  ("requeue-mpirun", [*mpirun, "--lead", 20]),
+                                  ("requeue-srun", [*srun, "--lead", 20]),
+                                  ("requeue-array", [*array, "--lead", 20])):
+                places[name] = self.folder / f"{name}-{repeat}"
+                self.submit_sweep(*options, out=places[name], sweep_file=self.write(name, 5))
+            before = {}
+            for name, out in places.items():
+                if name.startswith("short"):
+                    before[name] = self.wait_for_finished(out, 1)
+                    self.stop_trainers(self.standing(out)["name"])
+                if name.startswith("requeue"):
+                    before[name] = self.wait_for_finished(out, 1)
+                    self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
+            for name, out in places.items():
+                with self.subTest(name, repeat=repeat):
+                    self.assert_went_on(out, before.get(name, frozenset()))
+                    if not name.startswith("short"):
+                        codes = {path.read_text().strip() for path in out.glob("slurm/*/ended-*-0")}
+                        self.assertTrue(codes <= {"0", "124", "143"} and codes != {"0"}, f"not stopped gracefully: {codes}\n{self.log(out)}")
+
+
+if __name__ == "__main__":
+    unittest.main()
