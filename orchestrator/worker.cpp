@@ -23,6 +23,7 @@
 #include "experiments/claim.h"
 #include "experiments/single_run.h"
 #include "orchestrator/agent.h"
+#include "orchestrator/derived_runs.h"
 #include "orchestrator/placeable.h"
 #include "orchestrator/run_history.h"
 #include "orchestrator/timing.h"
@@ -264,6 +265,11 @@ int Worker::finish() const {
     std::cerr << "marquee: error: " << limit_->source
               << " leaves no run the time to reach a checkpoint" << std::endl;
     return static_cast<int>(cluster::ErrorKind::environment);
+  }
+  if (prepared_.list.derived() && counts.done == counts.total && !options_.json) {
+    const auto differences =
+        analysis::load_differences(options_.out / "results.sqlite", pairs_of(prepared_.list));
+    std::cout << "\n" << difference_report(prepared_.list, differences) << std::flush;
   }
   return counts.failed > 0 ? kSomeRunsFailed : 0;
 }

@@ -12,6 +12,7 @@
 #include "orchestrator/commands/change_runs.h"
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/commands/rerun_set.h"
+#include "orchestrator/commands/rerun_slurm.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/run_list.h"
 
@@ -41,7 +42,9 @@ CommandLine rerun_line() {
       "are done, their difference to the first is printed.\n\n"
       "  marquee rerun --out results --where \"task = 'dtd' AND prompt_length = 128\" --dry-run\n"
       "  marquee rerun --out results 3f2a91c0 --workers 2 --data TFDS_FOLDER\n"
-      "  marquee rerun --out results --where \"task = 'dtd'\" --set prompt_length=64 --workers 2";
+      "  marquee rerun --out results --where \"task = 'dtd'\" --set prompt_length=64 --workers 2\n"
+      "  marquee rerun --out results --where \"task = 'dtd'\" --slurm --gpus-per-node 1 --time "
+      "4:00:00";
   line.options.add_options()                                             //
       ("out,o", po::value<std::string>()->required(), "results folder")  //
       ("workers,n", po::value<int>()->default_value(0),
@@ -58,6 +61,7 @@ CommandLine rerun_line() {
       ("json", "one object with the runs and what became of the request");
   add_choice(line);
   add_set(line);
+  add_rerun_slurm(line);
   return line;
 }
 
@@ -119,6 +123,8 @@ void tell(const ChangedRuns& changed, const std::string& out) {
 // done.
 int rerun_changed(const po::variables_map& values, int workers, bool dry_run) {
   const DerivedPlan plan = plan_derived(values);
+  if (values.count("slurm") > 0 && !dry_run && !plan.all_done())
+    return submit_derived(plan, values);
   const bool as_json = values.count("json") > 0;
   const bool compute = workers > 0 && !dry_run && !plan.all_done();
   if (as_json && !compute) {
@@ -132,7 +138,8 @@ int rerun_changed(const po::variables_map& values, int workers, bool dry_run) {
   if (dry_run) return 0;
   if (!plan.all_done()) {
     std::cout << runs_text(plan)
-              << "to compute them and see the difference: the same command with --workers N\n";
+              << "to compute them and see the difference: the same command with --workers N, or "
+                 "--slurm\n";
     return 0;
   }
   const auto differences =
@@ -151,7 +158,12 @@ int rerun_command(const Arguments& arguments) {
   const int workers = values["workers"].as<int>();
   if (workers < 0)
     cluster::throw_usage("--workers must be at least 1, not " + std::to_string(workers));
+  if (values.count("slurm") > 0 && workers > 0)
+    cluster::throw_usage("--workers computes here, --slurm on a cluster: one of them");
+  if (values.count("print") > 0 && values.count("slurm") == 0)
+    cluster::throw_usage("--print shows the script of --slurm");
   if (values.count("set") > 0) return rerun_changed(values, workers, dry_run);
+  if (values.count("slurm") > 0 && !dry_run) return submit_rerun(values);
   const ChangedRuns changed = change_runs("rerun", values, false, dry_run);
   if (workers > 0 && !dry_run && changed.holder.empty() && !changed.changed.empty())
     return compute_now(changed.results, {changed.configurations}, values);

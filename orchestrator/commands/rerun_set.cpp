@@ -73,19 +73,6 @@ std::map<std::string, json> rows_of(const fs::path& database, const std::string&
   return rows;
 }
 
-std::vector<RunConfig> configurations(const fs::path& database,
-                                      const std::vector<std::string>& chosen) {
-  const std::map<std::string, json> rows = rows_of(database, "config", chosen);
-  std::vector<RunConfig> runs;
-  for (const std::string& id : chosen) {
-    const auto found = rows.find(id);
-    if (found == rows.end())
-      cluster::throw_environment(database.string() + ": run " + id + " has no configuration");
-    runs.push_back(read_origin(database, id, found->second));
-  }
-  return runs;
-}
-
 // "3 runs"
 std::string count_text(std::size_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
@@ -128,6 +115,19 @@ std::string status_of(const DerivedPlan& plan, const RunConfig& run) {
 }
 
 }  // namespace
+
+std::vector<RunConfig> configurations(const fs::path& database,
+                                      const std::vector<std::string>& chosen) {
+  const std::map<std::string, json> rows = rows_of(database, "config", chosen);
+  std::vector<RunConfig> runs;
+  for (const std::string& id : chosen) {
+    const auto found = rows.find(id);
+    if (found == rows.end())
+      cluster::throw_environment(database.string() + ": run " + id + " has no configuration");
+    runs.push_back(read_origin(database, id, found->second));
+  }
+  return runs;
+}
 
 void add_set(CommandLine& line) {
   line.options.add_options()(

@@ -14,6 +14,11 @@
 
 namespace marquee::orchestrator {
 
+// Of runs that a published database holds, by their ids. Throws environment for one that is
+// damaged.
+std::vector<experiments::RunConfig> configurations(const std::filesystem::path& database,
+                                                   const std::vector<std::string>& chosen);
+
 // Declares --set.
 void add_set(CommandLine& line);
 
