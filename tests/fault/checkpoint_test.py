@@ -219,12 +219,24 @@ class Checkpoints(GangTest):
         for cause in causes:
             self.assertIn(third, cause["message"])
         self.assertEqual([], list(self.out.glob(f"runs/*/attempt-*/*{third}*")))
+        second = f"checkpoint-{2 * INTERVAL}.h5"
+        spoilt = self.folder / "spoilt"
+        shutil.copytree(self.out, spoilt)
         self.assert_exit(0, self.sweep(workers=1, timeout=240))
         hashes, rows = self.outcome(self.out)
         (run, found), = hashes.items()
         self.assertEqual((self.expected[0][run], [row for row in self.expected[1] if row[0] == run]), (found, rows))
-        self.assertEqual({run: f"checkpoint-{2 * INTERVAL}.h5"}, self.resumed_from())
+        self.assertEqual({run: second}, self.resumed_from())
         tell_soak("a checkpoint is whole or refused", len(causes), "checkpoints on a full disk", 0)
+
+        # Wrong bytes under a seal that is right would be used, and seen: the comparisons of this file can fail.
+        for path in spoilt.glob(f"runs/*/attempt-*/{second}"):
+            content = flipped(path.read_bytes(), 8 * (path.stat().st_size // 8 * 4) + 22)  # of a number in its midst
+            seal = SEAL + hashlib.sha256(content[SEALED_FROM:]).hexdigest().encode()
+            path.write_bytes(seal + content[len(seal):])
+        self.assert_exit(0, self.sweep(out=spoilt, workers=1, timeout=240))
+        self.assertEqual({run: second}, self.resumed_from(spoilt))
+        self.assertNotEqual(found, self.outcome(spoilt)[0][run])
 
 
 if __name__ == "__main__":

@@ -366,7 +366,7 @@ class EvaluateCommand(unittest.TestCase):
         stored = json.loads((attempt / "attempt.json").read_text())["result"]["metrics"]
         expected = {metric["metric"]: metric["value"] for metric in stored}
         for run in (attempt.parent, attempt, attempt / "result.h5"):
-            result = self.evaluate(run, "drawn/shapes_count:test", "--resamples", 0)
+            result = self.evaluate(run, "drawn/shapes_count:test", "--resamples", 0, "--cache", self.folder / "of-the-task")
             self.assertEqual(result["n_generated"], 24)
             for name, value in result["metrics"].items():
                 self.assertAlmostEqual(value, expected[name], delta=1e-5 * abs(expected[name]) + 1e-9, msg=name)
@@ -376,8 +376,7 @@ class EvaluateCommand(unittest.TestCase):
         self.assertIn("result.h5", self.refuse(ENVIRONMENT, "--generated", attempt, "--reference", self.b))
 
     def test_inception_from_every_form_of_its_file(self):
-        weights = self.folder / "weights"
-        subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", weights], check=True)
+        weights = self.inception()
         assets = self.folder / "assets"
         assets.mkdir()
         refused = self.call("features", weights / "inception.pth", "--assets", assets, command="import")
@@ -398,12 +397,21 @@ class EvaluateCommand(unittest.TestCase):
         self.assertIn("images of one size are expected",
                       self.refuse(ENVIRONMENT, "--generated", mixed, "--reference", self.b, "--protocol", "pytorch-fid",
                                   "--assets", assets, "--features", "pt"))
-        (weights / "inception.pth").write_bytes((weights / "inception.pth").read_bytes()[:-4])
-        cut = self.call("features", weights / "inception.pth", "--assets", assets, "--name", "cut", "--trust",
+        cut_off = self.folder / "inception-cut.pth"
+        cut_off.write_bytes((weights / "inception.pth").read_bytes()[:-4])
+        cut = self.call("features", cut_off, "--assets", assets, "--name", "cut", "--trust",
                         command="import")
         self.assertEqual(cut.returncode, ENVIRONMENT)
         self.assertIn("cut off", cut.stderr)
         self.assertFalse((assets / "features" / "cut").exists())
+
+    @classmethod
+    def inception(cls):
+        """A folder with a network of Inception's form in every form of its file."""
+        folder = cls.folder / "weights"
+        if not folder.exists():
+            subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", folder], check=True)
+        return folder
 
     @classmethod
     def modules(cls):
@@ -492,9 +500,8 @@ class EvaluateCommand(unittest.TestCase):
 
     def test_precision_and_recall_of_stylegan2_ada_are_of_its_own_network(self):
         folder, _ = self.modules()
-        assets, weights, results = self.folder / "ada-assets", self.folder / "ada-weights", self.folder / "ada-results"
+        assets, weights, results = self.folder / "ada-assets", self.inception(), self.folder / "ada-results"
         assets.mkdir()
-        subprocess.run([MARQUEE.parent / "marquee_formula_checkpoint", "inception", weights], check=True)
 
         def imported(*words):
             done = self.call("features", *words, "--trust", "--assets", assets, command="import")

@@ -4,14 +4,13 @@ these states are worked on to the end: the same rows. Whether the test would see
 swallowed it must find one. --soak looks at every cut instead of 200."""
 
 import json
-import os
 import pathlib
 import shutil
 import sqlite3
 import unittest
 
 import power_cut
-from harness import BIN, FaultTest
+from harness import BIN, SOAK, FaultTest, tell_soak
 
 SHIM = BIN / "libstorage_shim.so"
 
@@ -32,7 +31,6 @@ subsets:
   half: {task: drawn/shapes_count}
 """
 
-SOAK = bool(os.environ.get("MARQUEE_SOAK"))
 CUTS = 1 << 30 if SOAK else 200
 FINISHED_CUTS = 60 if SOAK else 8
 
@@ -160,7 +158,10 @@ class PowerCut(FaultTest):
         expected = self.sound_rows(undisturbed)
         out, records = self.record("recorded")
         self.assertGreater(len(records), 200)
-        self.assertEqual([], self.all_losses(out, records))
+        lost = self.all_losses(out, records)
+        tell_soak("no acknowledged result lost or doubled", len(power_cut.cut_points(len(records), CUTS)), "power cuts",
+                  len(lost))
+        self.assertEqual([], lost)
 
         disk, done = power_cut.Disk(out), 0
         for number, count in enumerate(power_cut.cut_points(len(records), FINISHED_CUTS)):

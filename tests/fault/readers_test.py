@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from harness import FaultTest
+from harness import FaultTest, tell_soak
 
 READERS = 20
 RUNS = 400
@@ -104,6 +104,7 @@ class Readers(FaultTest):
         self.assertLess(max(gaps), STALL_SECONDS, gaps)
         self.assertGreater(min(gaps[:-1]), PUBLISH_SECONDS / 2, f"published too often: {gaps}")  # the last ends the sweep
         self.assertEqual([], [path.name for path in self.out.glob("results.sqlite-*")])
+        tell_soak("queries never stall a sweep", READERS, "readers", 0)
         self.assert_no_process_left()
 
 
