@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-import unittest
 
-from harness import BUSY, ENVIRONMENT, FAKE_SWEEP, MARQUEE, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest, tell_soak
+from harness import BUSY, ENVIRONMENT, FAKE_SWEEP, MARQUEE, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest, main, tell_soak
 
 
 class ExitCodes(FaultTest):
@@ -107,55 +106,71 @@ matrix:
   seed: [0, 1, 2, 3]
 simulate: {{seconds: {seconds}, steps: 10{more}}}
 """
-ENDS = 14  # that the test goes through
 ASIDE = ", faults: [{fault: usage, match: {seed: [1, 2]}}]"
 
 
 class Ends(FaultTest):
     """What can end a sweep, each with its exit code: 0 exactly when every run is done."""
 
-    def end(self, case, code, *options, seconds=0.1, more="", disturb=None, **how):
-        with self.subTest(case):
-            self.out = how.pop("out", self.folder / case)
-            self.sweep_file.write_text(SIMULATED.format(seconds=seconds, more=more))
-            process = self.start_sweep("--simulate", *options, **how)
-            if disturb:
-                self.wait_for(lambda: self.records("done") and self.records("running"), "mid-sweep")
-                disturb(process)
-            self.assertEqual(code, process.wait(timeout=60), self.background_log())
-            self.assert_no_process_left()
-            self.check(case, code)
+    def end(self, code, *options, seconds=0.1, more="", disturb=None, workers=2):
+        self.sweep_file = self.folder / "sweep.yaml"
+        self.sweep_file.write_text(SIMULATED.format(seconds=seconds, more=more))
+        process = self.start_sweep("--simulate", *options, workers=workers)
+        if disturb:
+            self.wait_for(lambda: self.records("done") and self.records("running"), "mid-sweep")
+            disturb(self, process)
+        self.assertEqual(code, process.wait(timeout=60), self.background_log())
+        self.assert_no_process_left()
+        self.assertEqual(code == 0, len(self.records("done")) == 4, f"exit code {code}")
 
-    def check(self, case, code):
-        self.assertEqual(code == 0, len(self.records("done")) == 4, f"{case}: exit code {code}")
-        self.ended += 1
-
-    ended = 0
+    def disturbed(self, code, disturb):
+        self.end(code, seconds=1.5, workers=1, disturb=disturb)
 
     def records(self, status):
         return {run for (run, _), record in self.attempts().items() if record["status"] == status}
 
+    def all_done(self):
+        self.end(0)
+        self.end(0)  # all of them before
+
+    def set_aside(self):
+        self.end(SOME_FAILED, more=ASIDE)
+        self.end(0)  # tried anew, and done
+
+    def max_fails(self):
+        self.end(SOME_FAILED, "--max-fails", 1, more=ASIDE, workers=1)
+
+    def a_crash_that_is_tried_again(self):
+        self.end(0, more=", faults: [{fault: crash, attempts: [1]}]")
+
+    def time_limit(self):
+        self.end(OUT_OF_TIME, "--time-limit", 3, "--time-margin", 0.5, seconds=1.2, workers=1)
+        self.end(ENVIRONMENT, "--time-limit", 0.2, "--time-margin", 0.1, seconds=1)  # no time for any
+
+    def sigterm(self):
+        self.disturbed(128 + signal.SIGTERM, lambda test, process: process.terminate())
+
+    def sigint(self):
+        self.disturbed(128 + signal.SIGINT, lambda test, process: process.send_signal(signal.SIGINT))
+
+    def killed_coordinator(self):
+        self.disturbed(128 + signal.SIGKILL, lambda test, _: os.kill(test.coordinator(), signal.SIGKILL))
+
+    def killed_agent(self):
+        self.disturbed(128 + signal.SIGKILL, lambda test, _: os.kill(test.agents()[0], signal.SIGKILL))
+
+    def killed_mpirun(self):
+        self.disturbed(ENVIRONMENT, lambda test, _: os.kill(test.mpirun()[0], signal.SIGKILL))
+
+    def killed_command(self):
+        self.disturbed(-signal.SIGKILL, lambda test, process: process.kill())
+
     def test_exit_code_is_0_exactly_when_every_run_is_done(self):
-        self.end("all_done", 0)
-        self.end("all_done_before", 0, out=self.folder / "all_done")
-        self.end("set_aside", SOME_FAILED, more=ASIDE)
-        self.end("set_aside_before", 0, out=self.folder / "set_aside")  # tried anew, done now
-        self.end("max_fails", SOME_FAILED, "--max-fails", 1, more=ASIDE, workers=1)
-        self.end("crash_once", 0, more=", faults: [{fault: crash, attempts: [1]}]")
-        self.end("time_limit", OUT_OF_TIME, "--time-limit", 3, "--time-margin", 0.5, seconds=1.2, workers=1)
-        self.end("no_time", ENVIRONMENT, "--time-limit", 0.2, "--time-margin", 0.1, seconds=1,
-                 out=self.folder / "time_limit")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.end(number.name, 128 + number, seconds=1.5, workers=1,
-                     disturb=lambda process, number=number: process.send_signal(number))
-        for name, code, victim in (("killed_coordinator", 128 + signal.SIGKILL, self.coordinator),
-                                   ("killed_mpirun", ENVIRONMENT, lambda: self.mpirun()[0]),
-                                   ("killed_agent", 128 + signal.SIGKILL, lambda: self.agents()[0])):
-            self.end(name, code, seconds=1.5, workers=1,
-                     disturb=lambda _, victim=victim: os.kill(victim(), signal.SIGKILL))
-        self.end("killed_command", -signal.SIGKILL, seconds=1.5, workers=1, disturb=lambda process: process.kill())
-        tell_soak("exit status is honest", ENDS, "ends of a sweep", ENDS - self.ended)
+        ends = ("all_done", "set_aside", "max_fails", "a_crash_that_is_tried_again", "time_limit", "sigterm", "sigint",
+                "killed_coordinator", "killed_agent", "killed_mpirun", "killed_command")
+        self.repeat("exit status is honest", "ways to end a sweep", ends, lambda test, end: getattr(Ends, end)(test),
+                    at_once=2)
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

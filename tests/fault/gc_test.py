@@ -2,9 +2,8 @@
 
 import json
 import subprocess
-import unittest
 
-from harness import BUSY, ENVIRONMENT, MARQUEE, USAGE, FaultTest
+from harness import BUSY, ENVIRONMENT, MARQUEE, USAGE, FaultTest, main
 
 SWEEP = """\
 name: kept
@@ -91,4 +90,4 @@ class Collection(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -94,6 +94,22 @@ def make_fake_assets(folder, mark=""):
     return folder
 
 
+def main(at_once=3):
+    """unittest.main for a file whose tests mostly wait for mpirun, or for seconds to pass: `at_once` processes share
+    them. Each test has a folder and processes of its own."""
+    if any(not word.startswith("-") for word in sys.argv[1:]):
+        unittest.main()
+    names = []
+    for tests in unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]):
+        names += [test.id().removeprefix("__main__.") for test in tests]
+    shares = [share for share in (names[i::at_once] for i in range(at_once)) if share]
+    processes = [subprocess.Popen([sys.executable, *sys.argv, *share], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                 for share in shares]
+    for process in processes:
+        sys.stderr.write(process.communicate()[0].decode(errors="replace"))
+    sys.exit(any(process.returncode for process in processes))
+
+
 class FaultTest(unittest.TestCase):
     """A temporary folder, and after each test the proof that no process is left."""
 

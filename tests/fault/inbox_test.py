@@ -5,9 +5,8 @@ counts nothing twice. No-op trainers."""
 import json
 import shutil
 import signal
-import unittest
 
-from harness import FaultTest
+from harness import FaultTest, main
 
 SWEEP = """\
 name: simulated
@@ -134,4 +133,4 @@ class Inbox(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

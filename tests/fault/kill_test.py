@@ -10,9 +10,8 @@ import re
 import signal
 import sys
 import time
-import unittest
 
-from harness import SOAK, FaultTest
+from harness import SOAK, FaultTest, main
 
 SWEEP = """\
 name: simulated
@@ -192,4 +191,4 @@ class Stops(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -2,9 +2,8 @@
 is told or published that was not durable, and the next start goes on. The log is synced beside the coordinator's other
 work, so the error comes late; it must not get lost."""
 
-import unittest
 
-from harness import BIN, ENVIRONMENT, FaultTest
+from harness import BIN, ENVIRONMENT, FaultTest, main
 
 SHIM = BIN / "libstorage_shim.so"
 
@@ -51,4 +50,4 @@ class LedgerSync(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -6,9 +6,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import unittest
 
-from harness import ENVIRONMENT, MARQUEE, ROOT, SOME_FAILED, USAGE, FaultTest, real_assets, real_trainer
+from harness import ENVIRONMENT, MARQUEE, ROOT, SOME_FAILED, USAGE, FaultTest, main, real_assets, real_trainer
 
 # 24 runs; how long each lasts is scripted by method and steps.
 SWEEP = """\
@@ -219,4 +218,4 @@ class Plan(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

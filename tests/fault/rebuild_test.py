@@ -3,9 +3,8 @@
 import json
 import os
 import signal
-import unittest
 
-from harness import BUSY, SOME_FAILED, FaultTest
+from harness import BUSY, SOME_FAILED, FaultTest, main
 
 
 class Rebuild(FaultTest):
@@ -68,4 +67,4 @@ class Rebuild(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -2,9 +2,8 @@
 
 import json
 import subprocess
-import unittest
 
-from harness import MARQUEE, USAGE, FaultTest
+from harness import MARQUEE, USAGE, FaultTest, main
 
 SWEEP = """\
 name: simulated
@@ -147,4 +146,4 @@ class Requests(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

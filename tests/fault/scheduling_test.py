@@ -4,9 +4,8 @@ memory of slots, hosts that fail, memory that runs out, and allocations that end
 import json
 import sys
 import time
-import unittest
 
-from harness import ENVIRONMENT, FAKE_TRAINER, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest
+from harness import ENVIRONMENT, FAKE_TRAINER, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest, main
 
 SWEEP = """\
 name: scheduled
@@ -171,4 +170,4 @@ class Scheduling(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

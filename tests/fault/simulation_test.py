@@ -3,9 +3,8 @@ retried as often as its kind allows, and `marquee explain` tells it."""
 
 import json
 import subprocess
-import unittest
 
-from harness import MARQUEE, SOME_FAILED, USAGE, FaultTest, tell_soak
+from harness import MARQUEE, SOME_FAILED, USAGE, FaultTest, main, tell_soak
 
 SWEEP = """\
 name: faulty
@@ -120,4 +119,4 @@ simulate:
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -6,9 +6,8 @@ import pty
 import re
 import signal
 import subprocess
-import unittest
 
-from harness import FaultTest
+from harness import FaultTest, main
 
 SWEEP = """\
 name: simulated
@@ -121,4 +120,4 @@ class Status(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -6,9 +6,8 @@ import os
 import signal
 import subprocess
 import time
-import unittest
 
-from harness import MARQUEE, SOME_FAILED, FaultTest
+from harness import MARQUEE, SOME_FAILED, FaultTest, main
 
 
 class TrainerFaults(FaultTest):
@@ -132,4 +131,4 @@ class TrainerFaults(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
