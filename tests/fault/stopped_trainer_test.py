@@ -38,7 +38,7 @@ class StoppedTrainer(FaultTest):
         return self.rows("SELECT cause_kind, count(*) FROM attempts WHERE status <> 'done' GROUP BY cause_kind")
 
     def test_is_replaced_within_its_deadline_and_the_run_completes(self):
-        self.write_sweep(6, seconds=5, steps=25, deadline=DEADLINE_SECONDS, files="true")
+        self.write_sweep(STOPPED, seconds=3, steps=15, deadline=DEADLINE_SECONDS, files="true")
         self.repeat("hangs end", "stopped trainers", range(17 if SOAK else 1), StoppedTrainer.stop_three, each=STOPPED)
 
     def stop_three(self, _):
@@ -53,7 +53,7 @@ class StoppedTrainer(FaultTest):
         self.wait_for(lambda: not set(stopped) & set(self.trainers()), "the stopped trainers' end")
         self.assertLess(time.monotonic() - since, DEADLINE_SECONDS + 5)
         self.assertEqual(0, process.wait(timeout=120), self.background_log())
-        self.assertEqual({"done": 6}, self.statuses())
+        self.assertEqual({"done": STOPPED}, self.statuses())
         self.assertEqual([("deadline", STOPPED)], self.failed_attempts())
         self.assert_no_process_left()
 
