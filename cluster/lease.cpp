@@ -50,7 +50,7 @@ bool same_holder(const LeaseRecord& a, const LeaseRecord& b) {
          a.epoch == b.epoch;
 }
 
-std::string taken_over(const std::filesystem::path& file, const LeaseRecord& holder) {
+std::string takeover_text(const std::filesystem::path& file, const LeaseRecord& holder) {
   return file.string() + " has been taken over by " + describe(holder);
 }
 
@@ -127,7 +127,7 @@ std::optional<Lease> Lease::try_acquire(const std::filesystem::path& file, Lease
   const LeaseRecord mine{
       host_name(), ::getpid(), process_start_time(::getpid()), 0, holder.epoch + 1, false, role};
   write_record(file, mine);
-  return Lease(file, mine);
+  return Lease(file, mine, !holder.released && !is_here(holder));
 }
 
 Lease Lease::acquire(const std::filesystem::path& results_dir, const LeaseOptions& options) {
@@ -152,6 +152,7 @@ Lease Lease::acquire(const std::filesystem::path& results_dir, const LeaseOption
 Lease::Lease(Lease&& other) noexcept
     : file_(std::move(other.file_)),
       record_(std::move(other.record_)),
+      taken_over_(other.taken_over_),
       held_(std::exchange(other.held_, false)) {}
 
 Lease::~Lease() {
@@ -167,7 +168,7 @@ void Lease::renew() {
   const LeaseRecord holder = read_lease_file(file_);
   if (!same_holder(holder, record_)) {
     held_ = false;
-    throw Error(ErrorKind::busy, taken_over(file_, holder));
+    throw Error(ErrorKind::busy, takeover_text(file_, holder));
   }
   ++record_.sequence;
   write_record(file_, record_);
@@ -188,7 +189,7 @@ LeaseRecord read_lease(const std::filesystem::path& results_dir) {
 void LeaseFence::check() const {
   const LeaseRecord holder = read_lease_file(file);
   if (holder.epoch <= epoch) return;
-  throw Error(ErrorKind::busy, taken_over(file, holder) + ": what was begun under epoch " +
+  throw Error(ErrorKind::busy, takeover_text(file, holder) + ": what was begun under epoch " +
                                    std::to_string(epoch) + " no longer counts");
 }
 

@@ -67,16 +67,19 @@ class Lease {
   ~Lease();  // releases; problems are logged
 
   std::uint64_t epoch() const { return record_.epoch; }
+  // Whether its last holder was on another host and had not given it back: it may wake up again.
+  bool taken_over() const { return taken_over_; }
   // Raises the sequence; call at least every 10 seconds. Throws Error{busy} when another process
   // has taken the lease over.
   void renew();
   void release();
 
  private:
-  Lease(std::filesystem::path file, LeaseRecord record)
-      : file_(std::move(file)), record_(std::move(record)) {}
+  Lease(std::filesystem::path file, LeaseRecord record, bool taken_over)
+      : file_(std::move(file)), record_(std::move(record)), taken_over_(taken_over) {}
   std::filesystem::path file_;
   LeaseRecord record_;
+  bool taken_over_;
   bool held_ = true;
 };
 

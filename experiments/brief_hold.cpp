@@ -1,6 +1,7 @@
 #include "experiments/brief_hold.h"
 
 #include "cluster/error.h"
+#include "experiments/ledger_takeover.h"
 #include "experiments/recovery.h"
 
 namespace marquee::experiments {
@@ -40,7 +41,7 @@ std::optional<BriefHold> BriefHold::try_take(const fs::path& results, std::strin
 BriefHold::BriefHold(fs::path results, cluster::Lease lease)
     : results_(std::move(results)),
       lease_(std::move(lease)),
-      ledger_(Ledger::open(results_, lease_.epoch())) {
+      ledger_(open_ledger(results_, lease_)) {
   recover(ledger_, results_);
   take_in();
 }

@@ -178,6 +178,7 @@ void Ledger::commit_batch() {
 void Ledger::start_commit() {
   MARQUEE_CHECK(state_->in_batch, "no batch to commit");
   MARQUEE_CHECK(!committing(), "a commit while another is under way");
+  state_->check_fence();
   state_->guarded([&] {
     state_->prepared("COMMIT").exec();
     state_->database.exec("PRAGMA synchronous = FULL");
@@ -213,6 +214,7 @@ void Ledger::publish() {
   });
   if (::chmod(staged.staging_path().c_str(), 0444) != 0)
     cluster::throw_environment(target.string() + ": cannot be made read-only");
+  state_->check_fence();
   staged.commit();
 }
 

@@ -2,6 +2,7 @@
 // holds the results folder's lease and nobody else; and results.sqlite, its published copy for
 // readers.
 //
+// Nothing is committed or published once a later epoch has taken the folder's lease: Error{busy}.
 // Opened with locking_mode=EXCLUSIVE before WAL, synchronous=FULL; a batch is synced here. A full
 // disk throws environment; sealed results are taken in later (recovery.h). Not thread safe.
 #pragma once

@@ -10,6 +10,7 @@
 
 #include "cluster/background_sync.h"
 #include "cluster/error.h"
+#include "cluster/lease.h"
 #include "experiments/ledger.h"
 
 namespace marquee::experiments {
@@ -70,6 +71,7 @@ struct Ledger::State {
   auto transaction(Work work) {
     return guarded([&] {
       if (in_batch) return work();
+      check_fence();
       MARQUEE_CHECK(!log_sync || !log_sync->started(), "a transaction while a batch is committed");
       SQLite::Transaction own(database);
       if constexpr (std::is_void_v<decltype(work())>) {
@@ -82,6 +84,9 @@ struct Ledger::State {
       }
     });
   }
+
+  // Somebody may have taken the folder over while this process stood still. Throws Error{busy}.
+  void check_fence() const { cluster::LeaseFence{results / "lock", epoch}.check(); }
 
   // Runs `work`, turning SQLite's errors into ours with the file's name.
   template <typename Work>

@@ -8,6 +8,7 @@
 #include "cluster/failpoint.h"
 #include "cluster/text.h"
 #include "experiments/claim.h"
+#include "experiments/ledger_takeover.h"
 #include "experiments/recovery.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/placeable.h"
@@ -64,7 +65,7 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
   experiments::wait_for_claims(results, wanted, [this] { lease_->renew(); });
   cluster::failpoint("coordinator.lease_taken");
   cluster::create_directories_durably(results / "logs");
-  ledger_.emplace(experiments::Ledger::open(results, lease_->epoch()));
+  ledger_.emplace(experiments::open_ledger(results, *lease_));
   sweep_ = std::move(prepared.sweep);
   list_ = std::move(prepared.list);
   scheduler_.emplace(planned_runs(), slot_pool());

@@ -7,7 +7,7 @@
 #include "cluster/host.h"
 #include "cluster/lease.h"
 #include "experiments/collection.h"
-#include "experiments/ledger.h"
+#include "experiments/ledger_takeover.h"
 #include "experiments/recovery.h"
 #include "experiments/sweep_file.h"
 #include "orchestrator/commands/commands.h"
@@ -78,7 +78,7 @@ int gc_command(const Arguments& arguments) {
 
   // The lease: whoever holds it knows that no trainer writes.
   cluster::Lease lease = cluster::Lease::acquire(results, {});
-  experiments::Ledger ledger = experiments::Ledger::open(results, lease.epoch());
+  experiments::Ledger ledger = experiments::open_ledger(results, lease);
   experiments::recover(ledger, results);
   nlohmann::json files = nlohmann::json::array();
   std::int64_t bytes = 0;

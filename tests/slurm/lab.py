@@ -166,7 +166,8 @@ class SlurmTest(FaultTest):
         with open(os.devnull, "r+b") as null:
             subprocess.run(["/usr/sbin/slurmctld"], stdin=null, stdout=null, stderr=null, timeout=60, check=True,
                            env=self.lab_environment())
-        self.wait_for(lambda: "is UP" in self.slurm("scontrol", "ping"), "the controller", 30)
+        self.wait_for(lambda: subprocess.run(["scontrol", "ping"], capture_output=True, timeout=60,
+                                             env=self.lab_environment()).returncode == 0, "the controller", 30)
 
     def crash(self, node):
         """Kills everything on a node at once."""

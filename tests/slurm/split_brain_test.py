@@ -1,0 +1,111 @@
+"""A node that is cut off from the others and stands still: Slurm starts its jobs again elsewhere, and they take the
+results folder, or the claims, over. When the old processes wake up they find a later epoch: what they had begun is
+neither sealed nor taken in, and they end. The link comes back, and everything is there once."""
+
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+from lab import SlurmTest
+
+SWEEP = """\
+name: {name}
+oracles: false
+defaults: {{samples: 8}}
+matrix:
+  task: [drawn/dsprites_location]
+  shots: [5]
+  method: [prompt, none]
+  seed: [0, 1]
+simulate:
+  seconds: 1
+  steps: 10
+  deadline_seconds: 600
+  durations: [{{match: {{method: none}}, seconds: 20}}]
+"""
+REPEATS = 20 if os.environ.get("MARQUEE_SOAK") else 1
+
+
+class SplitBrain(SlurmTest):
+    NODES = 2
+
+    def setUp(self):
+        super().setUp()
+        # A node is called down sooner than usual.
+        path = self.lab / "slurm.conf"
+        path.write_text(path.read_text().replace("SlurmdTimeout=15", "SlurmdTimeout=5"))
+        self.slurm("scontrol", "reconfigure")
+
+    def write(self, name, text=SWEEP):
+        path = self.folder / f"{name}.yaml"
+        path.write_text(text.format(name=name))
+        return path
+
+    def processes_on(self, node):
+        """Of marquee, under the shells that Slurm has started there."""
+        found = []
+        for pid in self.processes("marquee"):
+            try:
+                variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if f"SLURMD_NODENAME={node}".encode() in variables:
+                found.append(pid)
+        return found
+
+    def statuses_of(self, out):
+        return sorted((record["attempt"], record["host"], record["status"])
+                      for record in self.attempts(out).values())
+
+    def test_who_comes_back_from_behind_a_partition_changes_nothing(self):
+        self.assert_exit(0, self.sweep("--simulate", out=self.folder / "undisturbed", sweep_file=self.write(
+            "undisturbed", SWEEP.replace("seconds: 20", "seconds: 0").replace("seconds: 1\n", "seconds: 0\n"))))
+        expected = self.sound_rows(self.folder / "undisturbed")
+        for repeat in range(REPEATS):
+            with self.subTest(repeat=repeat):
+                self.one_partition(expected, {name: self.folder / f"{name}-{repeat}" for name in ("mpirun", "array")})
+
+    def one_partition(self, expected, places):
+        self.slurm("scontrol", "update", "NodeName=node1", "State=DRAIN", "Reason=test")
+        self.submit_sweep("--slots-per-node", 2, out=places["mpirun"], sweep_file=self.write("mpirun"))
+        self.submit_sweep("--array", 2, out=places["array"], sweep_file=self.write("array"))
+        for out in places.values():
+            self.wait_for(lambda o=out: [(1, "node2", "done")] * 2 + [(1, "node2", "running")] * 2 == self.statuses_of(o),
+                          f"two finished runs and two others on node2 in {out.name}", 60)
+        self.slurm("scontrol", "update", "NodeName=node1", "State=UNDRAIN")
+        frozen = self.processes_on("node2")
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        self.partition("node2")
+        try:
+            for name, out in places.items():
+                self.wait_for(lambda o=out: (2, "node1", "running") in self.statuses_of(o),
+                              f"{name} to go on on node1; {self.statuses_of(out)} {self.log(out)}", 90)
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+            # Their trainers wake up behind the end of their runs, and would seal them.
+            self.wait_for(lambda: not self.processes_on("node2"), "the old processes to go", 60)
+            for name, out in places.items():
+                with self.subTest(name):
+                    self.assertIn("has been taken over by", self.log(out))
+                    first = [entry for entry in self.statuses_of(out) if entry[0] == 1]
+                    self.assertEqual([(1, "node2", "done")] * 2 + [(1, "node2", "running")] * 2, first)
+        finally:
+            self.heal("node2")
+        for name, out in places.items():
+            with self.subTest(name):
+                standing = self.wait_for_job(out, 120)
+                self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), self.log(out))
+                self.assert_done(expected, out)
+                self.assertEqual([(1, "node2", "done")] * 2 + [(2, "node1", "done")] * 2,
+                                 [entry for entry in self.statuses_of(out) if entry[2] == "done"])
+        give_up = time.monotonic() + 60
+        while "node2" not in self.slurm("sinfo", "-h", "-N", "-t", "idle", "-o", "%N"):
+            self.assertLess(time.monotonic(), give_up, "node2 does not come back")
+            time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    unittest.main()
