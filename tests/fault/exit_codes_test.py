@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 
-from harness import BUSY, ENVIRONMENT, FAKE_SWEEP, MARQUEE, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest, main, tell_soak
+from harness import BUSY, ENVIRONMENT, FAKE_SWEEP, MARQUEE, OUT_OF_TIME, SOME_FAILED, USAGE, FaultTest, main
 
 
 class ExitCodes(FaultTest):
