@@ -1,8 +1,8 @@
 // A claim: the lease of one run, results/claims/<run id>. Who computes runs without a coordinator
 // (`marquee work`, elements of a job array) claims each before it starts, and renews the claim
 // while it works, so that any number can share a sweep through files alone. Each claim on a run
-// takes a higher epoch; an attempt that was begun under an earlier one is neither sealed nor taken
-// in. Functions; thread safe.
+// takes a higher epoch; an attempt that was begun under an earlier one is not sealed, and of two
+// that were sealed all the same one counts. Functions; thread safe.
 //
 // A coordinator and claims keep out of each other's way: a coordinator waits for claims to end
 // before it starts, and nobody claims while a coordinator holds the folder.

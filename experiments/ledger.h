@@ -87,8 +87,8 @@ class Ledger {
   // again changes nothing.
   bool finish_attempt(const AttemptRecord& record);
   // Whether finish_attempt would enter this end: the attempt is unknown, running, or was taken for
-  // cut off and turns out to be done. A result under a claim that has been taken over,
-  // and one of an attempt taken for cut off after a later one has finished the run, are not.
+  // cut off and turns out to be done. Not entered is a result under a claim beside that of another
+  // attempt, and one of an attempt taken for cut off after a later one has finished the run.
   bool takes(const AttemptRecord& record) const;
   void add_event(const std::string& kind, const std::string& run_id, const std::string& text);
 

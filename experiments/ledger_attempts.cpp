@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cluster/host.h"
-#include "experiments/claim.h"
 #include "experiments/ledger_state.h"
 
 namespace marquee::experiments {
@@ -195,19 +194,20 @@ bool Ledger::takes(const AttemptRecord& record) const {
   });
 }
 
-// A result under a claim that has been taken over; or of an attempt that was taken for cut off,
-// when a later one has answered the run already: its trainer went on behind a partition. (Single
-// runs may come in any order, and all count.)
+// A result that comes beside another one of the same question: of a claim that was taken over in
+// the moment of the seal; or of an attempt that was taken for cut off, when a later one has
+// answered already. (Single runs may come in any order, and all count.)
 bool Ledger::is_superseded(const AttemptRecord& record) const {
-  const RunId run(record.run_id);
-  if (record.claim > 0 && claim_epoch(state_->results, run) > record.claim) return true;
-  const Use later = state_->prepared(
-      "SELECT 1 FROM attempts l JOIN attempts a ON a.run_id = l.run_id AND a.attempt = ?2"
-      "  AND a.status = 'interrupted'"
-      " WHERE l.run_id = ?1 AND l.attempt > ?2 AND l.status = 'done' LIMIT 1");
-  later.bind(1, record.run_id);
-  later.bind(2, record.attempt);
-  return later.executeStep();
+  const Use other = state_->prepared(
+      "SELECT 1 FROM attempts o WHERE o.run_id = ?1 AND o.attempt <> ?2 AND o.status = 'done' AND"
+      " CASE WHEN ?3 > 0 THEN o.attempt > ?4"
+      " ELSE o.attempt > ?2 AND EXISTS (SELECT 1 FROM attempts a WHERE a.run_id = ?1"
+      "   AND a.attempt = ?2 AND a.status = 'interrupted') END LIMIT 1");
+  other.bind(1, record.run_id);
+  other.bind(2, record.attempt);
+  other.bind(3, static_cast<std::int64_t>(record.claim));
+  other.bind(4, record.rerun_of);
+  return other.executeStep();
 }
 
 void Ledger::note_refusal(const AttemptRecord& record) {

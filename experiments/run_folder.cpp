@@ -31,6 +31,7 @@ json to_json(const AttemptRecord& record) {
                {"status", record.status}, {"started", record.started}, {"ended", record.ended},
                {"host", record.host}};
   if (record.claim > 0) content["claim"] = record.claim;
+  if (record.rerun_of > 0) content["rerun_of"] = record.rerun_of;
   if (!record.cause.kind.empty()) {
     content["cause"] = {{"kind", record.cause.kind},
                         {"message", record.cause.message},
@@ -50,6 +51,7 @@ AttemptRecord attempt_from_json(const json& content) {
     record.attempt = content.at("attempt");
     record.epoch = content.at("epoch");
     record.claim = content.value("claim", std::uint64_t{0});
+    record.rerun_of = content.value("rerun_of", 0);
     record.status = content.at("status");
     record.started = content.at("started");
     record.ended = content.at("ended");

@@ -30,6 +30,7 @@ struct AttemptRecord {
   int attempt = 0;
   std::uint64_t epoch = 0;  // of the coordinator that started it
   std::uint64_t claim = 0;  // epoch of the run's claim that it was begun under; 0: none (claim.h)
+  int rerun_of = 0;         // under a claim: the finished attempt that it is wanted after; 0: none
   std::string status;       // running, done, failed, interrupted
   std::string started, ended;  // UTC, ISO 8601
   std::string host;

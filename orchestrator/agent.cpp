@@ -201,6 +201,7 @@ void Agent::note_start() const {
   record.attempt = work_->assignment.attempt;
   record.epoch = work_->assignment.epoch;
   record.claim = work_->assignment.claim;
+  record.rerun_of = work_->assignment.rerun_of;
   record.status = "running";
   record.started = work_->started;
   record.host = facts_.host;
@@ -360,6 +361,7 @@ void Agent::seal(const std::string& status, const std::string& kind, const std::
   record.attempt = assignment.attempt;
   record.epoch = assignment.epoch;
   record.claim = assignment.claim;
+  record.rerun_of = assignment.rerun_of;
   record.status = status == "done" ? "failed" : status;
   if (of_gang) record.status = cause.kind == "interrupted" ? "interrupted" : "failed";
   record.started = started;

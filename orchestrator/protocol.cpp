@@ -55,6 +55,7 @@ std::int64_t whole_field(const json& message, const char* key, std::int64_t low,
   return number;
 }
 
+constexpr std::int64_t kMostAttempts = 1'000'000;
 constexpr std::int64_t kMany = std::numeric_limits<std::int64_t>::max();
 
 std::uint64_t epoch_field(const json& message) {
@@ -72,7 +73,7 @@ double deadline_field(const json& message) {
 }
 
 int attempt_field(const json& message) {
-  return static_cast<int>(whole_field(message, "attempt", 1, 1'000'000));
+  return static_cast<int>(whole_field(message, "attempt", 1, kMostAttempts));
 }
 
 std::vector<int> cpus_field(const json& message) {
@@ -187,7 +188,8 @@ json body(const Assignment& m) {
           {"attempt", m.attempt},
           {"run", experiments::to_short_json(m.run)},
           {"gang", body(m.gang)},
-          {"claim", m.claim}};
+          {"claim", m.claim},
+          {"rerun_of", m.rerun_of}};
 }
 json body(const GangEnded& m) {
   return {{"type", "gang_ended"},
@@ -305,7 +307,8 @@ CoordinatorMessage parse_coordinator_message(std::string_view text) {
         attempt_field(m),
         guarded("run", [&] { return experiments::run_config_from_json(field(m, "run")); }),
         gang_field(m),
-        static_cast<std::uint64_t>(whole_field(m, "claim", 0, kMany))};
+        static_cast<std::uint64_t>(whole_field(m, "claim", 0, kMany)),
+        static_cast<int>(whole_field(m, "rerun_of", 0, kMostAttempts))};
   }
   if (type == "gang_ended") {
     return GangEnded{epoch_field(m), generation_field(m), text_field(m, "kind"),
@@ -379,6 +382,7 @@ std::string trainer_run_request(const Assignment& assignment, const Welcome& wel
                   {"attempt", assignment.attempt},
                   {"epoch", assignment.epoch},
                   {"claim", assignment.claim},
+                  {"rerun_of", assignment.rerun_of},
                   {"results", welcome.results},
                   {"data", welcome.data},
                   {"assets", welcome.assets},

@@ -98,6 +98,7 @@ struct Assignment {
   experiments::RunConfig run;
   GangPlace gang{};
   std::uint64_t claim = 0;  // epoch of the run's claim (experiments/claim.h); 0: a coordinator's
+  int rerun_of = 0;         // under a claim: the finished attempt that it is wanted after
 };
 
 // A member of a gang has ended without having done its part: the others end too.

@@ -75,21 +75,21 @@ bool SharedSweep::used_up(const std::vector<experiments::AttemptRecord>& attempt
   return false;
 }
 
+int SharedSweep::wanted_after(const std::string& run_id) const {
+  const auto known = known_.find(run_id);
+  return known == known_.end() || known->second.status == "done" ? 0 : known->second.rerun_after;
+}
+
 SharedSweep::State SharedSweep::state_of(std::size_t place) const {
   const RunId id(order_[place].run_id);
-  const auto known = known_.find(id.text());
-  const Known published = known == known_.end() ? Known{} : known->second;
+  const int after = wanted_after(id.text());
   const std::vector<experiments::AttemptRecord> attempts =
       experiments::scan_attempts(experiments::run_dir(results_, id));
-  for (const experiments::AttemptRecord& record : attempts) {
-    const bool wanted_again = published.status != "done" && published.rerun_after > 0;
-    const int after = wanted_again ? published.rerun_after : 0;
-    const bool counts = record.claim == 0 || record.claim >= experiments::claim_epoch(results_, id);
-    if (record.status == "done" && record.attempt > after && counts) return State::done;
-  }
-  if (published.status == "cancelled") return State::cancelled;
-  if (used_up(attempts, published.rerun_after)) return State::failed;
-  return State::open;
+  for (const experiments::AttemptRecord& record : attempts)
+    if (record.status == "done" && record.attempt > after) return State::done;
+  const auto known = known_.find(id.text());
+  if (known != known_.end() && known->second.status == "cancelled") return State::cancelled;
+  return used_up(attempts, after) ? State::failed : State::open;
 }
 
 SharedSweep::Look SharedSweep::look_at(std::size_t place, double seconds_left) {
@@ -135,7 +135,8 @@ std::optional<SharedSweep::Taken> SharedSweep::take_next(double seconds_left) {
       if (claim) states_[place] = state_of(place);
       if (claim && states_[place] == State::open) {
         const int attempt = experiments::claim_attempt(results_, id);
-        return Taken{order_[place].position, id.text(), attempt, std::move(*claim)};
+        return Taken{order_[place].position, id.text(), attempt, wanted_after(id.text()),
+                     std::move(*claim)};
       }
       look = claim ? Look::over : Look::elsewhere;
       if (!claim) all_living_ = false;

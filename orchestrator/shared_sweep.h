@@ -40,7 +40,8 @@ class SharedSweep {
   struct Taken {
     std::size_t run = 0;  // of runs()
     std::string run_id;
-    int attempt = 0;  // its folder is there, and nobody else's
+    int attempt = 0;   // its folder is there, and nobody else's
+    int rerun_of = 0;  // the finished attempt that it is wanted after; 0: none
     cluster::Lease claim;
   };
   // Looks at what is open, in starting order, and claims the first run that nobody works on.
@@ -66,6 +67,8 @@ class SharedSweep {
   Look look_at(std::size_t place, double seconds_left);
   // What the run's folder says about it.
   State state_of(std::size_t place) const;
+  // Up to this attempt finished ones do not count: the run is wanted again.
+  int wanted_after(const std::string& run_id) const;
   bool used_up(const std::vector<experiments::AttemptRecord>& attempts, int after) const;
 
   std::filesystem::path results_;

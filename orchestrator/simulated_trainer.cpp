@@ -144,6 +144,7 @@ SimulatedTrainer::Request SimulatedTrainer::parse_request(const json& message) c
     request.record.attempt = message.at("attempt").get<int>();
     request.record.epoch = message.at("epoch").get<std::uint64_t>();
     request.record.claim = message.at("claim").get<std::uint64_t>();
+    request.record.rerun_of = message.at("rerun_of").get<int>();
     request.fence = experiments::fence_of(message.at("results").get<std::string>(),
                                           experiments::RunId(request.record.run_id),
                                           request.record.epoch, request.record.claim);

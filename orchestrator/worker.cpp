@@ -174,6 +174,7 @@ void Worker::begin_next(double now) {
   assignment.attempt = taken->attempt;
   assignment.run = sweep_->runs()[taken->run];
   assignment.claim = taken->claim.epoch();
+  assignment.rerun_of = taken->rerun_of;
   phase_ = "start";
   renewed_ = now;
   ++started_here_;

@@ -131,21 +131,35 @@ TEST_F(Claims, ACoordinatorIsRefusedAtOnceBesideAWorkerOfItsHost) {
   EXPECT_LT(cluster::monotonic_seconds() - began, 1.0);
 }
 
-TEST_F(Claims, AnAttemptUnderAnOlderOneIsNotTakenIn) {
-  { Ledger::open(folder_.path(), 1).register_run(run_); }
-  leave_elsewhere(2);
+TEST_F(Claims, OfTwoResultsTheFirstThatComesCounts) {
+  for (const auto& [first, second] : {std::pair{1, 2}, std::pair{2, 1}}) {
+    fs::remove_all(folder_.path() / "runs");
+    fs::remove(folder_.path() / "ledger.sqlite");
+    { Ledger::open(folder_.path(), 100).register_run(run_); }
+    seal(first, static_cast<std::uint64_t>(first));
+    hand_in(folder_.path(), id_, first);
+    seal(second, static_cast<std::uint64_t>(second));
+    hand_in(folder_.path(), id_, second);
+    EXPECT_EQ(shown("SELECT attempt FROM attempts WHERE status = 'done'"),
+              (std::vector<std::vector<std::string>>{{std::to_string(first)}}));
+    hand_in(folder_.path(), id_, second);  // every later look finds it again
+    EXPECT_EQ(shown("SELECT count(*) FROM attempts WHERE status = 'done'")[0][0], "1");
+    EXPECT_EQ(shown("SELECT count(*) FROM events WHERE kind = 'attempt_refused'")[0][0], "1");
+  }
+}
+
+TEST_F(Claims, ARerunCountsBesideWhatItIsWantedAfter) {
+  { Ledger::open(folder_.path(), 100).register_run(run_); }
   seal(1, 1);
   hand_in(folder_.path(), id_, 1);
-  EXPECT_EQ(shown("SELECT status FROM runs"), (std::vector<std::vector<std::string>>{{"pending"}}));
-  EXPECT_EQ(shown("SELECT count(*) FROM events WHERE kind = 'attempt_refused'")[0][0], "1");
-  seal(2, 2);
+  AttemptRecord again = record_of(run_, 2, "done");
+  again.epoch = 0;
+  again.claim = 2;
+  again.rerun_of = 1;
+  write_attempt(attempt_dir(folder_.path(), id_, 2), again);
+  EXPECT_EQ(read_attempt(attempt_dir(folder_.path(), id_, 2)).rerun_of, 1);
   hand_in(folder_.path(), id_, 2);
-  EXPECT_EQ(shown("SELECT attempt FROM attempts WHERE status = 'done'"),
-            (std::vector<std::vector<std::string>>{{"2"}}));
-  // Every later look finds the old one again.
-  hand_in(folder_.path(), id_, 1);
-  EXPECT_EQ(shown("SELECT count(*) FROM attempts WHERE status = 'done'")[0][0], "1");
-  EXPECT_EQ(shown("SELECT count(*) FROM events WHERE kind = 'attempt_refused'")[0][0], "1");
+  EXPECT_EQ(shown("SELECT attempt FROM results"), (std::vector<std::vector<std::string>>{{"2"}}));
 }
 
 TEST_F(Claims, AResultOfACutOffAttemptIsNotTakenInAfterAnother) {

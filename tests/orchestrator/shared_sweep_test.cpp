@@ -128,19 +128,17 @@ TEST_F(SharedSweepTest, TakesOverAClaimThatStandsStillAndWaitsForOneThatMoves) {
   EXPECT_EQ(next->claim.epoch(), 2u);
 }
 
-TEST_F(SharedSweepTest, AResultUnderAClaimThatWasTakenOverDoesNotCount) {
+TEST_F(SharedSweepTest, WhatWasSealedUnderAnEarlierClaimIsDone) {
   end(1, 1, "done");
   end(2, 1, "done");
-  claim_elsewhere(0, 1);
-  SharedSweep worker = sweep(0.1);
-  worker.take_next(kForever);
-  usleep(150'000);
+  SharedSweep worker = sweep();
   auto next = worker.take_next(kForever);
   ASSERT_TRUE(next.has_value());
-  next->claim.release();
-  end(0, 2, "done", "", 1);  // of the old holder
+  end(0, next->attempt, "done", "", next->claim.epoch());
+  next->claim.release();  // killed before it could hand it in
   SharedSweep other = sweep();
-  EXPECT_TRUE(other.take_next(kForever).has_value());
+  EXPECT_FALSE(other.take_next(kForever).has_value());
+  EXPECT_EQ(other.counts().done, 3u);
 }
 
 TEST_F(SharedSweepTest, NobodyClaimsWhileACoordinatorHoldsTheFolder) {
@@ -173,6 +171,7 @@ TEST_F(SharedSweepTest, LeavesCancelledRunsAndTakesUpThoseThatAreWantedAgain) {
   ASSERT_TRUE(next.has_value());
   EXPECT_EQ(next->run_id, id(1).text());
   EXPECT_EQ(next->attempt, 2);
+  EXPECT_EQ(next->rerun_of, 1);
   EXPECT_FALSE(worker.take_next(kForever).has_value());
   EXPECT_EQ(worker.counts().cancelled, 1u);
 }

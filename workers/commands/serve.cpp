@@ -176,6 +176,7 @@ class Server : public ProgressSink, public GangCourier {
                               message.at("assets").get<std::string>(),
                               cluster::parse_stage_place(message.value("stage", ""))};
         request_->claim = message.at("claim").get<std::uint64_t>();
+        request_->rerun_of = message.at("rerun_of").get<int>();
         request_->fence =
             experiments::fence_of(request_->results, experiments::run_id(request_->run),
                                   request_->epoch, request_->claim);

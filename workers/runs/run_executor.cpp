@@ -250,6 +250,7 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
     failed.attempt = request.attempt;
     failed.epoch = request.epoch;
     failed.claim = request.claim;
+    failed.rerun_of = request.rerun_of;
     failed.status = status;
     failed.started = started;
     failed.ended = cluster::utc_now();
@@ -501,6 +502,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   sealed.attempt = request.attempt;
   sealed.epoch = request.epoch;
   sealed.claim = request.claim;
+  sealed.rerun_of = request.rerun_of;
   sealed.status = "done";
   sealed.started = started;
   sealed.ended = cluster::utc_now();

@@ -25,6 +25,7 @@ struct RunRequest {
   cluster::StagePlace stage{};       // where what is read is copied first; empty: nowhere
   std::filesystem::path networks{};  // where feature networks are; filled in by the executor
   std::uint64_t claim = 0;           // epoch of the run's claim; 0: none (experiments/claim.h)
+  int rerun_of = 0;                  // AttemptRecord::rerun_of
   std::optional<cluster::LeaseFence> fence{};  // the attempt is not sealed when it no longer holds
 };
 
