@@ -25,7 +25,7 @@ namespace marquee::orchestrator {
 namespace {
 
 constexpr const char* kArea = "coordinator";
-constexpr int kSomeRunsFailed = 1;
+constexpr int kSomeRunsNotDone = 1;
 
 }  // namespace
 
@@ -261,11 +261,15 @@ int Coordinator::finish() {
     std::cerr << "marquee: " << counts.failed << " of " << counts.total
               << " runs failed; marquee query --out " << options_.out.string()
               << " \"SELECT * FROM failures\" tells why" << std::endl;
-    if (gave_up_)
-      std::cerr << "marquee: stopped by --max-fails " << options_.max_fails << "; "
-                << counts.waiting << " runs wait; the same command goes on from there" << std::endl;
-    return kSomeRunsFailed;
   }
+  if (counts.cancelled > 0) {
+    std::cerr << "marquee: " << counts.cancelled << " of " << counts.total
+              << " runs are cancelled; marquee rerun takes them up again" << std::endl;
+  }
+  if (gave_up_)
+    std::cerr << "marquee: stopped by --max-fails " << options_.max_fails << "; " << counts.waiting
+              << " runs wait; the same command goes on from there" << std::endl;
+  if (counts.done < counts.total) return kSomeRunsNotDone;
   return 0;
 }
 

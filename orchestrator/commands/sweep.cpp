@@ -40,9 +40,9 @@ CommandLine sweep_line() {
       "ranks one second.)\n\n"
       "Inside an allocation with an end (--time-limit, or Slurm's) nothing starts that cannot\n"
       "reach a checkpoint in time, and what runs is stopped in time to write one; when runs are\n"
-      "left then, the exit code is 124: start the same command again. Exit codes: 0 done, 1 some\n"
-      "runs failed, 2 usage, 3 environment, 4 defect, 75 another coordinator holds the folder,\n"
-      "124 out of time, 128 + signal.\n\n"
+      "left then, the exit code is 124: start the same command again. Exit codes: 0 every run is\n"
+      "done, 1 some failed or are cancelled, 2 usage, 3 environment, 4 defect, 75 another\n"
+      "coordinator holds the folder, 124 out of time, 128 + signal.\n\n"
       "The environment variable MARQUEE_TRAINER names another trainer program than the\n"
       "marquee-trainer beside this one.";
   line.options.add_options()                                                                //

@@ -137,6 +137,10 @@ class Ends(FaultTest):
         self.end(SOME_FAILED, more=ASIDE)
         self.end(0)  # tried anew, and done
 
+    def cancelled(self):
+        self.disturbed(SOME_FAILED, lambda test, _: test.assert_exit(0, test.marquee("cancel", "--all")))
+        self.end(SOME_FAILED)  # as before
+
     def max_fails(self):
         self.end(SOME_FAILED, "--max-fails", 1, more=ASIDE, workers=1)
 
@@ -166,7 +170,7 @@ class Ends(FaultTest):
         self.disturbed(-signal.SIGKILL, lambda test, process: process.kill())
 
     def test_exit_code_is_0_exactly_when_every_run_is_done(self):
-        ends = ("all_done", "set_aside", "max_fails", "a_crash_that_is_tried_again", "time_limit", "sigterm", "sigint",
+        ends = ("all_done", "set_aside", "cancelled", "max_fails", "a_crash_that_is_tried_again", "time_limit", "sigterm", "sigint",
                 "killed_coordinator", "killed_agent", "killed_mpirun", "killed_command")
         self.repeat("exit status is honest", "ways to end a sweep", ends, lambda test, end: getattr(Ends, end)(test),
                     at_once=2)

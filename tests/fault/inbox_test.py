@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 
-from harness import FaultTest, main
+from harness import SOME_FAILED, FaultTest, main
 
 SWEEP = """\
 name: simulated
@@ -70,7 +70,7 @@ class Inbox(FaultTest):
     def test_entries_that_wait_at_the_start(self):
         expected_out = self.folder / "undisturbed"
         self.hand_in(expected_out)
-        self.assert_exit(0, self.sweep("--simulate", out=expected_out))
+        self.assert_exit(SOME_FAILED, self.sweep("--simulate", out=expected_out))  # one is cancelled
         expected = self.state(expected_out)
         self.assertEqual({(0, "done"), (1, "cancelled"), (2, "done"), (3, "done"), (77, "done")},
                          {row[1:3] for row in expected[0]})
@@ -85,7 +85,7 @@ class Inbox(FaultTest):
                 self.assertTrue(once.exists(), f"no process passed {name}")
                 self.assertTrue((out / "inbox" / "2.json").exists(), "removed before it was over")
                 self.assert_no_process_left()
-                self.assert_exit(0, self.sweep("--simulate", out=out))
+                self.assert_exit(SOME_FAILED, self.sweep("--simulate", out=out))
                 self.assertEqual(expected, self.state(out))
                 self.assert_no_process_left()
 
@@ -100,12 +100,12 @@ class Inbox(FaultTest):
                 self.hand_in(out)
                 code = process.wait(timeout=60)
                 if name is None:
-                    self.assertEqual(0, code, self.background_log())
+                    self.assertEqual(SOME_FAILED, code, self.background_log())
                 else:
                     self.assertTrue(once.exists(), f"no process passed {name}")
                     self.assert_no_process_left()
                     self.write_sweep(seconds=0)
-                    self.assert_exit(0, self.sweep("--simulate", out=out))
+                    self.assert_exit(SOME_FAILED, self.sweep("--simulate", out=out))
                 status = {row[1]: row[2] for row in self.state(out)[0]}
                 self.assertEqual({0: "done", 2: "done", 3: "done", 77: "done"},
                                  {seed: value for seed, value in status.items() if seed != 1})

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from harness import MARQUEE, USAGE, FaultTest, main
+from harness import MARQUEE, SOME_FAILED, USAGE, FaultTest, main
 
 SWEEP = """\
 name: simulated
@@ -45,7 +45,7 @@ class Requests(FaultTest):
         told = json.loads(done.stdout)
         self.assertTrue(told["taken_in"], told)
         self.assertIn("held by process", told["holder"])
-        self.assertEqual(0, process.wait(timeout=60), self.background_log())
+        self.assertEqual(SOME_FAILED, process.wait(timeout=60), self.background_log())
         states = self.by_seed()
         self.assertEqual({"cancelled": 2, "done": 2}, self.statuses())
         self.assertEqual(("cancelled", "cancelled"), (states[running], states[waiting]))
@@ -55,8 +55,9 @@ class Requests(FaultTest):
 
         self.write_sweep(0)
         again = self.sweep("--simulate")
-        self.assert_exit(0, again)
+        self.assert_exit(SOME_FAILED, again)
         self.assertIn("2 cancelled", again.stderr)
+        self.assertIn("2 of 4 runs are cancelled; marquee rerun", again.stderr)
         self.assertEqual({"cancelled": 2, "done": 2}, self.statuses())
         self.assert_exit(0, self.marquee("rerun", "--where", "status = 'cancelled'"))
         self.assertEqual({"pending": 2, "done": 2}, self.statuses())
@@ -69,7 +70,7 @@ class Requests(FaultTest):
         self.wait_for(lambda: (self.out / "results.sqlite").exists() and self.statuses().get("running") == 2,
                       "running runs")
         self.assert_exit(0, self.marquee("cancel", "--all"))
-        self.assertEqual(0, process.wait(timeout=20), self.background_log())
+        self.assertEqual(SOME_FAILED, process.wait(timeout=20), self.background_log())
         self.assertEqual({"cancelled": 4}, self.statuses())
         self.assert_no_process_left()
 
