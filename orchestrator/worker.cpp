@@ -272,7 +272,7 @@ int Worker::finish() const {
         analysis::load_differences(options_.out / "results.sqlite", pairs_of(prepared_.list));
     std::cout << "\n" << difference_report(prepared_.list, differences) << std::flush;
   }
-  return counts.failed > 0 ? kSomeRunsFailed : 0;
+  return counts.failed + counts.cancelled > 0 ? kSomeRunsFailed : 0;
 }
 
 }  // namespace marquee::orchestrator

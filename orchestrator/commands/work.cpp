@@ -27,7 +27,8 @@ CommandLine work_line() {
       "  marquee work experiments/quickstart.yaml --out results/quickstart &\n"
       "  marquee work experiments/quickstart.yaml --out results/quickstart &\n\n"
       "Exit codes: 0 when every run is done or is being computed by a worker that lives; 1 runs\n"
-      "were set aside; 2 usage; 3 environment; 75 a coordinator holds DIR; 124 out of time; 128 +\n"
+      "were set aside or cancelled; 2 usage; 3 environment; 75 a coordinator holds DIR; 124 out of "
+      "time; 128 +\n"
       "signal after a graceful stop.";
   line.options.add_options()                                                                //
       ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //

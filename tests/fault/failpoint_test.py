@@ -67,6 +67,8 @@ class Failpoint(FaultTest):
         self.assertGreater(len(names), 20)
         elsewhere = {"trainer.checkpointed", "trainer.sampled", "trainer.exchanging", "trainer.joining_gang",  # real trainers alone pass these
                      "stage.copying",  # stage_test.py
+                     "worker.claimed", "worker.sealed", "worker.handed_in",  # work_test.py
+                     "submit.recorded", "submit.submitted",  # slurm/controller_test.py
                      "coordinator.inbox_read", "coordinator.inbox_taken"}  # inbox_test.py
         later = ["coordinator.before_commit:3", "coordinator.after_commit:4", "file.renamed:5", "file.synced:6",
                  "trainer.tuned:4", "agent.sealed:2"]
