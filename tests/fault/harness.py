@@ -128,8 +128,8 @@ class FaultTest(unittest.TestCase):
         self.assets = make_fake_assets(self.folder / "assets")
         self.out = self.folder / "results"
 
-    def repeat(self, promise, what, cases, body, each=1, at_once=1):
-        """Calls body(test, case) for every case: `test` is this one with a folder, results and processes of its own, so
+    def repeat(self, promise, what, cases, body, *more, each=1, at_once=1):
+        """Calls body(test, case, *more) for every case: `test` is this one with a folder, results and processes of its own, so
         that several can go on at once. Each case is a subtest with `each` of `what`; tells how many there were and how
         many cases failed. Most of a sweep of no-op trainers is waiting for mpirun."""
         def call(numbered):
@@ -139,7 +139,7 @@ class FaultTest(unittest.TestCase):
             test.folder.mkdir()
             test.out = test.folder / "results"
             try:
-                body(test, case)
+                body(test, case, *more)
             except BaseException as error:  # it is raised again below, where unittest wants it
                 return error
             finally:

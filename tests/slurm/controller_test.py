@@ -46,34 +46,36 @@ class Controller(SlurmTest):
         seed = int(os.environ.get("MARQUEE_SEED", random.randrange(1 << 30)))
         chance = random.Random(seed)
         print(f"seed {seed}: MARQUEE_SEED={seed} repeats it", file=sys.stderr)
-        for number in range(KILLS):
-            with self.subTest(number=number, seed=seed):
-                out = self.folder / f"killed-{number}"
-                launcher = ["--array", 1] if chance.random() < 0.5 else []
-                submitted = self.submit_sweep(*launcher, out=out)
-                self.assertTrue(submitted["submitted"])
-                time.sleep(chance.choice([0, chance.uniform(0, 5)]))
-                self.kill_controller()
-                if number == 0:
-                    refused = self.marquee_slurm("status", out=out, code=3)
-                    self.assertIn("squeue", refused)
-                self.start_controller()
-                other = self.foreign_job()
-                standing = self.standing(out)
-                self.assertIn(standing["state"], ("lost", "waiting", "running", "ended", "vanished"))
-                again = self.submit_sweep(*launcher, out=out)
-                self.assertEqual(standing["state"] in ("lost", "vanished", "ended"), again["submitted"], standing)
-                self.assertLessEqual(len(self.ids(submitted["name"])), 1)
-                self.assertEqual("other", self.job(other)["JobName"])
-                self.assertIn(self.job(other)["JobState"], ("PENDING", "RUNNING"), "somebody else's job was touched")
-                self.slurm("scancel", other)
-                # A job whose launch the controller did not hear of is held by it, whatever became of the launch.
-                if self.wait_for(lambda o=out: (now := self.standing(o)["state"]) in ("held", "ended") and now,
-                                 "the job to end or to be held", 90) == "held":
-                    self.assertFalse(self.submit_sweep(*launcher, out=out)["submitted"])
-                self.assertEqual(("ended", 0), tuple(self.wait_for_job(out, 90)[key] for key in ("state", "exit_code")))
-                self.assert_done(self.expected, out)
-                self.assertEqual({1}, {attempt for _, attempt in self.attempts(out)}, "computed more than once")
+        self.repeat("slurmctld death is reconciled", "kills within 5 s of a submission", range(KILLS),
+                    Controller.kill_one, chance)
+
+    def kill_one(self, number, chance):
+        out = self.out
+        launcher = ["--array", 1] if chance.random() < 0.5 else []
+        submitted = self.submit_sweep(*launcher, out=out)
+        self.assertTrue(submitted["submitted"])
+        time.sleep(chance.choice([0, chance.uniform(0, 5)]))
+        self.kill_controller()
+        if number == 0:
+            refused = self.marquee_slurm("status", out=out, code=3)
+            self.assertIn("squeue", refused)
+        self.start_controller()
+        other = self.foreign_job()
+        standing = self.standing(out)
+        self.assertIn(standing["state"], ("lost", "waiting", "running", "ended", "vanished"))
+        again = self.submit_sweep(*launcher, out=out)
+        self.assertEqual(standing["state"] in ("lost", "vanished", "ended"), again["submitted"], standing)
+        self.assertLessEqual(len(self.ids(submitted["name"])), 1)
+        self.assertEqual("other", self.job(other)["JobName"])
+        self.assertIn(self.job(other)["JobState"], ("PENDING", "RUNNING"), "somebody else's job was touched")
+        self.slurm("scancel", other)
+        # A job whose launch the controller did not hear of is held by it, whatever became of the launch.
+        if self.wait_for(lambda o=out: (now := self.standing(o)["state"]) in ("held", "ended") and now,
+                         "the job to end or to be held", 90) == "held":
+            self.assertFalse(self.submit_sweep(*launcher, out=out)["submitted"])
+        self.assertEqual(("ended", 0), tuple(self.wait_for_job(out, 90)[key] for key in ("state", "exit_code")))
+        self.assert_done(self.expected, out)
+        self.assertEqual({1}, {attempt for _, attempt in self.attempts(out)}, "computed more than once")
 
     def killed_at(self, failpoint):
         done = subprocess.run([str(MARQUEE), "slurm", "submit", str(self.sweep_file), "--simulate", "--out",

@@ -169,6 +169,12 @@ class SlurmTest(FaultTest):
         self.wait_for(lambda: subprocess.run(["scontrol", "ping"], capture_output=True, timeout=60,
                                              env=self.lab_environment()).returncode == 0, "the controller", 30)
 
+    def call_nodes_down_sooner(self):
+        """After 5 instead of 15 seconds without an answer."""
+        path = self.lab / "slurm.conf"
+        path.write_text(path.read_text().replace("SlurmdTimeout=15", "SlurmdTimeout=5"))
+        self.slurm("scontrol", "reconfigure")
+
     def crash(self, node):
         """Kills everything on a node at once."""
         pid = int((self.lab / f"init-{node}.pid").read_text())

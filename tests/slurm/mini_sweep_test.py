@@ -61,12 +61,10 @@ class MiniSweep(SlurmTest):
         alone = self.folder / "alone"
         self.assert_exit(0, self.sweep(out=alone, workers=1, assets=self.assets, timeout=300))
         expected = self.outcome(alone)
-        for repeat in range(REPEATS):
-            with self.subTest(repeat=repeat):
-                self.out = self.folder / f"results-{repeat}"
-                self.one_week(expected)
+        self.repeat("a trainer's or host's death costs its own attempt only", "sweeps of real trainers that lost a node",
+                    range(REPEATS), MiniSweep.one_week, expected)
 
-    def one_week(self, expected):
+    def one_week(self, _, expected):
         self.assertTrue(self.submit_real()["submitted"])
         self.wait_for(self.checkpoints, "the first checkpoints", 120)
         nodes = {record["host"] for record in self.attempts().values()}

@@ -20,7 +20,7 @@ matrix:
   seed: [{seeds}]
 simulate: {{seconds: {seconds}, steps: 20, checkpoints: 1, deadline_seconds: 60}}
 """
-REPEATS = 10 if os.environ.get("MARQUEE_SOAK") else 1
+REPEATS = 8 if os.environ.get("MARQUEE_SOAK") else 1
 
 
 class Preemption(SlurmTest):
@@ -54,7 +54,7 @@ class Preemption(SlurmTest):
         self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), self.log(out))
         self.assertGreater(self.restarts(out), 0, "it was never put back into the queue")
         self.assertLessEqual(before, self.finished(out))
-        self.assert_done(self.expected(), out)
+        self.assert_done(self.reference, out)
 
     def stop_trainers(self, job):
         """SIGSTOP to all trainers of a job."""
@@ -72,33 +72,36 @@ class Preemption(SlurmTest):
     def test_nodes_that_are_taken_away_cost_no_result(self):
         """All at once: most of the time is waiting. `short`: the trainers are stopped, so none can write a checkpoint
         in time; the job is put back all the same, and killed."""
-        self.expected()
+        self.reference = self.expected()
+        self.repeat("preemption and wall time are safe", "jobs that lost their nodes", range(REPEATS),
+                    Preemption.take_away, each=7)
+
+    def take_away(self, _):
         mpirun, srun, array = ["--slots-per-node", 2], ["--slots-per-node", 2, "--launcher", "srun"], ["--array", 2]
-        for repeat in range(REPEATS):
-            places = {}
-            for name, options in (("short-mpirun", [*mpirun, "--time", 1, "--lead", 40]),
-                                  ("short-array", [*array, "--time", 1, "--lead", 40]),
-                                  ("time-mpirun", [*mpirun, "--time", 1, "--lead", 40]),
-                                  ("time-array", [*array, "--time", 1, "--lead", 40]),
-                                  ("requeue-mpirun", [*mpirun, "--lead", 20]),
-                                  ("requeue-srun", [*srun, "--lead", 20]),
-                                  ("requeue-array", [*array, "--lead", 20])):
-                places[name] = self.folder / f"{name}-{repeat}"
-                self.submit_sweep(*options, out=places[name], sweep_file=self.write(name, 5))
-            before = {}
-            for name, out in places.items():
-                if name.startswith("short"):
-                    before[name] = self.wait_for_finished(out, 1)
-                    self.stop_trainers(self.standing(out)["name"])
-                if name.startswith("requeue"):
-                    before[name] = self.wait_for_finished(out, 1)
-                    self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
-            for name, out in places.items():
-                with self.subTest(name, repeat=repeat):
-                    self.assert_went_on(out, before.get(name, frozenset()))
-                    if not name.startswith("short"):
-                        codes = {path.read_text().strip() for path in out.glob("slurm/*/ended-*-0")}
-                        self.assertTrue(codes <= {"0", "124", "143"} and codes != {"0"}, f"not stopped gracefully: {codes}\n{self.log(out)}")
+        places = {}
+        for name, options in (("short-mpirun", [*mpirun, "--time", 1, "--lead", 40]),
+                              ("short-array", [*array, "--time", 1, "--lead", 40]),
+                              ("time-mpirun", [*mpirun, "--time", 1, "--lead", 40]),
+                              ("time-array", [*array, "--time", 1, "--lead", 40]),
+                              ("requeue-mpirun", [*mpirun, "--lead", 20]),
+                              ("requeue-srun", [*srun, "--lead", 20]),
+                              ("requeue-array", [*array, "--lead", 20])):
+            places[name] = self.folder / name
+            self.submit_sweep(*options, out=places[name], sweep_file=self.write(name, 5))
+        before = {}
+        for name, out in places.items():
+            if name.startswith("short"):
+                before[name] = self.wait_for_finished(out, 1)
+                self.stop_trainers(self.standing(out)["name"])
+            if name.startswith("requeue"):
+                before[name] = self.wait_for_finished(out, 1)
+                self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
+        for name, out in places.items():
+            self.assert_went_on(out, before.get(name, frozenset()))
+            if not name.startswith("short"):
+                codes = {path.read_text().strip() for path in out.glob("slurm/*/ended-*-0")}
+                self.assertTrue(codes <= {"0", "124", "143"} and codes != {"0"},
+                                f"{name}: not stopped gracefully: {codes}\n{self.log(out)}")
 
 
 if __name__ == "__main__":

@@ -33,10 +33,7 @@ class SplitBrain(SlurmTest):
 
     def setUp(self):
         super().setUp()
-        # A node is called down sooner than usual.
-        path = self.lab / "slurm.conf"
-        path.write_text(path.read_text().replace("SlurmdTimeout=15", "SlurmdTimeout=5"))
-        self.slurm("scontrol", "reconfigure")
+        self.call_nodes_down_sooner()
 
     def write(self, name, text=SWEEP):
         path = self.folder / f"{name}.yaml"
@@ -63,11 +60,10 @@ class SplitBrain(SlurmTest):
         self.assert_exit(0, self.sweep("--simulate", out=self.folder / "undisturbed", sweep_file=self.write(
             "undisturbed", SWEEP.replace("seconds: 20", "seconds: 0").replace("seconds: 1\n", "seconds: 0\n"))))
         expected = self.sound_rows(self.folder / "undisturbed")
-        for repeat in range(REPEATS):
-            with self.subTest(repeat=repeat):
-                self.one_partition(expected, {name: self.folder / f"{name}-{repeat}" for name in ("mpirun", "array")})
+        self.repeat("no split brain", "partitions", range(REPEATS), SplitBrain.one_partition, expected)
 
-    def one_partition(self, expected, places):
+    def one_partition(self, _, expected):
+        places = {name: self.folder / name for name in ("mpirun", "array")}
         self.slurm("scontrol", "update", "NodeName=node1", "State=DRAIN", "Reason=test")
         self.submit_sweep("--slots-per-node", 2, out=places["mpirun"], sweep_file=self.write("mpirun"))
         self.submit_sweep("--array", 2, out=places["array"], sweep_file=self.write("array"))
@@ -88,19 +84,17 @@ class SplitBrain(SlurmTest):
             # Their trainers wake up behind the end of their runs, and would seal them.
             self.wait_for(lambda: not self.processes_on("node2"), "the old processes to go", 60)
             for name, out in places.items():
-                with self.subTest(name):
-                    self.assertIn("has been taken over by", self.log(out))
-                    first = [entry for entry in self.statuses_of(out) if entry[0] == 1]
-                    self.assertEqual([(1, "node2", "done")] * 2 + [(1, "node2", "running")] * 2, first)
+                self.assertIn("has been taken over by", self.log(out))
+                first = [entry for entry in self.statuses_of(out) if entry[0] == 1]
+                self.assertEqual([(1, "node2", "done")] * 2 + [(1, "node2", "running")] * 2, first)
         finally:
             self.heal("node2")
         for name, out in places.items():
-            with self.subTest(name):
-                standing = self.wait_for_job(out, 120)
-                self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), self.log(out))
-                self.assert_done(expected, out)
-                self.assertEqual([(1, "node2", "done")] * 2 + [(2, "node1", "done")] * 2,
-                                 [entry for entry in self.statuses_of(out) if entry[2] == "done"])
+            standing = self.wait_for_job(out, 120)
+            self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), self.log(out))
+            self.assert_done(expected, out)
+            self.assertEqual([(1, "node2", "done")] * 2 + [(2, "node1", "done")] * 2,
+                             [entry for entry in self.statuses_of(out) if entry[2] == "done"])
         give_up = time.monotonic() + 60
         while "node2" not in self.slurm("sinfo", "-h", "-N", "-t", "idle", "-o", "%N"):
             self.assertLess(time.monotonic(), give_up, "node2 does not come back")
