@@ -8,6 +8,7 @@
 #include "cluster/die_with_parent.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
+#include "cluster/stop_signal.h"
 #include "cluster/text.h"
 #include "orchestrator/simulated_trainer.h"
 
@@ -27,6 +28,7 @@ int serve(const cluster::Arguments& arguments) {
   const po::variables_map values = cluster::parse(line, arguments);
   if (cluster::printed_help(line, values)) return 0;
   cluster::die_with_parent(values["parent-pid"].as<int>());
+  cluster::leave_stop_signals_to_parent();
   cluster::LogOptions log;
   log.who = "trainer";
   cluster::init_log(log);

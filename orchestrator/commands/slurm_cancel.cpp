@@ -69,12 +69,16 @@ int slurm_cancel(const Arguments& arguments) {
   const auto jobs = chosen(results, values["job"].as<std::vector<std::string>>());
   if (!jobs.empty()) cluster::require_slurm();
   for (const SubmittedJob& job : jobs) {
-    // Before it is asked to end, so that it does not put itself back.
-    cluster::write_file_durably(job_folder(results, job.name) / "cancelled",
-                                cluster::utc_now() + "\n");
     std::vector<std::string> asked, ended;
-    for (const cluster::SlurmJob& one : cluster::jobs_named(job.name)) {
-      if (!cluster::is_active(one) || one.state == "COMPLETING") continue;
+    std::vector<cluster::SlurmJob> active = cluster::jobs_named(job.name);
+    std::erase_if(active, [](const cluster::SlurmJob& one) { return !cluster::is_active(one); });
+    // Before it is asked to end, so that it does not put itself back.
+    if (!active.empty()) {
+      cluster::write_file_durably(job_folder(results, job.name) / "cancelled",
+                                  cluster::utc_now() + "\n");
+    }
+    for (const cluster::SlurmJob& one : active) {
+      if (one.state == "COMPLETING") continue;
       if (one.state == "RUNNING" && !now) {
         cluster::signal_batch(one.id, "USR2");
         asked.push_back(one.id);

@@ -49,14 +49,28 @@ TEST(StopSignal, TakesTheUserSignalsThatMpirunForwardsForThem) {
   EXPECT_EQ(signal_after(SIGUSR2), SIGINT);
 }
 
-TEST(StopSignal, KeepsTheFirstAndCountsAll) {
+TEST(StopSignal, KeepsTheFirstAndCountsWhatComesTogetherOnce) {
   EXPECT_EQ(in_child([] {
               install_stop_signals();
               std::raise(SIGINT);
               std::raise(SIGTERM);
-              return stop_signal() == SIGINT ? stop_signal_count() : 100;
+              std::raise(SIGUSR1);
+              if (stop_signal() != SIGINT || stop_signal_count() != 1) return 100;
+              usleep(2'100'000);
+              std::raise(SIGTERM);
+              return stop_signal() == SIGINT ? stop_signal_count() : 101;
             }),
             2);
+}
+
+TEST(StopSignal, OfAJobEndsNoTrainer) {
+  EXPECT_EQ(in_child([] {
+              leave_stop_signals_to_parent();
+              for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2})
+                std::raise(signal);
+              return 7;
+            }),
+            7);
 }
 
 TEST(StopSignal, AClosedPipeDoesNotEndTheProcess) {

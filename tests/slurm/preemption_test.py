@@ -98,6 +98,11 @@ class Preemption(SlurmTest):
                 self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
         for name, out in places.items():
             self.assert_went_on(out, before.get(name, frozenset()))
+            if name.startswith("requeue"):  # Slurm signals the trainers, too: their agents decide
+                stopped = [record["cause"] for record in self.attempts(out).values()
+                           if record["status"] == "interrupted"]
+                self.assertTrue(stopped, f"{name}: nothing was interrupted\n{self.log(out)}")
+                self.assertEqual({0}, {cause.get("signal", 0) for cause in stopped}, f"{name}: {stopped}")
             if not name.startswith("short"):
                 codes = {path.read_text().strip() for path in out.glob("slurm/*/ended-*-0")}
                 self.assertTrue(codes <= {"0", "124", "143"} and codes != {"0"},

@@ -18,6 +18,7 @@
 #include "cluster/log.h"
 #include "cluster/shared_buffer.h"
 #include "cluster/stage_place.h"
+#include "cluster/stop_signal.h"
 #include "experiments/claim.h"
 #include "experiments/run_folder.h"
 #include "workers/commands/commands.h"
@@ -310,6 +311,7 @@ int serve_command(const cluster::Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   cluster::die_with_parent(values["parent-pid"].as<int>());
+  cluster::leave_stop_signals_to_parent();
   const int threads = values["threads"].as<int>();
   if (threads < 1) cluster::throw_usage("--threads must be at least 1");
   cluster::LogOptions log;
