@@ -9,7 +9,6 @@
 #include "analysis/report/query.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "cluster/log.h"
 #include "experiments/brief_hold.h"
 #include "orchestrator/commands/choose_runs.h"
 
@@ -58,10 +57,7 @@ void change_here(experiments::BriefHold& hold, const std::string& kind, ChangedR
 ChangedRuns change_runs(const std::string& kind,
                         const boost::program_options::variables_map& values, bool all,
                         bool dry_run) {
-  cluster::LogOptions log;
-  log.who = cluster::host_name();
-  log.quiet = true;
-  cluster::init_log(log);
+  log_warnings_alone();
   const std::string out = values["out"].as<std::string>();
   ChangedRuns changed;
   changed.results = results_folder(out);

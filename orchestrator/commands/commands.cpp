@@ -6,6 +6,8 @@
 #include "cluster/build_info.h"
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
+#include "cluster/host.h"
+#include "cluster/log.h"
 #include "cluster/suggest.h"
 
 namespace marquee::orchestrator {
@@ -111,6 +113,13 @@ int dispatch_part(const std::string& command, const std::vector<Command>& parts,
   cluster::throw_usage("unknown part '" + word + "' of marquee " + command +
                        cluster::did_you_mean(word, names) + "; expected one of " +
                        cluster::join(names));
+}
+
+void log_warnings_alone() {
+  cluster::LogOptions log;
+  log.who = cluster::host_name();
+  log.quiet = true;
+  cluster::init_log(log);
 }
 
 std::filesystem::path published_results(const std::string& out) {

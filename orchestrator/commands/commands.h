@@ -54,6 +54,9 @@ int dispatch(const Arguments& arguments);
 int dispatch_part(const std::string& command, const std::vector<Command>& parts,
                   const Arguments& arguments);
 
+// For a short command: warnings and errors on standard error, nothing else.
+void log_warnings_alone();
+
 // The folder named by --out and its published database; throws environment when there is none.
 std::filesystem::path published_results(const std::string& out);
 

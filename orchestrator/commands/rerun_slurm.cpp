@@ -8,6 +8,7 @@
 #include "orchestrator/commands/change_runs.h"
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/commands/slurm_parts.h"
+#include "orchestrator/commands/sweep_options.h"
 #include "orchestrator/run_list.h"
 #include "orchestrator/slurm_options.h"
 #include "orchestrator/slurm_submit.h"
@@ -18,13 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
+// Of the command line, for the results folder by its whole path.
 SweepOptions options_from(const po::variables_map& values, const fs::path& results) {
-  SweepOptions options;
+  SweepOptions options = sweep_options_from(values);
   options.out = results;
-  options.data = values["data"].as<std::string>();
-  options.assets = values["assets"].as<std::string>();
-  options.stage = cluster::find_stage_place(values["stage"].as<std::string>());
-  options.simulate = values.count("simulate") > 0;
   return options;
 }
 

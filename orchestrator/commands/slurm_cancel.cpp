@@ -7,7 +7,6 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "cluster/log.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
 #include "orchestrator/commands/slurm_parts.h"
@@ -59,10 +58,7 @@ int slurm_cancel(const Arguments& arguments) {
   line.positional.add("job", -1);
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
-  cluster::LogOptions log;
-  log.who = cluster::host_name();
-  log.quiet = true;
-  cluster::init_log(log);
+  log_warnings_alone();
   const fs::path results = absolute_folder(values["out"].as<std::string>());
   const bool now = values.count("now") > 0;
   json list = json::array();

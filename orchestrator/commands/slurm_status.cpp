@@ -4,9 +4,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cluster/error.h"
-#include "cluster/host.h"
-#include "cluster/log.h"
 #include "cluster/text.h"
 #include "orchestrator/commands/slurm_parts.h"
 
@@ -30,10 +27,7 @@ int slurm_status(const Arguments& arguments) {
       ("json", "a list of objects");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
-  cluster::LogOptions log;
-  log.who = cluster::host_name();
-  log.quiet = true;
-  cluster::init_log(log);
+  log_warnings_alone();
   const fs::path results = absolute_folder(values["out"].as<std::string>());
   const std::vector<SubmittedJob> jobs = read_jobs(results);
   if (!jobs.empty()) cluster::require_slurm();

@@ -1,13 +1,7 @@
 // marquee slurm submit: a sweep as a job, or an array of jobs, of a Slurm cluster.
-#include <iostream>
-
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "cluster/host.h"
-#include "cluster/log.h"
-#include "cluster/sha256.h"
-#include "cluster/text.h"
 #include "orchestrator/commands/slurm_parts.h"
+#include "orchestrator/commands/sweep_options.h"
 #include "orchestrator/slurm_options.h"
 
 namespace marquee::orchestrator {
@@ -54,24 +48,8 @@ int slurm_submit(const Arguments& arguments) {
   CommandLine line = submit_line();
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
-  SweepOptions options;
-  options.file = values["file"].as<std::string>();
-  if (options.file.empty())
-    cluster::throw_usage("name a sweep FILE\nusage: " + line.usage + "   (--help explains)");
-  options.out = values["out"].as<std::string>();
-  options.data = values["data"].as<std::string>();
-  options.assets = values["assets"].as<std::string>();
-  options.stage = cluster::find_stage_place(values["stage"].as<std::string>());
-  options.subset = values["subset"].as<std::string>();
-  options.max_fails = values["max-fails"].as<int>();
-  options.simulate = values.count("simulate") > 0;
-  if (options.max_fails < 0)
-    cluster::throw_usage("--max-fails must be at least 1, not " +
-                         std::to_string(options.max_fails));
-  cluster::LogOptions log;
-  log.who = cluster::host_name();
-  log.quiet = true;
-  cluster::init_log(log);
+  const SweepOptions options = named_sweep_from(values, line.usage);
+  log_warnings_alone();
   // A script can be looked at where neither data nor weights are.
   const experiments::SweepFile sweep = values.count("print") > 0
                                            ? experiments::load_sweep(options.file, options.subset)

@@ -12,13 +12,12 @@
 #include "cluster/mpi_session.h"
 #include "cluster/stop_signal.h"
 #include "orchestrator/agent.h"
-#include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/sweep_options.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/progress_line.h"
 #include "orchestrator/run_list.h"
 #include "orchestrator/scheduler.h"
-#include "orchestrator/time_limit.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -82,48 +81,6 @@ CommandLine sweep_line() {
       ("run-list", po::value<std::string>()->default_value(""), "of marquee rerun");
   line.positional.add("file", 1);
   return line;
-}
-
-SweepOptions options_from(const po::variables_map& values) {
-  SweepOptions options;
-  options.file = values["file"].as<std::string>();
-  options.out = values["out"].as<std::string>();
-  options.data = values["data"].as<std::string>();
-  options.assets = values["assets"].as<std::string>();
-  options.stage = cluster::find_stage_place(values["stage"].as<std::string>());
-  options.workers = values["workers"].as<int>();
-  options.slots_per_host = values["slots-per-host"].as<int>();
-  options.subset = values["subset"].as<std::string>();
-  options.run_list = values["run-list"].as<std::string>();
-  options.max_fails = values["max-fails"].as<int>();
-  options.time_limit = values["time-limit"].as<std::string>();
-  options.time_margin = values["time-margin"].as<double>();
-  options.probe = values.count("probe") > 0;
-  options.simulate = values.count("simulate") > 0;
-  options.json = values.count("json") > 0;
-  options.quiet = values.count("quiet") > 0;
-  if (options.file.empty() == options.run_list.empty()) {
-    cluster::throw_usage(
-        "name a sweep FILE\nusage: marquee sweep FILE --out DIR [options]   "
-        "(--help explains)");
-  }
-  if (options.max_fails < 0) {
-    cluster::throw_usage("--max-fails must be at least 1, not " +
-                         std::to_string(options.max_fails));
-  }
-  if (!options.time_limit.empty()) parse_time_limit(options.time_limit);
-  if (!(options.time_margin >= 0)) {
-    cluster::throw_usage("--time-margin must be 0 or more seconds, not " +
-                         std::to_string(options.time_margin));
-  }
-  if (options.workers < 0) {
-    cluster::throw_usage("--workers must be at least 1, not " + std::to_string(options.workers));
-  }
-  if (options.slots_per_host < 0) {
-    cluster::throw_usage("--slots-per-host must be at least 1, not " +
-                         std::to_string(options.slots_per_host));
-  }
-  return options;
 }
 
 int dry_run(const SweepOptions& options) {
@@ -198,7 +155,7 @@ int sweep_command(const Arguments& arguments) {
     const po::variables_map values = parse(line, arguments);
     if (values.count("help") > 0 && rank_from_environment() != 0) return 0;
     if (printed_help(line, values)) return 0;
-    options = options_from(values);
+    options = named_sweep_from(values, line.usage);
     only_check = values.count("dry-run") > 0;
   } catch (const cluster::Error& error) {
     // Every rank sees the same words; one of them complains. The others end well: the first that

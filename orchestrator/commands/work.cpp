@@ -3,9 +3,7 @@
 
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "cluster/log.h"
-#include "orchestrator/commands/commands.h"
-#include "orchestrator/time_limit.h"
+#include "orchestrator/commands/sweep_options.h"
 #include "orchestrator/trainer_process.h"
 #include "orchestrator/worker.h"
 
@@ -71,35 +69,14 @@ int work_command(const Arguments& arguments) {
   CommandLine line = work_line();
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
-  SweepOptions options;
-  options.file = values["file"].as<std::string>();
-  options.run_list = values["run-list"].as<std::string>();
-  if (options.file.empty() == options.run_list.empty())
-    cluster::throw_usage("name a sweep FILE\nusage: " + line.usage + "   (--help explains)");
-  options.out = values["out"].as<std::string>();
-  options.data = values["data"].as<std::string>();
-  options.assets = values["assets"].as<std::string>();
-  options.stage = cluster::find_stage_place(values["stage"].as<std::string>());
-  options.subset = values["subset"].as<std::string>();
-  options.time_limit = values["time-limit"].as<std::string>();
-  options.time_margin = values["time-margin"].as<double>();
-  options.simulate = values.count("simulate") > 0;
-  options.json = values.count("json") > 0;
-  options.quiet = values.count("quiet") > 0;
-  if (!options.time_limit.empty()) parse_time_limit(options.time_limit);
-  if (!(options.time_margin >= 0))
-    cluster::throw_usage("--time-margin must be 0 or more seconds, not " +
-                         std::to_string(options.time_margin));
+  const SweepOptions options = named_sweep_from(values, line.usage);
   std::string since = values["since"].as<std::string>();
   if (since.empty()) {
     since = cluster::utc_now();
   } else {
     check_time(since);
   }
-  cluster::LogOptions log;
-  log.who = cluster::host_name();
-  log.quiet = true;
-  cluster::init_log(log);
+  log_warnings_alone();
   PreparedSweep prepared = prepare_sweep(options);
   if (options.simulate && !prepared.sweep.simulation.files)
     cluster::throw_usage(

@@ -206,6 +206,15 @@ class FaultTest(unittest.TestCase):
                 found.append(int(entry.name))
         return sorted(found)
 
+    def processes_of(self, variable, *words):
+        """Those of processes(words) that have "NAME=value" in their environment."""
+        def has(pid):
+            try:
+                return variable.encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                return False
+        return [pid for pid in self.processes(*words) if has(pid)]
+
     def trainers(self):
         return self.processes("serve", "--control-fd")
 

@@ -3,7 +3,6 @@ their lead is too short for a checkpoint. Under mpirun, srun and as an array eac
 rows of an undisturbed sweep, and nothing finished is computed again."""
 
 import os
-import pathlib
 import signal
 import unittest
 
@@ -58,16 +57,10 @@ class Preemption(SlurmTest):
 
     def stop_trainers(self, job):
         """SIGSTOP to all trainers of a job."""
-        found = []
-        for pid in self.processes("simulated-trainer"):
-            try:
-                variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if f"SLURM_JOB_NAME={job}".encode() in variables:
-                os.kill(pid, signal.SIGSTOP)
-                found.append(pid)
+        found = self.processes_of(f"SLURM_JOB_NAME={job}", "simulated-trainer")
         self.assertTrue(found, f"{job} has no trainer")
+        for pid in found:
+            os.kill(pid, signal.SIGSTOP)
 
     def test_nodes_that_are_taken_away_cost_no_result(self):
         """All at once: most of the time is waiting. `short`: the trainers are stopped, so none can write a checkpoint

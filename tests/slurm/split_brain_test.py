@@ -3,7 +3,6 @@ results folder, or the claims, over. When the old processes wake up they find a 
 neither sealed nor taken in, and they end. The link comes back, and everything is there once."""
 
 import os
-import pathlib
 import signal
 import time
 import unittest
@@ -42,15 +41,7 @@ class SplitBrain(SlurmTest):
 
     def processes_on(self, node):
         """Of marquee, under the shells that Slurm has started there."""
-        found = []
-        for pid in self.processes("marquee"):
-            try:
-                variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if f"SLURMD_NODENAME={node}".encode() in variables:
-                found.append(pid)
-        return found
+        return self.processes_of(f"SLURMD_NODENAME={node}", "marquee")
 
     def statuses_of(self, out):
         return sorted((record["attempt"], record["host"], record["status"])
