@@ -24,8 +24,8 @@ void print_help() {
   std::cout << "\nmarquee COMMAND --help explains each; marquee --version and --build-info tell\n"
                "what this program is.\n\n"
                "Exit codes: 0 done, 1 some runs failed, 2 usage, 3 environment, 4 defect,\n"
-               "75 another coordinator holds the results folder, 128 + signal after a graceful "
-               "stop.\n";
+               "75 another coordinator holds the results folder, 124 out of time, 128 + signal after\n"
+               "a graceful stop.\n";
 }
 
 void print_build_info() {
