@@ -21,11 +21,12 @@ void print_help() {
     std::cout << "  " << command.name << std::string(12 - command.name.size(), ' ')
               << command.summary << "\n";
   }
-  std::cout << "\nmarquee COMMAND --help explains each; marquee --version and --build-info tell\n"
-               "what this program is.\n\n"
-               "Exit codes: 0 done, 1 some runs failed, 2 usage, 3 environment, 4 defect,\n"
-               "75 another coordinator holds the results folder, 124 out of time, 128 + signal after\n"
-               "a graceful stop.\n";
+  std::cout
+      << "\nmarquee COMMAND --help explains each; marquee --version and --build-info tell\n"
+         "what this program is.\n\n"
+         "Exit codes: 0 done, 1 some runs failed, 2 usage, 3 environment, 4 defect,\n"
+         "75 another coordinator holds the results folder, 124 out of time, 128 + signal after\n"
+         "a graceful stop.\n";
 }
 
 void print_build_info() {

@@ -1,7 +1,10 @@
 // marquee status: how far a results folder is and what its slots do, from the published database.
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -9,6 +12,7 @@
 
 #include "analysis/report/query.h"
 #include "cluster/error.h"
+#include "experiments/claim.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/human.h"
 
@@ -76,6 +80,31 @@ json sweeps_of(const fs::path& database) {
   return sweeps;
 }
 
+// Runs that are claimed by workers without a coordinator (marquee work), and when each was renewed.
+json workers_of(const fs::path& database) {
+  const fs::path results = database.parent_path();
+  json workers = json::array();
+  const std::vector<experiments::ClaimState> claims = experiments::open_claims(results);
+  if (claims.empty()) return workers;
+  std::map<std::string, json> runs;
+  for (const json& row : rows_of(database, "SELECT run_id, task, shots, method, seed FROM runs"))
+    runs[row.at("run_id").get<std::string>()] = row;
+  for (const experiments::ClaimState& claim : claims) {
+    std::error_code error;
+    const auto renewed = fs::last_write_time(
+        experiments::claim_file(results, experiments::RunId(claim.run_id)), error);
+    const auto known = runs.find(claim.run_id);
+    if (error || known == runs.end()) continue;
+    json worker = known->second;
+    worker["host"] = claim.holder.host;
+    worker["pid"] = claim.holder.pid;
+    worker["age_seconds"] =
+        std::chrono::duration<double>(fs::file_time_type::clock::now() - renewed).count();
+    workers.push_back(std::move(worker));
+  }
+  return workers;
+}
+
 json status_of(const fs::path& database) {
   json status{{"sweeps", sweeps_of(database)}, {"failures", rows_of(database, kFailures)}};
   json coordinator, slots = json::array(), stuck = json::array(), excluded = json::array();
@@ -97,6 +126,7 @@ json status_of(const fs::path& database) {
   status["coordinator"] = coordinator;
   status["slots"] = slots;
   status["stuck"] = stuck;
+  status["workers"] = workers_of(database);
   status["excluded_hosts"] = excluded;
   return status;
 }
@@ -153,6 +183,13 @@ void print(const json& status, std::ostream& out) {
         << word(slot.at("total")) << "  for "
         << human_seconds(std::ceil(slot.at("seconds").get<double>())) << "\n";
   }
+  if (!status.at("workers").empty()) out << "runs of workers (marquee work):\n";
+  for (const json& worker : status.at("workers")) {
+    out << "  " << run_words(worker) << "  process " << worker.at("pid") << " on "
+        << word(worker.at("host")) << ", news of "
+        << human_seconds(std::ceil(std::max(0.0, worker.at("age_seconds").get<double>())))
+        << " ago\n";
+  }
   for (const json& slot : status.at("stuck")) {
     out << "stuck: " << run_words(slot) << " on " << word(slot.at("host")) << "/"
         << word(slot.at("slot")) << ": last progress " << word(slot.at("progressed"))
@@ -183,6 +220,7 @@ void watch(const fs::path& database, bool as_json) {
       std::cout << (terminal && !as_json ? "\033[H\033[2J" : "") << text << std::flush;
     last = text;
     const json& coordinator = status.at("coordinator");
+    if (!status.at("workers").empty()) continue;
     if (coordinator.is_null() || coordinator.at("state") != "running") return;
   }
 }
@@ -193,13 +231,13 @@ int status_command(const Arguments& arguments) {
   CommandLine line;
   line.usage = "marquee status --out DIR [--json] [--watch]";
   line.text =
-      "Shows how far each sweep is, its rate and time left, what each slot does, runs that are\n"
-      "stuck (their progress is overdue) and the last failures, as last published in\n"
-      "DIR/results.sqlite (a running sweep publishes every few seconds).";
+      "Shows how far each sweep is, its rate and time left, what each slot does, runs that workers\n"
+      "have claimed, runs that are stuck (their progress is overdue) and the last failures, as last\n"
+      "published in DIR/results.sqlite (a running sweep publishes every few seconds).";
   line.options.add_options()                                             //
       ("out,o", po::value<std::string>()->required(), "results folder")  //
       ("watch", "go on until the sweep ends")                            //
-      ("json", "one object: sweeps, coordinator, slots, stuck, failures");
+      ("json", "one object: sweeps, coordinator, slots, workers, stuck, failures");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const fs::path database = published_results(values["out"].as<std::string>());

@@ -64,6 +64,9 @@ class Work(FaultTest):
             workers = [self.worker() for _ in range(3)]
             self.wait_for(lambda: len(self.running()) == 3, "three runs at once")
             before = set(self.running())
+            told = json.loads(self.marquee("status", "--json").stdout)
+            self.assertEqual({run for run, _ in before}, {worker["run_id"] for worker in told["workers"]})
+            self.assertEqual({worker.pid for worker in workers}, {worker["pid"] for worker in told["workers"]})
             os.kill(workers[0].pid, signal.SIGKILL)
             self.assertEqual([-9, 0, 0], self.codes(*workers), self.background_log())
             self.assertEqual(expected, self.sound_rows(self.out))
