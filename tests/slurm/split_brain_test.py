@@ -2,6 +2,7 @@
 results folder, or the claims, over. When the old processes wake up they find a later epoch: what they had begun is
 neither sealed nor taken in, and they end. The link comes back, and everything is there once."""
 
+import contextlib
 import os
 import signal
 import time
@@ -64,14 +65,16 @@ class SplitBrain(SlurmTest):
         self.slurm("scontrol", "update", "NodeName=node1", "State=UNDRAIN")
         frozen = self.processes_on("node2")
         for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         self.partition("node2")
         try:
             for name, out in places.items():
                 self.wait_for(lambda o=out: (2, "node1", "running") in self.statuses_of(o),
                               f"{name} to go on on node1; {self.statuses_of(out)} {self.log(out)}", 90)
             for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
             # Their trainers wake up behind the end of their runs, and would seal them.
             self.wait_for(lambda: not self.processes_on("node2"), "the old processes to go", 60)
             for name, out in places.items():
