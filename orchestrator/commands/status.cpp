@@ -231,8 +231,10 @@ int status_command(const Arguments& arguments) {
   CommandLine line;
   line.usage = "marquee status --out DIR [--json] [--watch]";
   line.text =
-      "Shows how far each sweep is, its rate and time left, what each slot does, runs that workers\n"
-      "have claimed, runs that are stuck (their progress is overdue) and the last failures, as last\n"
+      "Shows how far each sweep is, its rate and time left, what each slot does, runs that "
+      "workers\n"
+      "have claimed, runs that are stuck (their progress is overdue) and the last failures, as "
+      "last\n"
       "published in DIR/results.sqlite (a running sweep publishes every few seconds).";
   line.options.add_options()                                             //
       ("out,o", po::value<std::string>()->required(), "results folder")  //
