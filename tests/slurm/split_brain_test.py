@@ -21,7 +21,7 @@ matrix:
   seed: [0, 1]
 simulate:
   seconds: 1
-  steps: 10
+  steps: 1
   deadline_seconds: 600
   durations: [{{match: {{method: none}}, seconds: 20}}]
 """
@@ -40,9 +40,15 @@ class SplitBrain(SlurmTest):
         path.write_text(text.format(name=name))
         return path
 
-    def processes_on(self, node):
+    def processes_on(self, node, word="marquee"):
         """Of marquee, under the shells that Slurm has started there."""
-        return self.processes_of(f"SLURMD_NODENAME={node}", "marquee")
+        return self.processes_of(f"SLURMD_NODENAME={node}", word)
+
+    @staticmethod
+    def send(number, processes):
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def statuses_of(self, out):
         return sorted((record["attempt"], record["host"], record["status"])
@@ -64,18 +70,18 @@ class SplitBrain(SlurmTest):
                           f"two finished runs and two others on node2 in {out.name}", 60)
         self.slurm("scontrol", "update", "NodeName=node1", "State=UNDRAIN")
         frozen = self.processes_on("node2")
-        for pid in frozen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        self.send(signal.SIGSTOP, frozen)
         self.partition("node2")
         try:
             for name, out in places.items():
                 self.wait_for(lambda o=out: (2, "node1", "running") in self.statuses_of(o),
                               f"{name} to go on on node1; {self.statuses_of(out)} {self.log(out)}", 90)
-            for pid in frozen:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-            # Their trainers wake up behind the end of their runs, and would seal them.
+            # The trainers wake up first, behind the end of their runs, and would seal them.
+            self.send(signal.SIGCONT, self.processes_on("node2", "simulated-trainer"))
+            time.sleep(3)
+            for name, out in places.items():
+                self.assertEqual([(1, "node2", "running")] * 2, self.statuses_of(out)[2:4], name)
+            self.send(signal.SIGCONT, frozen)
             self.wait_for(lambda: not self.processes_on("node2"), "the old processes to go", 60)
             for name, out in places.items():
                 self.assertIn("has been taken over by", self.log(out))
