@@ -2,6 +2,7 @@
 their lead is too short for a checkpoint. Under mpirun, srun and as an array each goes on by itself and ends with the
 rows of an undisturbed sweep, and nothing finished is computed again."""
 
+import contextlib
 import os
 import signal
 import unittest
@@ -55,15 +56,16 @@ class Preemption(SlurmTest):
         self.assertLessEqual(before, self.finished(out))
         self.assert_done(self.reference, out)
 
-    def stop_trainers(self, job):
-        """SIGSTOP to all trainers of a job."""
-        found = self.processes_of(f"SLURM_JOB_NAME={job}", "simulated-trainer")
-        self.assertTrue(found, f"{job} has no trainer")
+    def freeze(self, job):
+        """SIGSTOP to all of a job but its script: it writes no checkpoint, and ends on no request."""
+        found = set(self.processes_of(f"SLURM_JOB_NAME={job}", "marquee")) - set(self.processes("slurm_script"))
+        self.assertGreater(len(found), 1, f"{job} has no processes")
         for pid in found:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
 
     def test_nodes_that_are_taken_away_cost_no_result(self):
-        """All at once: most of the time is waiting. `short`: the trainers are stopped, so none can write a checkpoint
+        """All at once: most of the time is waiting. `short`: all processes stand still, so none writes a checkpoint
         in time; the job is put back all the same, and killed."""
         self.reference = self.expected()
         self.repeat("preemption and wall time are safe", "jobs that lost their nodes", range(REPEATS),
@@ -85,7 +87,7 @@ class Preemption(SlurmTest):
         for name, out in places.items():
             if name.startswith("short"):
                 before[name] = self.wait_for_finished(out, 1)
-                self.stop_trainers(self.standing(out)["name"])
+                self.freeze(self.standing(out)["name"])
             if name.startswith("requeue"):
                 before[name] = self.wait_for_finished(out, 1)
                 self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
