@@ -117,13 +117,17 @@ bool lives_here(const LeaseRecord& holder) {
          process_start_time(static_cast<pid_t>(holder.pid)) == holder.process_start;
 }
 
+bool is_free(const LeaseRecord& holder, LeaseWatch& watch, double stale_after_seconds) {
+  const double still = watch.still_for(holder);
+  if (holder.released) return true;
+  return is_here(holder) ? !lives_here(holder) : still >= stale_after_seconds;
+}
+
 std::optional<Lease> Lease::try_acquire(const std::filesystem::path& file, LeaseWatch& watch,
                                         double stale_after_seconds, const std::string& role) {
   const Guard guard(file);
   const LeaseRecord holder = read_lease_file(file);
-  const double still = watch.still_for(holder);
-  const bool gone = is_here(holder) ? !lives_here(holder) : still >= stale_after_seconds;
-  if (!holder.released && !gone) return std::nullopt;
+  if (!is_free(holder, watch, stale_after_seconds)) return std::nullopt;
   const LeaseRecord mine{
       host_name(), ::getpid(), process_start_time(::getpid()), 0, holder.epoch + 1, false, role};
   write_record(file, mine);

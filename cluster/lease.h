@@ -90,6 +90,9 @@ LeaseRecord read_lease_file(const std::filesystem::path& file);
 // Whether the holder is of this host; and whether it lives, too.
 bool is_here(const LeaseRecord& holder);
 bool lives_here(const LeaseRecord& holder);
+// Whether the lease can be taken: it was given back, or its holder is of this host and dead, or of
+// another and has stood still for so long. Looks through `watch`.
+bool is_free(const LeaseRecord& holder, LeaseWatch& watch, double stale_after_seconds);
 
 // What work under a lease is held against before it is sealed.
 struct LeaseFence {

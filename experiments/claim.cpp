@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "cluster/durable_file.h"
@@ -25,10 +26,6 @@ bool is_run_id(const std::string& name) {
 
 fs::path claim_file(const fs::path& results, const RunId& run) {
   return results / kFolder / run.text();
-}
-
-std::uint64_t claim_epoch(const fs::path& results, const RunId& run) {
-  return cluster::read_lease_file(claim_file(results, run)).epoch;
 }
 
 cluster::LeaseFence fence_of(const fs::path& results, const RunId& run, std::uint64_t epoch,
@@ -69,8 +66,7 @@ void wait_for_claims(const fs::path& results, const cluster::LeaseOptions& optio
   for (bool first = true;; first = false) {
     std::vector<ClaimState> claims = open_claims(results);
     std::erase_if(claims, [&](const ClaimState& claim) {
-      if (cluster::is_here(claim.holder)) return !cluster::lives_here(claim.holder);
-      return watches[claim.run_id].still_for(claim.holder) >= options.stale_after_seconds;
+      return cluster::is_free(claim.holder, watches[claim.run_id], options.stale_after_seconds);
     });
     if (claims.empty()) return;
     const ClaimState& one = claims.front();

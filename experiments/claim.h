@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,9 +23,6 @@ namespace marquee::experiments {
 inline constexpr const char* kSweepRole = "sweep";  // LeaseRecord::role of a coordinator
 
 std::filesystem::path claim_file(const std::filesystem::path& results, const RunId& run);
-// The claim's epoch now; 0 when nobody has claimed the run yet. Throws environment for a file that
-// is no lease.
-std::uint64_t claim_epoch(const std::filesystem::path& results, const RunId& run);
 
 // What an attempt is held against before it is sealed: the run's claim where it was begun under
 // one, else the results folder's lease.

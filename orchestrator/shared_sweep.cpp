@@ -36,10 +36,8 @@ SharedSweep::SharedSweep(fs::path results, std::vector<experiments::RunConfig> r
 
 void SharedSweep::refuse_coordinator() {
   const cluster::LeaseRecord holder = cluster::read_lease(results_);
-  const double still = folder_watch_.still_for(holder);
-  if (holder.released || holder.role != experiments::kSweepRole) return;
-  if (cluster::is_here(holder) ? !cluster::lives_here(holder) : still >= stale_after_seconds_)
-    return;
+  const bool is_free = cluster::is_free(holder, folder_watch_, stale_after_seconds_);
+  if (is_free || holder.role != experiments::kSweepRole) return;
   throw cluster::Error(cluster::ErrorKind::busy,
                        "results folder " + results_.string() + " is held by " +
                            cluster::describe(holder) +
@@ -102,10 +100,7 @@ SharedSweep::Look SharedSweep::look_at(std::size_t place, double seconds_left) {
   const cluster::LeaseRecord holder =
       cluster::read_lease_file(experiments::claim_file(results_, id));
   cluster::LeaseWatch& watch = watches_[id.text()];
-  const double still = watch.still_for(holder);
-  const bool stale =
-      cluster::is_here(holder) ? !cluster::lives_here(holder) : still >= stale_after_seconds_;
-  if (!holder.released && !stale) {
+  if (!cluster::is_free(holder, watch, stale_after_seconds_)) {
     all_living_ = all_living_ && (cluster::lives_here(holder) || watch.has_moved());
     return Look::elsewhere;
   }

@@ -227,22 +227,18 @@ JobStanding standing_of(const SubmittedJob& job, const JobTraces& traces,
   if (!active.empty()) return of_active(active, job.elements);
   if (traces.cancelled) return over(State::cancelled, "by marquee slurm cancel");
   const std::string again = "; the same marquee slurm submit goes on from there";
-  // The script was to queue itself again after these.
-  const auto unfinished = [](int code) { return code == 124 || code == 143; };
   if (const auto codes = last_codes(traces)) {
     std::map<std::string, int> counts;
     int worst = 0;
-    bool left = false;
     for (const auto& [id, code] : *codes) {
       ++counts["with exit code " + std::to_string(code)];
       worst = std::max(worst, code);
-      left = left || unfinished(code);
     }
     const bool whole =
         job.launcher != "array" || codes->size() >= static_cast<std::size_t>(job.elements);
     const std::string text =
         job.launcher == "array" ? counted(counts) : "with exit code " + std::to_string(worst);
-    if (whole) return over(State::ended, text + (worst != 0 || left ? again : ""), worst);
+    if (whole) return over(State::ended, text + (worst != 0 ? again : ""), worst);
     return over(State::vanished,
                 text +
                     fmt::format("; of {} elements {} told nothing", job.elements,

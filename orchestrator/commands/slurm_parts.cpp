@@ -4,9 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cluster/error.h"
 #include "cluster/host.h"
-#include "cluster/log.h"
 #include "cluster/text.h"
 #include "orchestrator/slurm_submit.h"
 

@@ -51,10 +51,10 @@ class Claims : public testing::Test {
 };
 
 TEST_F(Claims, AreForOne) {
-  EXPECT_EQ(claim_epoch(folder_.path(), id_), 0u);
+  EXPECT_EQ(cluster::read_lease_file(claim_file(folder_.path(), id_)).epoch, 0u);
   auto mine = claim();
   ASSERT_TRUE(mine.has_value());
-  EXPECT_EQ(claim_epoch(folder_.path(), id_), 1u);
+  EXPECT_EQ(cluster::read_lease_file(claim_file(folder_.path(), id_)).epoch, 1u);
   EXPECT_FALSE(claim().has_value());
   ASSERT_EQ(open_claims(folder_.path()).size(), 1u);
   EXPECT_EQ(open_claims(folder_.path()).front().run_id, id_.text());
