@@ -25,6 +25,7 @@ struct SweepOptions {
   std::string time_limit;          // as given; "": SLURM_JOB_END_TIME, if that is set
   double time_margin = 90;         // seconds before the end at which everything is stopped
   bool probe = false;              // where no finished run tells how long runs take
+  bool leave_rest = false;         // workers: end when others that live compute what is left
   bool simulate = false;           // no-op trainers, as the sweep's `simulate` block says
   bool json = false;
   bool quiet = false;

@@ -114,7 +114,7 @@ SharedSweep::Look SharedSweep::look_at(std::size_t place, double seconds_left) {
 std::optional<SharedSweep::Taken> SharedSweep::take_next(double seconds_left) {
   refuse_coordinator();
   refresh();
-  nothing_open_ = all_living_ = true;
+  all_living_ = true;
   SharedCounts counts;
   counts.total = runs_.size();
   for (std::size_t place = 0; place < order_.size(); ++place) {

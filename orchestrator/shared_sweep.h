@@ -50,11 +50,13 @@ class SharedSweep {
   std::optional<Taken> take_next(double seconds_left);
 
   const std::vector<experiments::RunConfig>& runs() const { return runs_; }
-  // As of the last take_next that took nothing.
+  // These three: as of the last take_next, which took nothing.
   const SharedCounts& counts() const { return counts_; }
+  // Nothing is left to take, and nobody computes anything.
+  bool all_over() const { return counts_.elsewhere == 0; }
   // Nothing is left to take, and every claim of another has been seen to be renewed: whoever waits
   // any longer waits for their work.
-  bool left_to_living() const { return nothing_open_ && all_living_; }
+  bool left_to_living() const { return all_living_; }
 
  private:
   enum class State { open, done, failed, cancelled };
@@ -82,7 +84,7 @@ class SharedSweep {
   cluster::LeaseWatch folder_watch_;
   std::map<std::string, cluster::LeaseWatch> watches_;  // of claims, by run id
   SharedCounts counts_;
-  bool nothing_open_ = false, all_living_ = false;
+  bool all_living_ = false;
 };
 
 }  // namespace marquee::orchestrator

@@ -163,7 +163,7 @@ void Worker::begin_next(double now) {
   next_look_ = now + kLookSeconds;
   std::optional<SharedSweep::Taken> taken = sweep_->take_next(seconds_left());
   if (!taken) {
-    if (sweep_->left_to_living())
+    if (sweep_->all_over() || (options_.leave_rest && sweep_->left_to_living()))
       end_ = sweep_->counts().late > 0 ? End::out_of_time : End::settled;
     return;
   }

@@ -22,9 +22,10 @@ class Worker : private LocalCoordinator {
   // `since`: see SharedSweep.
   Worker(const SweepOptions& options, PreparedSweep prepared, const std::string& since);
 
-  // Until nothing is left to take. The exit code: 0 when every run is done, or what is left is
-  // being computed by others who live; 1 when runs are set aside or cancelled; 124 out of time; 128
-  // + signal. Throws Error{busy} while a coordinator holds the folder.
+  // Until every run is over; with options.leave_rest until what is left is being computed by others
+  // who live. The exit code: 0 when every run is done (or left so), 1 when runs are set aside or
+  // cancelled, 124 out of time, 128 + signal. Throws Error{busy} while a coordinator holds the
+  // folder.
   int run();
 
  private:

@@ -36,7 +36,10 @@ void complete_job(BatchJob& job, const SweepOptions& options, const std::string&
   add("--subset", options.subset);
   add("--time-margin", std::to_string(job.lead_seconds));
   // All elements count failures from the same moment on.
-  if (array) add("--since", cluster::utc_now());
+  if (array) {
+    add("--since", cluster::utc_now());
+    job.arguments.emplace_back("--leave-rest");
+  }
   if (!array && job.gpus_per_node.empty())
     add("--slots-per-host", std::to_string(job.slots_per_node));
   if (!array && options.max_fails > 0) add("--max-fails", std::to_string(options.max_fails));

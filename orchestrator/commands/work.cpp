@@ -24,10 +24,11 @@ CommandLine work_line() {
       "other than Slurm. While a coordinator (marquee sweep) holds DIR, this ends with 75.\n\n"
       "  marquee work experiments/quickstart.yaml --out results/quickstart &\n"
       "  marquee work experiments/quickstart.yaml --out results/quickstart &\n\n"
-      "Exit codes: 0 when every run is done or is being computed by a worker that lives; 1 runs\n"
-      "were set aside or cancelled; 2 usage; 3 environment; 75 a coordinator holds DIR; 124 out of "
-      "time; 128 +\n"
-      "signal after a graceful stop.";
+      "Whoever finds nothing left to claim waits for the others, to take over what the dead "
+      "leave.\n\n"
+      "Exit codes: 0 when every run is done; 1 runs were set aside or cancelled; 2 usage; 3\n"
+      "environment; 75 a coordinator holds DIR; 124 out of time; 128 + signal after a graceful "
+      "stop.";
   line.options.add_options()                                                                //
       ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
       ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
@@ -43,8 +44,11 @@ CommandLine work_line() {
        "UTC (2026-01-31T12:00:00.000Z): attempts that failed before do not count against their "
        "runs "
        "(default: now; workers that were started together should say the same)")  //
-      ("simulate", "no-op trainers, as of marquee sweep")                         //
-      ("json", "machine-readable summary on standard output")                     //
+      ("leave-rest",
+       "end, with 0, when all that is left is being computed by others that live (elements of an "
+       "array, which would hold their nodes for nothing: the last one tells)")  //
+      ("simulate", "no-op trainers, as of marquee sweep")                       //
+      ("json", "machine-readable summary on standard output")                   //
       ("quiet,q", "no progress on standard error");
   line.hidden.add_options()                                                //
       ("file", po::value<std::string>()->default_value(""), "sweep FILE")  //
@@ -69,7 +73,8 @@ int work_command(const Arguments& arguments) {
   CommandLine line = work_line();
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
-  const SweepOptions options = named_sweep_from(values, line.usage);
+  SweepOptions options = named_sweep_from(values, line.usage);
+  options.leave_rest = values.count("leave-rest") > 0;
   std::string since = values["since"].as<std::string>();
   if (since.empty()) {
     since = cluster::utc_now();
