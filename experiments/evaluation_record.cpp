@@ -8,6 +8,7 @@
 #include "cluster/error.h"
 #include "cluster/sha256.h"
 #include "cluster/text.h"
+#include "experiments/run_config.h"
 
 namespace marquee::experiments {
 namespace {
@@ -61,6 +62,10 @@ bool is_evaluation_id(const std::string& text) {
 json to_json(const EvaluationRecord& evaluation) {
   json content{{"seed", evaluation.seed}, {"metrics", to_json(evaluation.metrics)}};
   for (const auto& [key, member] : kTexts) content[key] = evaluation.*member;
+  if (!evaluation.run_id.empty()) {
+    content["run_id"] = evaluation.run_id;
+    content["attempt"] = evaluation.attempt;
+  }
   return content;
 }
 
@@ -75,12 +80,16 @@ EvaluationRecord evaluation_from_json(const json& content) {
       if ((evaluation.*member).size() > kMostText || cluster::invalid_utf8(evaluation.*member))
         refuse(std::string(key) + " is above 4,096 bytes or no UTF-8");
     }
+    evaluation.run_id = content.value("run_id", "");
+    evaluation.attempt = content.value("attempt", 0);
     evaluation.seed = content.at("seed").get<std::uint64_t>();
     evaluation.metrics = metrics_from_json(content.at("metrics"));
   } catch (const json::exception& error) {
     refuse(error.what());
   }
   if (evaluation.name.empty()) refuse("name is empty");
+  if (!evaluation.run_id.empty()) const RunId whole(evaluation.run_id);  // throws otherwise
+  if (evaluation.attempt < 0) refuse("attempt is below 0");
   if (evaluation.metrics.empty() || evaluation.metrics.size() > kMostMetrics)
     refuse("metrics must be a list of 1 to 100");
   for (const MetricValue& metric : evaluation.metrics) {

@@ -19,6 +19,8 @@ struct EvaluationRecord {
   std::string generated, reference;            // as the user named them
   std::string generated_hash, reference_hash;  // of the images, or of the statistics file
   std::string protocol, network, network_hash, input_rule;
+  std::string run_id{};  // whose images they are; empty: none of this program's
+  int attempt = 0;       // of that run; 0: unknown
   std::uint64_t seed = 0;
   std::string made, commit;  // UTC; of the program
   std::vector<MetricValue> metrics;

@@ -14,8 +14,8 @@ void Ledger::State::enter_run(const RunId& id, const RunConfig& run) {
   const Use insert = prepared(
       "INSERT INTO runs (run_id, task, shots, method, seed, base, profile, "
       "protocol, prompt_kind, prompt_length, factors, conditions, "
-      "marquee, steps, learning_rate, config) VALUES "
-      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO NOTHING");
+      "marquee, steps, learning_rate, config, gang, reference, base_hash, data_hash) VALUES "
+      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO NOTHING");
   int at = 0;
   insert.bind(++at, id.text());
   insert.bind(++at, run.task);
@@ -33,6 +33,10 @@ void Ledger::State::enter_run(const RunId& id, const RunConfig& run) {
   insert.bind_if(trains(run), ++at, run.steps);
   insert.bind_if(trains(run), ++at, run.learning_rate);
   insert.bind(++at, to_json(run).dump());
+  insert.bind(++at, run.gang);
+  insert.bind(++at, run.reference);
+  insert.bind(++at, run.base_hash);
+  insert.bind(++at, run.data_hash);
   insert.exec();
 }
 

@@ -3,6 +3,7 @@
 
 #include "cluster/host.h"
 #include "experiments/ledger_state.h"
+#include "experiments/schema.h"
 
 namespace marquee::experiments {
 namespace {
@@ -121,6 +122,14 @@ bool Ledger::finish_attempt(const AttemptRecord& record) {
     insert.bind_if(done, ++at, text_of(result.fingerprint));
     insert.bind_if(done, ++at, text_of(result.provenance));
     insert.exec();
+    if (done) {
+      static const std::string of_one =
+          std::string(kFactsOfAttempts) + " AND run_id = ? AND attempt = ?";
+      const Use facts = state_->prepared(of_one.c_str());
+      facts.bind(1, record.run_id);
+      facts.bind(2, record.attempt);
+      facts.exec();
+    }
     for (const MetricValue& metric : result.metrics) {
       const Use row = state_->prepared(
           "INSERT INTO attempt_metrics (run_id, attempt, metric, value, standard_error,"

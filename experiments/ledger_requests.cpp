@@ -86,7 +86,7 @@ void Ledger::enter_evaluation(const EvaluationRecord& evaluation) {
     const Use insert = state_->prepared(
         "INSERT INTO evaluations (evaluation, name, citation, task, shots, generated, reference,"
         " generated_hash, reference_hash, protocol, network, network_hash, input_rule, seed, made,"
-        " commit_hash) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        " commit_hash, run_id, attempt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     int place = 1;
     for (const std::string& text :
          {id, evaluation.name, evaluation.citation, evaluation.task, evaluation.shots,
@@ -96,7 +96,9 @@ void Ledger::enter_evaluation(const EvaluationRecord& evaluation) {
       insert.bind(place++, text);
     insert.bind(place++, static_cast<std::int64_t>(evaluation.seed));
     insert.bind(place++, evaluation.made);
-    insert.bind(place, evaluation.commit);
+    insert.bind(place++, evaluation.commit);
+    insert.bind_if(!evaluation.run_id.empty(), place++, evaluation.run_id);
+    insert.bind_if(evaluation.attempt > 0, place, evaluation.attempt);
     insert.changes();
     for (const MetricValue& metric : evaluation.metrics) {
       const Use row = state_->prepared(

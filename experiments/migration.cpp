@@ -37,6 +37,7 @@ void migrate(SQLite::Database& database, const std::filesystem::path& file) {
   SQLite::Transaction transaction(database);
   for (std::size_t step = static_cast<std::size_t>(version); step < kSchemaSteps.size(); ++step)
     database.exec(kSchemaSteps[step]);
+  database.exec(kFactsOfAttempts);
   check_references(database, file);
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
   transaction.commit();

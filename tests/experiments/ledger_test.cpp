@@ -63,7 +63,12 @@ TEST_F(Ledgers, PublishTheColumnsThatUsersAreToldOf) {
                                                           "kid",
                                                           "inception_score",
                                                           "fid_infinity",
-                                                          "vendi"}));
+                                                          "vendi",
+                                                          "sfid",
+                                                          "f_score",
+                                                          "n_generated",
+                                                          "n_reference",
+                                                          "reference"}));
   EXPECT_EQ(columns("metrics"),
             (std::vector<std::string>{"run_id", "metric", "value", "standard_error", "n_generated",
                                       "n_reference", "protocol", "network_hash"}));

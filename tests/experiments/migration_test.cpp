@@ -113,6 +113,103 @@ TEST_F(Migration, KeepsEveryRowOfVersion1) {
   EXPECT_EQ(rows_of(published, "PRAGMA foreign_key_check"), Rows{});
 }
 
+// Rows as each version wrote them, in the tables that it brought.
+TEST_F(Migration, LeadsEveryVersionToTheSameSchemaAndLosesNoRow) {
+  const cluster::TemporaryFolder fresh;
+  Ledger::open(fresh.path(), 1);
+  const std::string schema = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name";
+  const Rows newest = rows_of(fresh.path() / "ledger.sqlite", schema);
+  for (int version = 1; version < kSchemaVersion; ++version) {
+    SCOPED_TRACE("version " + std::to_string(version));
+    std::filesystem::remove(ledger());
+    write_version_1();
+    {
+      SQLite::Database database(ledger().string(), SQLite::OPEN_READWRITE);
+      for (int step = 1; step < version; ++step)
+        database.exec(kSchemaSteps[static_cast<std::size_t>(step)]);
+      if (version >= 2) {
+        database.exec(R"sql(
+          INSERT INTO requests VALUES ('r', 't', 1, 'rerun', NULL, NULL, 'one run');
+          INSERT INTO coordinators VALUES (1, 'two', 'here', 7, 1, 's', 'u', NULL, 3, 1, 1, 0, 1, 9.5, 10);
+        )sql");
+      }
+      if (version >= 5) {
+        database.exec(R"sql(
+          INSERT INTO evaluations VALUES ('e', 'MineGAN', 'a', 'dtd', '5', 'g', 'r', 'gh', 'rh',
+                                          'clean-fid', 'inception', 'nh', 'rule', 0, 'm', 'c');
+          INSERT INTO evaluation_metrics (evaluation, metric, value, n_generated, n_reference)
+            VALUES ('e', 'fid', 42.5, 100, 200);
+        )sql");
+      }
+      database.exec("PRAGMA user_version = " + std::to_string(version));
+    }
+    const auto before = everything(ledger());
+    Ledger::open(folder_.path(), 3).publish();
+    const auto published = folder_.path() / "results.sqlite";
+    EXPECT_EQ(everything(published), before);
+    EXPECT_EQ(rows_of(ledger(), schema), newest);
+    EXPECT_EQ(rows_of(published, "PRAGMA foreign_key_check"), Rows{});
+    EXPECT_EQ(rows_of(published, "PRAGMA integrity_check"), (Rows{{"ok"}}));
+    EXPECT_EQ(rows_of(published, "SELECT text FROM requests").size(), version >= 2 ? 1U : 0U);
+    EXPECT_EQ(rows_of(published, "SELECT runs_per_hour FROM coordinators").size(),
+              version >= 2 ? 1U : 0U);
+    EXPECT_EQ(rows_of(published, "SELECT value FROM all_metrics WHERE source = 'outside'"),
+              version >= 5 ? (Rows{{"42.5"}}) : Rows{});
+  }
+}
+
+// What stands within texts of JSON is found in columns, also where the text is older or broken.
+TEST_F(Migration, FillsColumnsFromTexts) {
+  write_version_1();
+  {
+    SQLite::Database database(ledger().string(), SQLite::OPEN_READWRITE);
+    database.exec(R"sql(
+      UPDATE runs SET config = '{"gang": 4, "reference": "test", "base_hash": "bh"}' WHERE run_id = 'a1';
+      UPDATE runs SET config = 'no JSON' WHERE run_id = 'b2';
+      UPDATE attempts SET fingerprint = '{"device": "cpu", "threads": 2, "marquee": "0.1.0"}',
+        provenance = '{"commit": "abc", "timing": {"peak_bytes": 12345}}',
+        started = '2026-01-01T00:00:00.000Z', ended = '2026-01-01T01:00:00.000Z'
+        WHERE run_id = 'a1';
+      UPDATE attempts SET provenance = '{' WHERE run_id = 'b2';
+    )sql");
+  }
+  Ledger::open(folder_.path(), 3).publish();
+  const auto published = folder_.path() / "results.sqlite";
+  EXPECT_EQ(rows_of(published,
+                    "SELECT device, threads, program_version, commit_hash, base_hash, "
+                    "reference FROM provenance"),
+            (Rows{{"cpu", "2", "0.1.0", "abc", "bh", "test"}}));
+  // Two attempts of an hour on four slots; the second counts.
+  EXPECT_EQ(rows_of(published,
+                    "SELECT attempts, slots, round(slot_hours, 6), "
+                    "round(lost_slot_hours, 6), peak_bytes, result_seconds FROM costs "
+                    "WHERE run_id = 'a1'"),
+            (Rows{{"2", "4", "8.0", "4.0", "12345", "3.5"}}));
+  EXPECT_EQ(rows_of(published, "SELECT slots, peak_bytes FROM costs WHERE run_id = 'b2'"),
+            (Rows{{"1", "NULL"}}));
+}
+
+TEST_F(Migration, ChecksWhatItIsTold) {
+  Ledger::open(folder_.path(), 1);
+  SQLite::Database database(ledger().string(), SQLite::OPEN_READWRITE);
+  database.exec("PRAGMA foreign_keys = ON");
+  database.exec(
+      "INSERT INTO runs (run_id, task, shots, method, seed, base, profile, protocol, config) "
+      "VALUES ('a1', 't', '5', 'none', 0, 'b', 'p', 'q', '{}');"
+      "INSERT INTO attempts (run_id, attempt, epoch, status) VALUES ('a1', 1, 1, 'done')");
+  for (const std::string statement :
+       {"INSERT INTO attempts (run_id, attempt, epoch, status) VALUES ('a1', 0, 1, 'done')",
+        "INSERT INTO attempts (run_id, attempt, epoch, status) VALUES ('a1', 2, 1, 'well')",
+        "INSERT INTO attempts (run_id, attempt, epoch, status) VALUES ('none', 1, 1, 'done')",
+        "INSERT INTO attempt_metrics VALUES ('a1', 2, 'fid', 1, 0.1, 1, 1, 'p', 'n')",
+        "INSERT INTO attempt_metrics VALUES ('a1', 1, 'fid', 1, -0.1, 1, 1, 'p', 'n')",
+        "INSERT INTO attempt_metrics VALUES ('a1', 1, 'fid', 1, 0.1, -1, 1, 'p', 'n')",
+        "UPDATE attempts SET seconds = -1", "UPDATE runs SET steps = 'many'",
+        "UPDATE runs SET status = 'gone'"})
+    EXPECT_THROW(database.exec(statement), SQLite::Exception) << statement;
+  database.exec("INSERT INTO attempt_metrics VALUES ('a1', 1, 'fid', 1, 0.1, 1, 1, 'p', 'n')");
+}
+
 TEST_F(Migration, KeepsACopyOfTheOldFile) {
   write_version_1();
   const auto before = everything(ledger());
