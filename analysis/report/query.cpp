@@ -10,6 +10,7 @@
 #include "analysis/report/table.h"
 #include "cluster/error.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
 
 namespace marquee::analysis {
 namespace {
@@ -41,28 +42,22 @@ std::string exact_text(const SQLite::Column& value) {
   return value.isBlob() ? hex_of(value) : value.getString();
 }
 
+// A spreadsheet takes a text that begins so for a formula.
+std::string no_formula(const std::string& text) {
+  return !text.empty() && std::string("=+-@\t\r").find(text[0]) != std::string::npos ? "'" + text
+                                                                                     : text;
+}
+
+std::string csv_text(const SQLite::Column& value) {
+  if (!value.isText()) return exact_text(value);
+  return cluster::printable(no_formula(value.getString()), /*keep_lines=*/true);
+}
+
 std::string short_text(const SQLite::Column& value) {
   if (!value.isFloat()) return exact_text(value);
   char text[40];
   std::snprintf(text, sizeof text, "%.6g", value.getDouble());
   return text;
-}
-
-// A table goes to a terminal: control characters of a message must not act there.
-std::string printable(const std::string& text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      shown += c;
-    } else if (c == '\n') {
-      shown += "\\n";
-    } else {
-      constexpr char kDigits[] = "0123456789abcdef";
-      shown += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return shown;
 }
 
 std::vector<std::string> column_names(SQLite::Statement& statement) {
@@ -98,7 +93,8 @@ std::string as_json(GuardedReader& reader, const std::string& sql) {
         for (std::size_t i = 0; i < names.size(); ++i)
           row[names[i]] = json_of(statement.getColumn(static_cast<int>(i)));
         text += text.size() > 1 ? ",\n" : "\n";
-        text += row.dump(-1, ' ', false, Json::error_handler_t::replace);
+        // In ASCII: what turns the direction of text is escaped with the rest.
+        text += row.dump(-1, ' ', true, Json::error_handler_t::replace);
         reader.check_size(text.size());
       });
   return text + "\n]\n";
@@ -111,14 +107,15 @@ std::string as_csv(GuardedReader& reader, const std::string& sql) {
       [&](SQLite::Statement& statement) {
         std::vector<std::string> cells;
         for (int i = 0; i < statement.getColumnCount(); ++i)
-          cells.push_back(exact_text(statement.getColumn(i)));
+          cells.push_back(csv_text(statement.getColumn(i)));
         text += csv_row(cells);
         reader.check_size(text.size());
       });
   return text;
 }
 
-std::string as_table(GuardedReader& reader, const std::string& sql) {
+// A result in columns, each number to six digits.
+Table read_table(GuardedReader& reader, const std::string& sql) {
   Table table;
   std::size_t bytes = 0;
   reader.read(
@@ -132,21 +129,60 @@ std::string as_table(GuardedReader& reader, const std::string& sql) {
         for (int i = 0; i < statement.getColumnCount(); ++i) {
           const SQLite::Column value = statement.getColumn(i);
           if (value.isText() || value.isBlob()) table.numeric[static_cast<std::size_t>(i)] = false;
-          cells.push_back(printable(short_text(value)));
+          cells.push_back(cluster::printable(short_text(value)));
           bytes += sizeof(std::string) + cells.back().size();
         }
         table.rows.push_back(std::move(cells));
         reader.check_size(bytes);
       });
+  return table;
+}
+
+// The names of those that hold nothing.
+std::vector<std::string> leave_out_empty_columns(Table& table) {
+  std::vector<std::string> names;
+  Table kept;
+  kept.rows.resize(table.rows.size());
+  for (std::size_t i = 0; i < table.header.size(); ++i) {
+    const bool empty = std::all_of(table.rows.begin(), table.rows.end(),
+                                   [&](const auto& row) { return row[i].empty(); });
+    if (empty && !table.rows.empty()) {
+      names.push_back(table.header[i]);
+      continue;
+    }
+    kept.header.push_back(table.header[i]);
+    kept.numeric.push_back(table.numeric[i]);
+    for (std::size_t row = 0; row < table.rows.size(); ++row)
+      kept.rows[row].push_back(std::move(table.rows[row][i]));
+  }
+  table = std::move(kept);
+  return names;
+}
+
+std::string in_columns(Table table, const std::string& format, EmptyColumns columns) {
+  std::vector<std::string> left_out;
+  if (columns == EmptyColumns::leave_out) left_out = leave_out_empty_columns(table);
+  const std::string without =
+      left_out.empty() ? ""
+                       : "without a value in any row and not shown: " + cluster::join(left_out);
+  if (format == "markdown")
+    return markdown_text(table) + (without.empty() ? "" : "\nColumns " + without + "\n");
+  if (format == "latex") return latex_text(table) + (without.empty() ? "" : "% " + without + "\n");
   const std::size_t count = table.rows.size();
-  return aligned_text(table) + "(" + std::to_string(count) + (count == 1 ? " row)\n" : " rows)\n");
+  return aligned_text(table) + "(" + std::to_string(count) + (count == 1 ? " row" : " rows") +
+         (without.empty() ? "" : "; columns " + without) + ")\n";
 }
 
 }  // namespace
 
+const std::vector<std::string>& query_formats() {
+  static const std::vector<std::string> formats{"table", "csv", "json", "markdown", "latex"};
+  return formats;
+}
+
 std::string query_text(const std::filesystem::path& path, const std::string& sql,
-                       const std::string& format, const QueryLimits& limits) {
-  const std::vector<std::string> formats{"table", "csv", "json"};
+                       const std::string& format, const QueryLimits& limits, EmptyColumns columns) {
+  const std::vector<std::string>& formats = query_formats();
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     cluster::throw_usage("--format is '" + format + "'; expected one of " + cluster::join(formats) +
                          cluster::did_you_mean(format, formats));
@@ -154,7 +190,7 @@ std::string query_text(const std::filesystem::path& path, const std::string& sql
   GuardedReader reader(path, limits);
   if (format == "json") return as_json(reader, sql);
   if (format == "csv") return as_csv(reader, sql);
-  return as_table(reader, sql);
+  return in_columns(read_table(reader, sql), format, columns);
 }
 
 std::vector<std::string> run_ids_where(const std::filesystem::path& path,

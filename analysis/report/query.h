@@ -17,13 +17,22 @@ struct QueryLimits {
   std::int64_t memory_bytes = std::int64_t{512} << 20;  // of SQLite
 };
 
-// Result of one SELECT as "table" (aligned, numbers to six digits), "csv" (RFC 4180) or "json" (an
-// array of objects); csv and json hold every digit, NULL is empty or null. Throws usage for an
-// unknown format, for SQL that does not parse (with SQLite's words), that is more than one
-// statement or does anything but read, and for a limit that was reached; environment for a file
-// that is no results database or damaged.
+// table, csv, json, markdown, latex.
+const std::vector<std::string>& query_formats();
+
+enum class EmptyColumns { keep, leave_out };
+
+// Result of one SELECT as "table" (aligned), "markdown", "latex" (a booktabs tabular), "csv" (RFC
+// 4180) or "json" (an array of objects). csv and json hold every digit, the others six; NULL is
+// empty or null. Whatever texts hold, it stays text: control characters are written as \x1b, cells
+// are escaped as the format asks, and a text that a spreadsheet would take for a formula gets a '
+// in front (csv). `columns`: whether those without any value are left out of the first three, which
+// then name them. Throws usage for an unknown format, for SQL that does not parse (with SQLite's
+// words), that is more than one statement or does anything but read, and for a limit that was
+// reached; environment for a file that is no results database or damaged.
 std::string query_text(const std::filesystem::path& database, const std::string& sql,
-                       const std::string& format, const QueryLimits& limits = {});
+                       const std::string& format, const QueryLimits& limits = {},
+                       EmptyColumns columns = EmptyColumns::keep);
 
 // Ids of the runs of the view `results` for which `condition` (what stands behind WHERE) is true,
 // sorted. Throws usage for text that is not one condition: comments, `;`, unbalanced parentheses or

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
+
+#include "cluster/text.h"
 
 namespace marquee::analysis {
 namespace {
@@ -12,18 +15,46 @@ std::size_t width_of(const std::string& text) {
   }));
 }
 
-// Cells must not break the line structure around them.
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  return text;
+// Cells must not break the line structure around them, nor act on a terminal.
+std::string one_line(const std::string& text) {
+  return cluster::printable(text);
 }
 
-std::string escaped_cell(const std::string& text) {
+// What has a meaning in Markdown; '_' has none within words.
+std::string markdown_cell(const std::string& text) {
   std::string out;
   for (const char c : one_line(text)) {
-    if (c == '|' || c == '\\') out += '\\';
+    if (std::string_view("|\\`*<>[]&").find(c) != std::string_view::npos) out += '\\';
     out += c;
+  }
+  return out;
+}
+
+std::string latex_cell(const std::string& text) {
+  std::string out;
+  const std::string line = one_line(text);
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (std::string_view("{}$&#_%").find(c) != std::string_view::npos) {
+      out += std::string("\\") + c;
+    } else if (c == '\\') {
+      out += "\\textbackslash{}";
+    } else if (c == '~') {
+      out += "\\textasciitilde{}";
+    } else if (c == '^') {
+      out += "\\textasciicircum{}";
+    } else if (c == '<') {
+      out += "\\textless{}";
+    } else if (c == '>') {
+      out += "\\textgreater{}";
+    } else if (c == '[' || c == ']' || c == '*') {  // behind \\ they would be its options
+      out += std::string("{") + c + "}";
+    } else if (line.compare(i, 2, "\xc2\xb1") == 0) {
+      out += "$\\pm$";
+      ++i;
+    } else {
+      out += c;
+    }
   }
   return out;
 }
@@ -64,16 +95,30 @@ std::string aligned_text(const Table& table) {
 
 std::string markdown_text(const Table& table) {
   std::string out = "|";
-  for (const std::string& name : table.header) out += " " + escaped_cell(name) + " |";
+  for (const std::string& name : table.header) out += " " + markdown_cell(name) + " |";
   out += "\n|";
   for (const bool right : table.numeric) out += right ? " ---: |" : " --- |";
   out += "\n";
   for (const auto& row : table.rows) {
     out += "|";
-    for (const std::string& cell : row) out += " " + escaped_cell(cell) + " |";
+    for (const std::string& cell : row) out += " " + markdown_cell(cell) + " |";
     out += "\n";
   }
   return out;
+}
+
+std::string latex_text(const Table& table) {
+  std::string out = "\\begin{tabular}{";
+  for (const bool right : table.numeric) out += right ? "r" : "l";
+  out += "}\n\\toprule\n";
+  const auto put_row = [&](const std::vector<std::string>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) out += (i > 0 ? " & " : "") + latex_cell(row[i]);
+    out += " \\\\\n";
+  };
+  put_row(table.header);
+  out += "\\midrule\n";
+  for (const auto& row : table.rows) put_row(row);
+  return out + "\\bottomrule\n\\end{tabular}\n";
 }
 
 }  // namespace marquee::analysis

@@ -1,4 +1,5 @@
-// A small table as text: what `marquee query` and the end of a sweep print, and Markdown.
+// A small table as text: what `marquee query` and the end of a sweep print, Markdown and LaTeX.
+// Cells are text of any origin and stay text in each.
 #pragma once
 
 #include <string>
@@ -19,5 +20,7 @@ std::string number_text(const char* format, double value);
 // points.
 std::string aligned_text(const Table& table);
 std::string markdown_text(const Table& table);
+// A tabular with booktabs rules (\\usepackage{booktabs}).
+std::string latex_text(const Table& table);
 
 }  // namespace marquee::analysis

@@ -300,7 +300,7 @@ TEST(Tables, AlignTextBeyondAscii) {
 }
 
 TEST(Tables, EscapeBarsInMarkdown) {
-  EXPECT_EQ(markdown_text({{"a"}, {{"x|y\nz"}}, {false}}), "| a |\n| --- |\n| x\\|y z |\n");
+  EXPECT_EQ(markdown_text({{"a"}, {{"x|y\nz"}}, {false}}), "| a |\n| --- |\n| x\\|y\\\\nz |\n");
 }
 
 TEST(LinePlot, LegendsBreakIntoLinesAndShortenNames) {

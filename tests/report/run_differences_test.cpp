@@ -6,9 +6,7 @@
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "experiments/ledger.h"
-#include "experiments/run_folder.h"
-#include "tests/cluster/temporary_folder.h"
+#include "tests/report/finished_runs.h"
 
 namespace marquee::analysis {
 namespace {
@@ -16,44 +14,18 @@ namespace {
 using experiments::MetricValue;
 using experiments::RunConfig;
 
-const std::string kNetwork(64, 'b');
-
 RunConfig run_of(int length, std::uint64_t seed = 0) {
-  RunConfig run;
-  run.task = "eurosat";
-  run.shots = "5";
-  run.method = "prompt";
-  run.seed = seed;
+  RunConfig run = analysis::run_of("eurosat", "prompt", seed);
   run.prompt_length = length;
   return run;
 }
 
-std::string id_of(const RunConfig& run) {
-  return experiments::run_id(run).text();
-}
-
 MetricValue fid(double value, std::optional<double> error = 0.3) {
-  return {"fid_mini", value, error, 256, 1000, "mini-v0", kNetwork};
+  return metric_of("fid_mini", value, error);
 }
 
-class RunDifferencesTest : public testing::Test {
+class RunDifferencesTest : public FinishedRuns {
  protected:
-  RunDifferencesTest() : ledger_(experiments::Ledger::open(folder_.path(), 1)) {}
-
-  void finish(const RunConfig& run, const std::vector<MetricValue>& metrics) {
-    ledger_.register_run(run);
-    experiments::AttemptRecord record;
-    record.run_id = id_of(run);
-    record.attempt = ledger_.start_attempt(experiments::run_id(run), "here", 0,
-                                           experiments::AttemptFolder::none);
-    record.epoch = 1;
-    record.status = "done";
-    record.started = record.ended = "2026-01-01T00:00:00.000Z";
-    record.run = experiments::to_json(run);
-    record.result = experiments::ResultRecord{};
-    record.result->metrics = metrics;
-    ledger_.finish_attempt(record);
-  }
   RunDifferences differences(const std::vector<std::pair<RunConfig, RunConfig>>& runs) {
     ledger_.publish();
     std::vector<RunPair> pairs;
@@ -75,9 +47,6 @@ class RunDifferencesTest : public testing::Test {
         row.not_subtracted.empty());
     return row.not_subtracted;
   }
-
-  cluster::TemporaryFolder folder_;
-  experiments::Ledger ledger_;
 };
 
 TEST_F(RunDifferencesTest, AreTakenMetricByMetric) {
