@@ -38,6 +38,7 @@ enum class Purpose : std::uint32_t {
   pretrain_transformer = 21,
   pretrain_features = 22,
   drawn_scenes = 23,
+  comparison = 24,
 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
