@@ -233,6 +233,26 @@ std::string sql_of_words(const std::filesystem::path& database,
   return sql;
 }
 
+std::string condition_of_filters(const std::filesystem::path& database,
+                                 const std::vector<std::string>& filters,
+                                 const QueryLimits& limits) {
+  for (const std::string& word : filters) {
+    if (!filter_of(word)) {
+      cluster::throw_usage("'" + cluster::printable(word) +
+                           "' is no filter as task=dtd, shots<=5 or method=prompt");
+    }
+  }
+  GuardedReader reader(database, limits);
+  std::string all;
+  for (const Filter& filter : parse_words(reader, filters).filters) {
+    all += all.empty() ? "" : " AND ";
+    all += filter.column == "sweep"
+               ? "run_id IN (SELECT run_id FROM sweep_runs WHERE " + condition_of(filter) + ")"
+               : condition_of(filter);
+  }
+  return all.empty() ? "1" : all;
+}
+
 std::string unknown_values_text(const std::filesystem::path& database,
                                 const std::vector<std::string>& words) {
   if (!words.empty() && is_sql(words[0])) return "";

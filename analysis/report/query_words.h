@@ -21,6 +21,12 @@ std::string sql_of_words(const std::filesystem::path& database,
                          const std::vector<std::string>& words, const std::string& columns = "",
                          const std::string& order = "", const QueryLimits& limits = {});
 
+// What must hold of a row of the view `results` for all of these filters; "1" for none. A sweep's
+// runs are all that belong to it. Throws usage as sql_of_words.
+std::string condition_of_filters(const std::filesystem::path& database,
+                                 const std::vector<std::string>& filters,
+                                 const QueryLimits& limits = {});
+
 // For words that gave no rows: which of their values stand nowhere in the database, with the
 // nearest ones that do, a line each; "" when all are known.
 std::string unknown_values_text(const std::filesystem::path& database,

@@ -50,6 +50,8 @@ const std::vector<Command>& all_commands() {
       {"cancel", "set runs aside", cancel_command},
       {"rerun", "a new attempt of finished, failed or cancelled runs", rerun_command},
       {"query", "ask the results database in SQL", query_command},
+      {"compare", "methods, runs, sweeps or databases against each other, with statistics",
+       compare_command},
       {"report", "write report/index.html and report/table.md", report_command},
       {"ablations", "what each factor of a sweep does, as a page with charts", ablations_command},
       {"gc", "free what finished runs no longer need", gc_command},

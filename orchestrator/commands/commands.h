@@ -30,6 +30,7 @@ int explain_command(const Arguments& arguments);
 int cancel_command(const Arguments& arguments);
 int rerun_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
+int compare_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int ablations_command(const Arguments& arguments);
 int gc_command(const Arguments& arguments);

@@ -34,24 +34,29 @@ inline experiments::MetricValue metric_of(const std::string& name, double value,
   return {name, value, error, 256, 1000, "mini-v0", kNetwork};
 }
 
+inline void finish_run(experiments::Ledger& ledger, const experiments::RunConfig& run,
+                       const std::vector<experiments::MetricValue>& metrics) {
+  ledger.register_run(run);
+  experiments::AttemptRecord record;
+  record.run_id = id_of(run);
+  record.attempt =
+      ledger.start_attempt(experiments::run_id(run), "here", 0, experiments::AttemptFolder::none);
+  record.epoch = 1;
+  record.status = "done";
+  record.started = record.ended = "2026-01-01T00:00:00.000Z";
+  record.run = experiments::to_json(run);
+  record.result = experiments::ResultRecord{};
+  record.result->metrics = metrics;
+  ledger.finish_attempt(record);
+}
+
 class FinishedRuns : public testing::Test {
  protected:
   FinishedRuns() : ledger_(experiments::Ledger::open(folder_.path(), 1)) {}
 
   void finish(const experiments::RunConfig& run,
               const std::vector<experiments::MetricValue>& metrics) {
-    ledger_.register_run(run);
-    experiments::AttemptRecord record;
-    record.run_id = id_of(run);
-    record.attempt = ledger_.start_attempt(experiments::run_id(run), "here", 0,
-                                           experiments::AttemptFolder::none);
-    record.epoch = 1;
-    record.status = "done";
-    record.started = record.ended = "2026-01-01T00:00:00.000Z";
-    record.run = experiments::to_json(run);
-    record.result = experiments::ResultRecord{};
-    record.result->metrics = metrics;
-    ledger_.finish_attempt(record);
+    finish_run(ledger_, run, metrics);
   }
   std::filesystem::path file() const { return folder_.path() / "results.sqlite"; }
 

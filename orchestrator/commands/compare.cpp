@@ -1,0 +1,93 @@
+// marquee compare: methods, configurations, runs, sweeps or databases against each other.
+#include <algorithm>
+#include <iostream>
+
+#include "analysis/report/paired_comparison.h"
+#include "cluster/error.h"
+#include "cluster/suggest.h"
+#include "orchestrator/commands/commands.h"
+
+namespace marquee::orchestrator {
+namespace {
+
+namespace po = boost::program_options;
+
+CommandLine compare_line() {
+  CommandLine line;
+  line.usage = "marquee compare [--out DIR] FIRST OTHER... [options]";
+  line.text =
+      "Compares each OTHER with FIRST, pair by pair over the same task, shots and seed: mean\n"
+      "difference with its 95 % interval, wins, ties and losses, Wilcoxon's test with Holm's\n"
+      "correction, and the effect in each group of VTAB. A side is a method, a run id, filters in\n"
+      "quotes, or another results folder (alone, or in front of one of these):\n\n"
+      "  marquee compare --out results none prompt finetune\n"
+      "  marquee compare --out results \"prompt_length=16 method=prompt\" \"prompt_length=128 "
+      "method=prompt\"\n"
+      "  marquee compare --out results sweep=before sweep=after\n"
+      "  marquee compare old/results new/results\n\n"
+      "Refused, with the reason, where sides were made differently (" +
+      cluster::join(analysis::compare_conditions()) + ");\n--across NAME compares all the same.";
+  line.options.add_options()                                                    //
+      ("out,o", po::value<std::string>()->default_value(""), "results folder")  //
+      ("metric", po::value<std::string>()->default_value(""),
+       "only these, with commas between them (default: all that every pair has)")  //
+      ("across", po::value<std::string>()->default_value(""),
+       "what may differ between the sides, with commas between")  //
+      ("format", po::value<std::string>()->default_value("table"),
+       "table, markdown, latex or json")                                          //
+      ("json", "the same as --format json")                                       //
+      ("seed", po::value<std::uint64_t>()->default_value(0), "of the bootstrap")  //
+      ("timeout", po::value<double>()->default_value(analysis::QueryLimits().seconds),
+       "seconds that reading a side may take");
+  line.hidden.add_options()("sides", po::value<std::vector<std::string>>()->default_value({}, ""),
+                            "FIRST OTHER");
+  line.positional.add("sides", -1);
+  return line;
+}
+
+std::vector<std::string> names_in(const std::string& text) {
+  std::vector<std::string> names;
+  std::string name;
+  for (const char c : text + ",") {
+    if (c != ',') {
+      name += c;
+    } else if (!name.empty()) {
+      names.push_back(std::move(name));
+      name.clear();
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+int compare_command(const Arguments& arguments) {
+  CommandLine line = compare_line();
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  const std::string format = values.count("json") > 0 ? "json" : values["format"].as<std::string>();
+  const std::vector<std::string> formats{"table", "markdown", "latex", "json"};
+  if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
+    cluster::throw_usage("--format is '" + format + "'; expected one of " + cluster::join(formats) +
+                         cluster::did_you_mean(format, formats));
+  }
+  analysis::CompareOptions options;
+  const std::string out = values["out"].as<std::string>();
+  if (!out.empty()) options.results = published_results(out);
+  options.metrics = names_in(values["metric"].as<std::string>());
+  for (const std::string& name : names_in(values["across"].as<std::string>()))
+    options.across.insert(name);
+  options.seed = values["seed"].as<std::uint64_t>();
+  options.limits.seconds = values["timeout"].as<double>();
+  if (!(options.limits.seconds > 0)) cluster::throw_usage("--timeout must be more than 0 seconds");
+  const auto comparisons =
+      analysis::compare_sides(values["sides"].as<std::vector<std::string>>(), options);
+  if (format == "json") {
+    std::cout << analysis::to_json(comparisons).dump(2) << std::endl;
+  } else {
+    std::cout << analysis::compare_text(comparisons, format) << std::flush;
+  }
+  return 0;
+}
+
+}  // namespace marquee::orchestrator
