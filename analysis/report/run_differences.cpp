@@ -27,23 +27,27 @@ class RunReader {
  public:
   explicit RunReader(SQLite::Database& database)
       : run_(database,
-             "SELECT task, shots, method, seed, status, protocol, counting_attempt IS NOT NULL, "
-             "config FROM runs WHERE run_id = ?"),
+             "SELECT r.task, r.shots, r.method, r.seed, CASE WHEN ?2 = 0 THEN r.status ELSE "
+             "a.status END, r.protocol, coalesce(a.attempt, 0), coalesce(a.status = 'done', 0), "
+             "r.config FROM runs r LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = "
+             "CASE WHEN ?2 = 0 THEN r.counting_attempt ELSE ?2 END WHERE r.run_id = ?1"),
         metrics_(database,
                  "SELECT metric, value, standard_error, n_generated, n_reference, network_hash "
-                 "FROM metrics WHERE run_id = ?1 AND protocol = ?2") {}
+                 "FROM attempt_metrics WHERE run_id = ?1 AND protocol = ?2 AND attempt = ?3") {}
 
-  const std::pair<RunSide, Metrics>& run(const std::string& id) {
-    const auto [known, fresh] = runs_.try_emplace(id);
-    if (fresh) known->second = read(id);
+  // `attempt` 0: the one that counts.
+  const std::pair<RunSide, Metrics>& run(const std::string& id, int attempt) {
+    const auto [known, fresh] = runs_.try_emplace({id, attempt});
+    if (fresh) known->second = read(id, attempt);
     return known->second;
   }
 
  private:
-  std::pair<RunSide, Metrics> read(const std::string& id) {
-    RunSide side{id, ""};
+  std::pair<RunSide, Metrics> read(const std::string& id, int attempt) {
+    RunSide side{id, 0, ""};
     run_.reset();
     run_.bind(1, id);
+    run_.bind(2, attempt);
     if (!run_.executeStep()) return {side, {}};
     side.task = run_.getColumn(0).getString();
     side.shots = run_.getColumn(1).getString();
@@ -51,9 +55,10 @@ class RunReader {
     side.seed = static_cast<std::uint64_t>(run_.getColumn(3).getInt64());
     side.status = run_.getColumn(4).getString();
     side.protocol = run_.getColumn(5).getString();
-    side.finished = run_.getColumn(6).getInt() != 0;
+    side.attempt = run_.getColumn(6).getInt();
+    side.finished = run_.getColumn(7).getInt() != 0;
     side.reference =
-        experiments::run_config_from_json(json::parse(run_.getColumn(7).getString())).reference;
+        experiments::run_config_from_json(json::parse(run_.getColumn(8).getString())).reference;
     return {side, read_metrics(side)};
   }
 
@@ -62,6 +67,7 @@ class RunReader {
     metrics_.reset();
     metrics_.bind(1, side.run_id);
     metrics_.bind(2, side.protocol);
+    metrics_.bind(3, side.attempt);
     while (metrics_.executeStep()) {
       Measured measured;
       measured.value = metrics_.getColumn(1).getDouble();
@@ -76,7 +82,7 @@ class RunReader {
   }
 
   SQLite::Statement run_, metrics_;
-  std::map<std::string, std::pair<RunSide, Metrics>> runs_;
+  std::map<std::pair<std::string, int>, std::pair<RunSide, Metrics>> runs_;
 };
 
 // Why two numbers of one metric cannot be subtracted; "" where they can.
@@ -211,9 +217,10 @@ json json_of(const std::optional<double>& value) {
 }
 
 json json_of(const RunSide& side) {
-  return {{"run_id", side.run_id}, {"status", side.status},     {"finished", side.finished},
-          {"task", side.task},     {"shots", side.shots},       {"method", side.method},
-          {"seed", side.seed},     {"protocol", side.protocol}, {"reference", side.reference}};
+  return {{"run_id", side.run_id},      {"attempt", side.attempt}, {"status", side.status},
+          {"finished", side.finished},  {"task", side.task},       {"shots", side.shots},
+          {"method", side.method},      {"seed", side.seed},       {"protocol", side.protocol},
+          {"reference", side.reference}};
 }
 
 json json_of(const std::optional<Measured>& measured) {
@@ -234,8 +241,8 @@ RunDifferences load_differences(const std::filesystem::path& path,
     RunReader reader(database);
     RunDifferences differences;
     for (const RunPair& pair : pairs) {
-      const auto& [before, first] = reader.run(pair.before);
-      const auto& [after, second] = reader.run(pair.after);
+      const auto& [before, first] = reader.run(pair.before, pair.before_attempt);
+      const auto& [after, second] = reader.run(pair.after, pair.after_attempt);
       RunDifference difference{before, after, {}};
       if (before.finished && after.finished) {
         for (const std::string& metric : ordered(first, second))
@@ -253,19 +260,21 @@ RunDifferences load_differences(const std::filesystem::path& path,
   }
 }
 
+std::string pair_text(const RunDifference& pair) {
+  Table table{{"metric", "before", "after", "difference"}, {}, {false, true, true, true}};
+  for (const MetricDifference& row : pair.metrics) {
+    table.rows.push_back({cluster::printable(row.metric), cell(row.before), cell(row.after),
+                          row.difference
+                              ? number(*row.difference, row.standard_error, true)
+                              : "not subtracted: " + cluster::printable(row.not_subtracted)});
+  }
+  return heading(pair) + "\n" + missing_text(pair) +
+         (table.rows.empty() ? "" : aligned_text(table));
+}
+
 std::string differences_text(const RunDifferences& differences) {
   std::string text;
-  for (const RunDifference& pair : differences.pairs) {
-    text += heading(pair) + "\n" + missing_text(pair);
-    Table table{{"metric", "before", "after", "difference"}, {}, {false, true, true, true}};
-    for (const MetricDifference& row : pair.metrics) {
-      table.rows.push_back({cluster::printable(row.metric), cell(row.before), cell(row.after),
-                            row.difference
-                                ? number(*row.difference, row.standard_error, true)
-                                : "not subtracted: " + cluster::printable(row.not_subtracted)});
-    }
-    text += (table.rows.empty() ? "" : aligned_text(table)) + "\n";
-  }
+  for (const RunDifference& pair : differences.pairs) text += pair_text(pair) + "\n";
   Table table{{"metric", "pairs", "mean difference"}, {}, {false, true, true}};
   std::map<std::string, int> kinds;
   for (const MeanDifference& mean : differences.means) ++kinds[mean.metric];

@@ -16,7 +16,8 @@
 namespace marquee::analysis {
 
 struct RunPair {
-  std::string before, after;  // run ids
+  std::string before, after;                  // run ids
+  int before_attempt = 0, after_attempt = 0;  // 0: the one that counts
 };
 
 struct Measured {
@@ -37,6 +38,7 @@ struct MetricDifference {
 // One run of a pair.
 struct RunSide {
   std::string run_id;
+  int attempt = 0;        // whose numbers these are; 0: there is none
   std::string status;     // "" where the database does not know it
   bool finished = false;  // has values, also while it is computed again
   std::string task{}, shots{}, method{}, protocol{}, reference{};
@@ -65,6 +67,8 @@ struct RunDifferences {
 RunDifferences load_differences(const std::filesystem::path& database,
                                 const std::vector<RunPair>& pairs);
 
+// Who is compared, and a row for each metric.
+std::string pair_text(const RunDifference& pair);
 // A block for each pair, then the means.
 std::string differences_text(const RunDifferences& differences);
 // {"pairs": [...], "means": [...]}; docs/sweeps.md names the keys.

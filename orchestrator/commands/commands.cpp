@@ -52,6 +52,7 @@ const std::vector<Command>& all_commands() {
       {"query", "ask the results database in SQL", query_command},
       {"compare", "methods, runs, sweeps or databases against each other, with statistics",
        compare_command},
+      {"diff", "in what two runs, or two attempts of one, differ", diff_command},
       {"report", "write report/index.html and report/table.md", report_command},
       {"ablations", "what each factor of a sweep does, as a page with charts", ablations_command},
       {"gc", "free what finished runs no longer need", gc_command},
