@@ -147,6 +147,8 @@ INSERT INTO new_attempt_metrics SELECT * FROM attempt_metrics ORDER BY rowid;
 DROP TABLE attempt_metrics;
 ALTER TABLE new_attempt_metrics RENAME TO attempt_metrics;
 
+CREATE INDEX sweep_runs_of_run ON sweep_runs (run_id);
+
 -- Of a run's images, where they were measured again by another protocol.
 ALTER TABLE evaluations ADD COLUMN run_id TEXT;
 ALTER TABLE evaluations ADD COLUMN attempt INTEGER;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
+#include <numeric>
 
 #include "analysis/report/compared_runs.h"
 #include "analysis/report/comparison.h"
@@ -237,34 +237,61 @@ std::vector<std::string> chosen_metrics(const std::vector<Pair>& pairs,
   return asked.empty() ? there : chosen;
 }
 
-MetricComparison compare_metric(const std::string& metric, const std::vector<Pair>& pairs,
-                                std::uint64_t seed) {
-  MetricComparison result;
-  result.metric = metric;
-  result.lower_is_better = lower_is_better(metric);
-  std::vector<double> all;
-  std::map<std::string, std::vector<double>> by_task, by_group;
+// Differences of every metric, a column each.
+std::vector<std::vector<double>> differences_of(const std::vector<const Pair*>& pairs,
+                                                const std::vector<std::string>& metrics) {
+  std::vector<std::vector<double>> columns(metrics.size());
+  for (std::size_t metric = 0; metric < metrics.size(); ++metric) {
+    for (const Pair* pair : pairs) {
+      columns[metric].push_back(pair->other->metrics.at(metrics[metric]).value -
+                                pair->first->metrics.at(metrics[metric]).value);
+    }
+  }
+  return columns;
+}
+
+std::vector<MetricComparison> compare_metrics(const std::vector<Pair>& pairs,
+                                              const std::vector<std::string>& metrics,
+                                              std::uint64_t seed) {
+  std::vector<const Pair*> all;
+  std::map<std::string, std::vector<const Pair*>> by_task, by_group;
   for (const Pair& pair : pairs) {
-    const double first = pair.first->metrics.at(metric).value;
-    const double other = pair.other->metrics.at(metric).value;
-    result.mean_first += first / static_cast<double>(pairs.size());
-    result.mean_other += other / static_cast<double>(pairs.size());
-    all.push_back(other - first);
-    by_task[pair.first->config.task].push_back(other - first);
-    by_group[group_of(pair.first->config.task)].push_back(other - first);
+    all.push_back(&pair);
+    by_task[pair.first->config.task].push_back(&pair);
+    by_group[group_of(pair.first->config.task)].push_back(&pair);
   }
-  std::vector<double> task_means;
-  for (const auto& [task, differences] : by_task) {
-    double mean = 0;
-    for (const double difference : differences)
-      mean += difference / static_cast<double>(differences.size());
-    task_means.push_back(mean);
+  std::vector<bool> lower;
+  for (const std::string& metric : metrics) lower.push_back(lower_is_better(metric));
+  std::vector<std::vector<double>> task_means(metrics.size());
+  for (const auto& [task, members] : by_task) {
+    const auto columns = differences_of(members, metrics);
+    for (std::size_t i = 0; i < metrics.size(); ++i)
+      task_means[i].push_back(std::accumulate(columns[i].begin(), columns[i].end(), 0.0) /
+                              static_cast<double>(members.size()));
   }
-  result.pairs = summarise_pairs(all, result.lower_is_better, seed);
-  result.tasks = summarise_pairs(task_means, result.lower_is_better, seed);
-  for (const auto& [group, differences] : by_group)
-    result.groups.emplace_back(group, summarise_pairs(differences, result.lower_is_better, seed));
-  return result;
+  const auto over_pairs = summarise_pairs(differences_of(all, metrics), lower, seed);
+  const auto over_tasks = summarise_pairs(task_means, lower, seed);
+  std::vector<MetricComparison> results;
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    MetricComparison result;
+    result.metric = metrics[i];
+    result.lower_is_better = lower[i];
+    for (const Pair& pair : pairs) {
+      result.mean_first +=
+          pair.first->metrics.at(metrics[i]).value / static_cast<double>(pairs.size());
+      result.mean_other +=
+          pair.other->metrics.at(metrics[i]).value / static_cast<double>(pairs.size());
+    }
+    result.pairs = over_pairs[i];
+    result.tasks = over_tasks[i];
+    results.push_back(std::move(result));
+  }
+  for (const auto& [group, members] : by_group) {
+    const auto summaries = summarise_pairs(differences_of(members, metrics), lower, seed);
+    for (std::size_t i = 0; i < metrics.size(); ++i)
+      results[i].groups.emplace_back(group, summaries[i]);
+  }
+  return results;
 }
 
 void adjust(std::vector<SideComparison>& comparisons) {
@@ -317,8 +344,8 @@ std::vector<SideComparison> compare_sides(const std::vector<std::string>& texts,
     std::set<std::string> tasks;
     for (const Pair& pair : pairing.pairs) tasks.insert(pair.first->config.task);
     comparison.tasks = tasks.size();
-    for (const std::string& metric : chosen_metrics(pairing.pairs, options.metrics, comparison))
-      comparison.metrics.push_back(compare_metric(metric, pairing.pairs, options.seed));
+    comparison.metrics = compare_metrics(
+        pairing.pairs, chosen_metrics(pairing.pairs, options.metrics, comparison), options.seed);
     comparisons.push_back(std::move(comparison));
   }
   adjust(comparisons);

@@ -131,45 +131,88 @@ Interval student_interval(const std::vector<double>& values, double confidence) 
   return {mean - half, mean + half};
 }
 
-Interval bootstrap_interval(const std::vector<double>& values, double confidence,
-                            std::uint64_t seed, int resamples) {
-  MARQUEE_CHECK(values.size() >= 2 && resamples >= 2, "a bootstrap of fewer than two values");
-  const auto n = static_cast<double>(values.size());
-  cluster::PhiloxStream stream(seed, cluster::Purpose::comparison);
-  std::vector<double> means(static_cast<std::size_t>(resamples));
-  for (double& mean : means) {
-    double sum = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) sum += values[stream.below(values.size())];
-    mean = sum / n;
-  }
-  std::sort(means.begin(), means.end());
-  const double t = boost::math::quantile(boost::math::students_t(n - 1), (1 + confidence) / 2);
-  const double tail = boost::math::cdf(boost::math::normal(), -std::sqrt(n / (n - 1)) * t);
-  return {quantile(means, tail), quantile(means, 1 - tail)};
+int comparison_resamples(std::size_t differences) {
+  constexpr std::size_t kMost = 10'000, kFewest = 2'000, kMostDraws = 20'000'000;
+  return static_cast<int>(
+      std::clamp(kMostDraws / std::max<std::size_t>(differences, 1), kFewest, kMost));
 }
 
-PairedSummary summarise_pairs(const std::vector<double>& differences, bool lower_is_better,
-                              std::uint64_t seed) {
-  MARQUEE_CHECK(!differences.empty(), "a summary of no pairs");
-  PairedSummary summary;
-  summary.pairs = differences.size();
-  summary.mean = mean_of(differences);
-  for (const double difference : differences) {
-    if (difference == 0) {
-      ++summary.ties;
-    } else {
-      ++((difference < 0) == lower_is_better ? summary.wins : summary.losses);
+std::vector<Interval> bootstrap_intervals(const std::vector<std::vector<double>>& columns,
+                                          double confidence, std::uint64_t seed, int resamples) {
+  MARQUEE_CHECK(!columns.empty() && columns[0].size() >= 2 && resamples >= 2,
+                "a bootstrap of fewer than two values");
+  const std::size_t count = columns[0].size();
+  const auto n = static_cast<double>(count);
+  // Row by row, so that what one draw takes lies together.
+  std::vector<double> rows(count * columns.size());
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    MARQUEE_CHECK(columns[column].size() == count, "columns of different lengths");
+    for (std::size_t i = 0; i < count; ++i) rows[i * columns.size() + column] = columns[column][i];
+  }
+  cluster::PhiloxStream stream(seed, cluster::Purpose::comparison);
+  std::vector<std::vector<double>> means(columns.size());
+  for (auto& column : means) column.reserve(static_cast<std::size_t>(resamples));
+  std::vector<double> sums(columns.size());
+  for (int resample = 0; resample < resamples; ++resample) {
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (std::size_t i = 0; i < count; ++i) {
+      // A row of [0, count) by a product: uneven by less than count / 2^32.
+      const std::size_t drawn =
+          static_cast<std::size_t>((static_cast<std::uint64_t>(stream.next_u32()) * count) >> 32);
+      const double* row = rows.data() + drawn * columns.size();
+      for (std::size_t column = 0; column < columns.size(); ++column) sums[column] += row[column];
     }
+    for (std::size_t column = 0; column < columns.size(); ++column)
+      means[column].push_back(sums[column] / n);
   }
-  summary.bootstrap = differences.size() >= kFewestForBootstrap;
-  if (summary.bootstrap) {
-    summary.interval = bootstrap_interval(differences, kConfidence, seed);
-  } else if (differences.size() > 1) {
-    summary.interval = student_interval(differences, kConfidence);
+  const double t = boost::math::quantile(boost::math::students_t(n - 1), (1 + confidence) / 2);
+  const double tail = boost::math::cdf(boost::math::normal(), -std::sqrt(n / (n - 1)) * t);
+  std::vector<Interval> intervals;
+  for (auto& column : means) {
+    std::sort(column.begin(), column.end());
+    intervals.push_back({quantile(column, tail), quantile(column, 1 - tail)});
   }
-  summary.p = wilcoxon_p(differences);
-  summary.effect = rank_biserial(differences);
-  return summary;
+  return intervals;
+}
+
+Interval bootstrap_interval(const std::vector<double>& values, double confidence,
+                            std::uint64_t seed, int resamples) {
+  return bootstrap_intervals({values}, confidence, seed, resamples).front();
+}
+
+std::vector<PairedSummary> summarise_pairs(const std::vector<std::vector<double>>& columns,
+                                           const std::vector<bool>& lower_is_better,
+                                           std::uint64_t seed) {
+  std::vector<PairedSummary> summaries;
+  std::vector<Interval> intervals;
+  const bool bootstrap = !columns.empty() && columns[0].size() >= kFewestForBootstrap;
+  if (bootstrap)
+    intervals =
+        bootstrap_intervals(columns, kConfidence, seed, comparison_resamples(columns[0].size()));
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    const std::vector<double>& differences = columns[column];
+    MARQUEE_CHECK(!differences.empty(), "a summary of no pairs");
+    PairedSummary summary;
+    summary.pairs = differences.size();
+    summary.mean = mean_of(differences);
+    for (const double difference : differences) {
+      if (difference == 0) {
+        ++summary.ties;
+      } else {
+        ++((difference < 0) == lower_is_better[column] ? summary.wins : summary.losses);
+      }
+    }
+    summary.bootstrap = bootstrap;
+    if (bootstrap) {
+      summary.interval = intervals[column];
+    } else if (differences.size() > 1) {
+      summary.interval = student_interval(differences, kConfidence);
+    }
+    summary.p = wilcoxon_p(differences);
+    summary.effect = rank_biserial(differences);
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
 }
 
 }  // namespace marquee::analysis

@@ -31,13 +31,17 @@ std::vector<double> holm(const std::vector<double>& p);
 
 // Fewest differences that a bootstrap interval is given for.
 inline constexpr std::size_t kFewestForBootstrap = 6;
-inline constexpr int kComparisonResamples = 10'000;
+// Resamples for so many differences: 10,000, fewer from 2,000 differences on, 2,000 at least.
+int comparison_resamples(std::size_t differences);
 
 // Quantiles of the mean over resamples with replacement, widened for small samples: the expanded
 // percentile interval of Hesterberg (2015), whose tails are Phi(-sqrt(n / (n - 1)) t(1 - tail, n -
 // 1)). `confidence`: 0.95.
 Interval bootstrap_interval(const std::vector<double>& values, double confidence,
-                            std::uint64_t seed, int resamples = kComparisonResamples);
+                            std::uint64_t seed, int resamples);
+// Of several columns of the same length: each interval is the one of its column alone.
+std::vector<Interval> bootstrap_intervals(const std::vector<std::vector<double>>& columns,
+                                          double confidence, std::uint64_t seed, int resamples);
 // Student's interval of the mean; two values or more.
 Interval student_interval(const std::vector<double>& values, double confidence);
 
@@ -52,7 +56,9 @@ struct PairedSummary {
   std::optional<double> effect{};              // rank-biserial
 };
 
-PairedSummary summarise_pairs(const std::vector<double>& differences, bool lower_is_better,
-                              std::uint64_t seed);
+// A column of differences for each metric, all of one length, and whether lower is better in it.
+std::vector<PairedSummary> summarise_pairs(const std::vector<std::vector<double>>& columns,
+                                           const std::vector<bool>& lower_is_better,
+                                           std::uint64_t seed);
 
 }  // namespace marquee::analysis

@@ -80,7 +80,7 @@ TEST(BootstrapInterval, GivesSciPysEndsAtTheWidenedLevel) {
   EXPECT_NEAR(interval.high, 1.78, 0.011);
   EXPECT_EQ(interval, bootstrap_interval(kTen, 0.95, 1, 400'000));
   EXPECT_NE(interval, bootstrap_interval(kTen, 0.95, 2, 400'000));
-  EXPECT_EQ(bootstrap_interval({2, 2, 2, 2}, 0.95, 1), (Interval{2, 2}));
+  EXPECT_EQ(bootstrap_interval({2, 2, 2, 2}, 0.95, 1, 100), (Interval{2, 2}));
 }
 
 // How often 95 % intervals hold the true mean, of normal and of skewed values.
@@ -106,20 +106,32 @@ TEST(BootstrapInterval, HoldsTheTruthAsOftenAsItSays) {
   }
 }
 
+TEST(BootstrapInterval, OfSeveralColumnsIsThatOfEach) {
+  std::vector<double> squares;
+  for (const double value : kTen) squares.push_back(value * value);
+  const auto both = bootstrap_intervals({kTen, squares}, 0.95, 9, 500);
+  EXPECT_EQ(both[0], bootstrap_interval(kTen, 0.95, 9, 500));
+  EXPECT_EQ(both[1], bootstrap_interval(squares, 0.95, 9, 500));
+  EXPECT_EQ(comparison_resamples(10), 10'000);
+  EXPECT_EQ(comparison_resamples(4'000), 5'000);
+  EXPECT_EQ(comparison_resamples(1'000'000), 2'000);
+}
+
 TEST(PairedSummary, CountsWinsInTheDirectionOfTheMetric) {
-  const PairedSummary lower = summarise_pairs({-1, -2, 0, 3}, true, 0);
-  EXPECT_EQ(lower.pairs, 4U);
-  EXPECT_EQ(lower.wins, 2U);
-  EXPECT_EQ(lower.ties, 1U);
-  EXPECT_EQ(lower.losses, 1U);
-  EXPECT_EQ(lower.mean, 0);
-  EXPECT_FALSE(lower.bootstrap);
-  EXPECT_EQ(lower.interval, student_interval({-1, -2, 0, 3}, 0.95));
-  EXPECT_EQ(summarise_pairs({-1, -2, 0, 3}, false, 0).wins, 1U);
-  const PairedSummary ten = summarise_pairs(kTen, true, 3);
+  const std::vector<double> four{-1, -2, 0, 3};
+  const auto both = summarise_pairs({four, four}, {true, false}, 0);
+  EXPECT_EQ(both[0].pairs, 4U);
+  EXPECT_EQ(both[0].wins, 2U);
+  EXPECT_EQ(both[0].ties, 1U);
+  EXPECT_EQ(both[0].losses, 1U);
+  EXPECT_EQ(both[0].mean, 0);
+  EXPECT_FALSE(both[0].bootstrap);
+  EXPECT_EQ(both[0].interval, student_interval(four, 0.95));
+  EXPECT_EQ(both[1].wins, 1U);
+  const PairedSummary ten = summarise_pairs({kTen}, {true}, 3).front();
   EXPECT_TRUE(ten.bootstrap);
-  EXPECT_EQ(ten.interval, bootstrap_interval(kTen, 0.95, 3));
-  const PairedSummary one = summarise_pairs({0.5}, true, 0);
+  EXPECT_EQ(ten.interval, bootstrap_interval(kTen, 0.95, 3, comparison_resamples(10)));
+  const PairedSummary one = summarise_pairs({{0.5}}, {true}, 0).front();
   EXPECT_FALSE(one.interval);
   EXPECT_EQ(one.p, 1.0);
 }
