@@ -57,10 +57,14 @@ find_path(MARQUEE_NCCL_INCLUDE nccl.h HINTS "${MARQUEE_LIBTORCH}/nvidia/nccl/inc
           "${MARQUEE_LIBTORCH}/../nccl/nvidia/nccl/include")
 
 # marquee_torch_header holds the precompiled workers/torch.h; marquee_use_torch_header(<target>) shares it.
+# Even so each file pays some seconds for LibTorch's templates: MARQUEE_UNITY has a few files share them.
 file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/torch_header.cpp" CONTENT "")
 add_library(marquee_torch_header STATIC "${PROJECT_BINARY_DIR}/generated/torch_header.cpp")
 target_link_libraries(marquee_torch_header PUBLIC marquee_options marquee_torch)
 target_precompile_headers(marquee_torch_header PRIVATE "${PROJECT_SOURCE_DIR}/workers/torch.h")
 function(marquee_use_torch_header target)
   target_precompile_headers(${target} REUSE_FROM marquee_torch_header)
+  if(MARQUEE_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+  endif()
 endfunction()

@@ -11,15 +11,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kMaxSize = 1 << 20;  // of any single extent of a network
+constexpr std::int64_t kMaxExtent = 1 << 20;  // of any single extent of a network
 
 std::int64_t size_of(const json& config, const char* key, const std::string& where,
                      std::int64_t least = 1) {
   const auto found = config.find(key);
   if (found == config.end() || !found->is_number_integer() || found->get<std::int64_t>() < least ||
-      found->get<std::int64_t>() > kMaxSize) {
+      found->get<std::int64_t>() > kMaxExtent) {
     cluster::throw_environment(where + ": '" + key + "' is missing or no whole number from " +
-                               std::to_string(least) + " to " + std::to_string(kMaxSize));
+                               std::to_string(least) + " to " + std::to_string(kMaxExtent));
   }
   return found->get<std::int64_t>();
 }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include <torch/torch.h>
+#include "workers/torch.h"
 
 namespace marquee::analysis {
 

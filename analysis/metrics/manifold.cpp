@@ -70,7 +70,7 @@ Tensor ball_radii(const Tensor& features, const std::vector<int>& ks) {
 }
 
 Tensor realism_scores(const Tensor& generated, const Tensor& reference, int k) {
-  constexpr std::int64_t kBlockRows = 256;
+  constexpr std::int64_t kRows = 256;
   constexpr std::int64_t kDirectDifferences = 2;  // cdist without the matrix product form
   check_pair(generated, reference, 1);
   const Tensor radii = ball_radii(reference, {k}).select(1, 0);
@@ -78,9 +78,8 @@ Tensor realism_scores(const Tensor& generated, const Tensor& reference, int k) {
   const Tensor small = (radii < at::quantile(radii, 0.5)).nonzero().flatten();
   const Tensor balls = reference.to(torch::kFloat64).index_select(0, small);
   std::vector<Tensor> scores;
-  for (std::int64_t first = 0; first < generated.size(0); first += kBlockRows) {
-    const Tensor block =
-        generated.narrow(0, first, std::min(kBlockRows, generated.size(0) - first));
+  for (std::int64_t first = 0; first < generated.size(0); first += kRows) {
+    const Tensor block = generated.narrow(0, first, std::min(kRows, generated.size(0) - first));
     scores.push_back((radii.index_select(0, small) /
                       at::cdist(block.to(torch::kFloat64), balls, 2.0, kDirectDifferences))
                          .amax(1));

@@ -18,7 +18,7 @@ Tensor directions(const Tensor& features) {
   return wide / lengths;
 }
 
-double score_of(const Tensor& rows) {
+double vendi_score_of(const Tensor& rows) {
   const Tensor gram = rows.size(0) <= rows.size(1) ? rows.matmul(rows.t()) : rows.t().matmul(rows);
   const Tensor values = at::linalg_eigvalsh(gram / static_cast<double>(rows.size(0))).clamp_min(0);
   return std::exp(-at::special_xlogy(values, values).sum().item<double>());
@@ -27,13 +27,14 @@ double score_of(const Tensor& rows) {
 }  // namespace
 
 double vendi_score(const Tensor& features) {
-  return score_of(directions(features));
+  return vendi_score_of(directions(features));
 }
 
 Estimate vendi_estimate(const Tensor& features, std::uint64_t seed, int resamples) {
   const Tensor rows = directions(features);
-  return {score_of(rows), bootstrap_error(rows.size(0), seed, resamples, [&](const Tensor& drawn) {
-            return score_of(rows.index_select(0, drawn));
+  return {vendi_score_of(rows),
+          bootstrap_error(rows.size(0), seed, resamples, [&](const Tensor& drawn) {
+            return vendi_score_of(rows.index_select(0, drawn));
           })};
 }
 

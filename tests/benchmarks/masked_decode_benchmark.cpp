@@ -51,7 +51,7 @@ void masked_decode(benchmark::State& state) {
   whole.report(state, "decode_share");
 }
 
-void sizes(benchmark::internal::Benchmark* benchmark) {
+void decode_sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"maskgit256", "batch", "prompts", "bf16"})
       ->Unit(benchmark::kMillisecond)
       ->UseManualTime();
@@ -62,7 +62,7 @@ void sizes(benchmark::internal::Benchmark* benchmark) {
         ->Args({1, 8, 0, type});
   }
 }
-BENCHMARK(masked_decode)->Apply(sizes)->Iterations(1);
+BENCHMARK(masked_decode)->Apply(decode_sizes)->Iterations(1);
 
 }  // namespace
 }  // namespace marquee::workers

@@ -41,11 +41,12 @@ void manifold(benchmark::State& state) {
 
 // Argument: bf16. Images of 32 x 32 by torch-fidelity's rule.
 void inception(benchmark::State& state) {
-  constexpr std::int64_t kBatch = 32;
+  constexpr std::int64_t kImages = 32;
   const torch::InferenceMode inference;
   const Inception network(fixtures::inception_weights(1), "formula",
                           state.range(0) != 0 ? torch::kBFloat16 : torch::kFloat32);
-  std::vector<datasets::Image> images(kBatch, {32, 32, std::vector<std::uint8_t>(32 * 32 * 3, 90)});
+  std::vector<datasets::Image> images(kImages,
+                                      {32, 32, std::vector<std::uint8_t>(32 * 32 * 3, 90)});
   const auto extract = [&] {
     return network(inception_input(images, {ResizeRule::tf1_bilinear, InputRange::tensorflow}),
                    {"2048"});
@@ -53,7 +54,7 @@ void inception(benchmark::State& state) {
   extract();
   for (auto _ : state) benchmark::DoNotOptimize(extract());
   state.counters["images_per_second"] = benchmark::Counter(
-      static_cast<double>(state.iterations() * kBatch), benchmark::Counter::kIsRate);
+      static_cast<double>(state.iterations() * kImages), benchmark::Counter::kIsRate);
 }
 
 BENCHMARK(frechet_from_statistics)

@@ -83,14 +83,14 @@ void tokenizer_decode(benchmark::State& state) {
 }
 
 // MaskGIT's is 256x256, the mini base's 64x64.
-void sizes(benchmark::internal::Benchmark* benchmark) {
+void tokenizer_sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"maskgit256", "batch", "bf16"})
       ->Unit(benchmark::kMillisecond)
       ->UseManualTime();
   for (const int type : {0, 1}) benchmark->Args({0, 8, type})->Args({1, 1, type});
 }
-BENCHMARK(tokenizer_encode)->Apply(sizes)->Iterations(5);
-BENCHMARK(tokenizer_decode)->Apply(sizes)->Iterations(5);
+BENCHMARK(tokenizer_encode)->Apply(tokenizer_sizes)->Iterations(5);
+BENCHMARK(tokenizer_decode)->Apply(tokenizer_sizes)->Iterations(5);
 
 }  // namespace
 }  // namespace marquee::workers

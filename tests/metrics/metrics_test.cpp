@@ -6,14 +6,10 @@
 #include "analysis/metrics/manifold.h"
 #include "analysis/metrics/memorisation.h"
 #include "cluster/error.h"
+#include "tests/metrics/normal_rows.h"
 
 namespace marquee::analysis {
 namespace {
-
-Tensor normal(std::int64_t n, std::int64_t d, std::uint64_t seed) {
-  torch::manual_seed(seed);
-  return torch::randn({n, d});
-}
 
 TEST(Frechet, MatchesTheClosedFormInOneDimension) {
   const Tensor a = torch::tensor({{0.0}, {2.0}}), b = torch::tensor({{10.0}, {14.0}});

@@ -21,7 +21,7 @@ Numbers first(const Numbers& all, std::size_t count) {
 Numbers last(const Numbers& all, std::size_t count) {
   return {all.end() - static_cast<std::ptrdiff_t>(count), all.end()};
 }
-std::string hash_of(const Numbers& all) {
+std::string numbers_hash_of(const Numbers& all) {
   return cluster::sha256_hex(
       {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(std::int64_t)});
 }
@@ -100,7 +100,7 @@ TEST_F(NumpyRandomGolden, Permutations) {
     EXPECT_EQ(json(first(random.permutation(1000), expected.size())), expected);
   });
   each("permutation_1000_sha256_int64", [](NumpyRandom& random, const json& expected) {
-    EXPECT_EQ(json(hash_of(random.permutation(1000))), expected);
+    EXPECT_EQ(json(numbers_hash_of(random.permutation(1000))), expected);
   });
   each("permutation_7_then_raw32_5", [](NumpyRandom& random, const json& expected) {
     random.permutation(7);
@@ -125,7 +125,7 @@ TEST_F(NumpyRandomGolden, Choices) {
     EXPECT_EQ(json(last(random.choice(5000, 1000), expected.size())), expected);
   });
   each("choice_5000_1000_norep_sha256_int64", [](NumpyRandom& random, const json& expected) {
-    EXPECT_EQ(json(hash_of(random.choice(5000, 1000))), expected);
+    EXPECT_EQ(json(numbers_hash_of(random.choice(5000, 1000))), expected);
   });
   each("kid_order_then", [](NumpyRandom& random, const json& expected) {
     random.choice(5000, 1000);

@@ -12,16 +12,12 @@
 #include "analysis/metrics/neighbours.h"
 #include "analysis/metrics/vendi.h"
 #include "cluster/error.h"
+#include "tests/metrics/normal_rows.h"
 
 namespace marquee::analysis {
 namespace {
 
 using testing::HasSubstr;
-
-Tensor normal(std::int64_t n, std::int64_t d, std::uint64_t seed) {
-  torch::manual_seed(seed);
-  return torch::randn({n, d});
-}
 
 // Features of many sorts: of full rank and not, with copies, far from zero, with dead columns.
 Tensor any_features(std::int64_t n, std::int64_t d, std::uint64_t seed, int sort) {

@@ -14,19 +14,20 @@
 namespace marquee::workers {
 namespace {
 
-const GptConfig kConfig{/*width=*/192,   /*layers=*/3,      /*heads=*/3,    /*mlp=*/768,
-                        /*codebook=*/64, /*block_size=*/64, /*classes=*/10, /*latent=*/8};
-constexpr std::int64_t kBatch = 4, kPrompts = 16;
+const GptConfig kGptConfig{
+    /*width=*/192,   /*layers=*/3,      /*heads=*/3,    /*mlp=*/768,
+    /*codebook=*/64, /*block_size=*/64, /*classes=*/10, /*latent=*/8};
+constexpr std::int64_t kGptBatch = 4, kPrefix = 16;
 constexpr double kParity = 1e-4, kBfloat16 = 0.05;
 
 class AutoregressiveOnGpu : public OnGpu {
  protected:
   Tensor tokens_ =
-      torch::arange(kBatch * kConfig.tokens()).reshape({kBatch, -1}) % kConfig.codebook;
-  ParameterMap weights_ = init_gpt(kConfig, 1);
+      torch::arange(kGptBatch * kGptConfig.tokens()).reshape({kGptBatch, -1}) % kGptConfig.codebook;
+  ParameterMap weights_ = init_gpt(kGptConfig, 1);
   Tensor prefix_ = [] {
     PhiloxStream stream(2, cluster::Purpose::init);
-    return normal_tensor(stream, {kBatch, kPrompts, kConfig.width});
+    return normal_tensor(stream, {kGptBatch, kPrefix, kGptConfig.width});
   }();
 };
 
@@ -34,14 +35,14 @@ TEST_F(AutoregressiveOnGpu, LogitsAndLossGradients) {
   Tensor prefix = prefix_.clone().requires_grad_(),
          gpu_prefix = prefix_.to(torch::kCUDA).requires_grad_();
   const auto loss = [&](const ParameterMap& weights, const Tensor& front, const Tensor& tokens) {
-    return masked_cross_entropy(gpt_token_logits(kConfig, weights, front, tokens), tokens,
+    return masked_cross_entropy(gpt_token_logits(kGptConfig, weights, front, tokens), tokens,
                                 torch::ones_like(tokens, torch::kFloat32), 0.1)
         .mean();
   };
   const ParameterMap gpu_weights = on_gpu(weights_);
   const Tensor gpu_tokens = tokens_.to(torch::kCUDA);
-  EXPECT_LT(deviation(gpt_token_logits(kConfig, gpu_weights, gpu_prefix, gpu_tokens),
-                      gpt_token_logits(kConfig, weights_, prefix, tokens_)),
+  EXPECT_LT(deviation(gpt_token_logits(kGptConfig, gpu_weights, gpu_prefix, gpu_tokens),
+                      gpt_token_logits(kGptConfig, weights_, prefix, tokens_)),
             kParity);
   loss(weights_, prefix, tokens_).backward();
   loss(gpu_weights, gpu_prefix, gpu_tokens).backward();
@@ -51,9 +52,9 @@ TEST_F(AutoregressiveOnGpu, LogitsAndLossGradients) {
 TEST_F(AutoregressiveOnGpu, Bfloat16StaysNear) {
   const torch::InferenceMode inference;
   const Tensor rough =
-      gpt_token_logits(kConfig, on_gpu(converted(weights_, torch::kBFloat16)),
+      gpt_token_logits(kGptConfig, on_gpu(converted(weights_, torch::kBFloat16)),
                        prefix_.to(torch::kCUDA, torch::kBFloat16), tokens_.to(torch::kCUDA));
-  EXPECT_LT(deviation(rough, gpt_token_logits(kConfig, weights_, prefix_, tokens_)), kBfloat16);
+  EXPECT_LT(deviation(rough, gpt_token_logits(kGptConfig, weights_, prefix_, tokens_)), kBfloat16);
 }
 
 TEST_F(AutoregressiveOnGpu, AttentionNeedsNoUnfusedKernel) {
@@ -61,18 +62,18 @@ TEST_F(AutoregressiveOnGpu, AttentionNeedsNoUnfusedKernel) {
   at::globalContext().setSDPUseMath(false);
   const ParameterMap weights = on_gpu(converted(weights_, torch::kBFloat16));
   const Tensor prefix = prefix_.to(torch::kCUDA, torch::kBFloat16);
-  EXPECT_NO_THROW(gpt_token_logits(kConfig, weights, prefix, tokens_.to(torch::kCUDA)));
+  EXPECT_NO_THROW(gpt_token_logits(kGptConfig, weights, prefix, tokens_.to(torch::kCUDA)));
   at::globalContext().setSDPUseMath(true);
 }
 
 TEST_F(AutoregressiveOnGpu, DecodesTheIdsOfTheCpuWithoutWaiting) {
   const torch::InferenceMode inference;
-  const Tensor uniform = philox_uniform(3, 0, kBatch, kConfig.tokens());
+  const Tensor uniform = philox_uniform(3, 0, kGptBatch, kGptConfig.tokens());
   const auto decode = [&](const ParameterMap& weights, torch::Device device) {
     const Tensor prefix = prefix_.to(device);
-    const NextLogits next = cached_logits(kConfig, weights, prefix, kConfig.tokens());
+    const NextLogits next = cached_logits(kGptConfig, weights, prefix, kGptConfig.tokens());
     return decode_sequence(
-        {1.0, 20, 0.95}, torch::empty({kBatch, 0}, torch::dtype(torch::kInt64).device(device)),
+        {1.0, 20, 0.95}, torch::empty({kGptBatch, 0}, torch::dtype(torch::kInt64).device(device)),
         uniform, [&](const Tensor& now) {
 #ifdef MARQUEE_CUDA
           // From the first step on; what comes before it is copied here.

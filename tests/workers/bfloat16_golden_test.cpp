@@ -13,7 +13,7 @@ namespace {
 
 using fixtures::ReferenceFile;
 
-constexpr const char* kMasked = "models/fullsize_transformer.h5";
+constexpr const char* kFullSizeMasked = "models/fullsize_transformer.h5";
 constexpr const char* kAutoregressive = "models_ar/tiny_gpt.h5";
 
 // Of the deviation of the values.
@@ -36,9 +36,9 @@ void report(const char* what, const Deviation& deviation) {
 }
 
 TEST(Bfloat16Golden, MaskedLogitsAndLossAtFullSize) {
-  MARQUEE_REQUIRE_REFERENCE(kMasked);
+  MARQUEE_REQUIRE_REFERENCE(kFullSizeMasked);
   const torch::InferenceMode inference;
-  const ReferenceFile reference(kMasked);
+  const ReferenceFile reference(kFullSizeMasked);
   const TransformerConfig config{reference.config_int("D"),     reference.config_int("L"),
                                  reference.config_int("H"),     reference.config_int("M"),
                                  reference.config_int("K"),     reference.config_int("classes"),

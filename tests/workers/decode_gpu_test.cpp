@@ -9,10 +9,11 @@
 namespace marquee::workers {
 namespace {
 
-const TransformerConfig kConfig{/*width=*/192,   /*layers=*/2,   /*heads=*/4, /*mlp=*/768,
-                                /*codebook=*/64, /*classes=*/10, /*latent=*/8};
-const PromptConfig kPrompts{/*classes=*/4, /*length=*/16, /*width=*/192, /*hidden=*/0};
-constexpr std::int64_t kBatch = 4;
+const TransformerConfig kDecodeConfig{/*width=*/192,   /*layers=*/2,   /*heads=*/4,
+                                      /*mlp=*/768,
+                                      /*codebook=*/64, /*classes=*/10, /*latent=*/8};
+const PromptConfig kDecodePrompts{/*classes=*/4, /*length=*/16, /*width=*/192, /*hidden=*/0};
+constexpr std::int64_t kDecodeBatch = 4;
 
 class DecodeOnGpu : public OnGpu {
  protected:
@@ -20,18 +21,19 @@ class DecodeOnGpu : public OnGpu {
 
   // One row knows half of its image.
   static Tensor initial_ids() {
-    Tensor ids = torch::full({kBatch, kConfig.positions()}, -1, torch::kInt64);
+    Tensor ids = torch::full({kDecodeBatch, kDecodeConfig.positions()}, -1, torch::kInt64);
     ids[1].narrow(0, 10, 32).fill_(7);
     return ids;
   }
   static DecodeNoise noise(std::int64_t step, torch::Device device) {
-    return philox_noise(1, 5, kBatch, step, kConfig.positions(), kConfig.codebook, device);
+    return philox_noise(1, 5, kDecodeBatch, step, kDecodeConfig.positions(), kDecodeConfig.codebook,
+                        device);
   }
 
   DecodeOptions options_;
-  ParameterMap base_ = init_transformer(kConfig, 1);
-  Tensor prompts_ =
-      prompt_tokens(kPrompts, init_prompt_generator(kPrompts, 2), torch::tensor({3, 0, 1, 2}));
+  ParameterMap base_ = init_transformer(kDecodeConfig, 1);
+  Tensor prompts_ = prompt_tokens(kDecodePrompts, init_prompt_generator(kDecodePrompts, 2),
+                                  torch::tensor({3, 0, 1, 2}));
 };
 
 TEST_F(DecodeOnGpu, NoiseHasTheBitsOfTheCpu) {
@@ -45,7 +47,7 @@ TEST_F(DecodeOnGpu, SameLogitsGiveTheSameIdsAndMasks) {
   const torch::InferenceMode inference;
   std::vector<DecodeStep> expected, actual;
   const LogitsFunction logits = [&](const Tensor& ids, std::int64_t) {
-    return prompted_logits(kConfig, base_, ids.to(torch::kCPU), prompts_).to(ids.device());
+    return prompted_logits(kDecodeConfig, base_, ids.to(torch::kCPU), prompts_).to(ids.device());
   };
   const auto decode = [&](torch::Device device, std::vector<DecodeStep>& steps) {
     return decode_tokens(
@@ -71,7 +73,7 @@ TEST_F(DecodeOnGpu, FirstStepOfTheNetworkDrawsTheCpusIds) {
     return decode_tokens(
                options_, initial_ids().to(device),
                [&](const Tensor& ids, std::int64_t) {
-                 return prompted_logits(kConfig, base, ids, prompts);
+                 return prompted_logits(kDecodeConfig, base, ids, prompts);
                },
                [&](std::int64_t step) { return noise(step, device); })
         .to(torch::kCPU);
@@ -93,7 +95,7 @@ TEST_F(DecodeOnGpu, StepsNeverWaitForTheGpu) {
         [&](const Tensor& ids, std::int64_t) {
           // From the first step on: before it, decode_tokens reads the counts.
           if (watched && !watch) watch.emplace();
-          return prompted_logits(kConfig, base, ids, prompts);
+          return prompted_logits(kDecodeConfig, base, ids, prompts);
         },
         [&](std::int64_t step) { return noise(step, torch::kCUDA); });
   };

@@ -13,7 +13,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string refusal(const std::string& bytes) {
+std::string flax_refusal(const std::string& bytes) {
   const std::string message = refusal_of([&] { parse_flax(bytes, "x.msgpack"); });
   EXPECT_TRUE(message.starts_with("x.msgpack: ")) << message;
   return message;
@@ -124,7 +124,9 @@ TEST(FlaxFile, JoinsChunksInTheOrderOfTheirNumbers) {
 }
 
 TEST(FlaxFile, RefusesChunksThatDoNotFit) {
-  const auto of = [](const std::string& chunks) { return refusal(flax::map({{"w", chunks}})); };
+  const auto of = [](const std::string& chunks) {
+    return flax_refusal(flax::map({{"w", chunks}}));
+  };
   const std::string two = flax::array({2}, "uint8", "ab");
   EXPECT_THAT(of(chunked({5}, {two, two})),
               HasSubstr("tensor 'w' (in chunks) has chunks of 4 bytes, its shape [5] takes 5"));
@@ -155,16 +157,16 @@ TEST(FlaxFile, RefusesChunksThatDoNotFit) {
 TEST(FlaxFile, RefusesItselfCutOffAnywhereNamingThePlace) {
   std::string last;
   for (std::size_t size = 1; size < kWhole.size(); ++size) {
-    last = refusal(kWhole.substr(0, size));
+    last = flax_refusal(kWhole.substr(0, size));
     EXPECT_THAT(last, HasSubstr("is cut off")) << size;
   }
   EXPECT_THAT(last, HasSubstr("cut off inside 'step', after"));
   const std::size_t inside = kWhole.find("mnopqr") + 2;
-  EXPECT_THAT(refusal(kWhole.substr(0, inside)),
+  EXPECT_THAT(flax_refusal(kWhole.substr(0, inside)),
               HasSubstr("is cut off inside tensor 'params/Dense_0/bias', after " +
                         std::to_string(inside) + " bytes"));
-  EXPECT_THAT(refusal(kWhole.substr(0, 3)), HasSubstr("is cut off, after 3 bytes"));
-  EXPECT_THAT(refusal(""), HasSubstr("cut off"));
+  EXPECT_THAT(flax_refusal(kWhole.substr(0, 3)), HasSubstr("is cut off, after 3 bytes"));
+  EXPECT_THAT(flax_refusal(""), HasSubstr("cut off"));
 }
 
 TEST(FlaxFile, SurvivesEveryFlippedBit) {
@@ -184,13 +186,13 @@ TEST(FlaxFile, SurvivesEveryFlippedBit) {
 }
 
 TEST(FlaxFile, RefusesWhatFollowsTheCheckpoint) {
-  EXPECT_THAT(refusal(kWhole + "more"), HasSubstr("has 4 bytes behind the end"));
+  EXPECT_THAT(flax_refusal(kWhole + "more"), HasSubstr("has 4 bytes behind the end"));
 }
 
 TEST(FlaxFile, RefusesArraysWhoseContentIsNone) {
   const auto of = [](const std::string& content) {
     const std::string message =
-        refusal(flax::map({{"p", flax::map({{"w", flax::extension(1, content)}})}}));
+        flax_refusal(flax::map({{"p", flax::map({{"w", flax::extension(1, content)}})}}));
     EXPECT_THAT(message, HasSubstr("'p/w' is ")) << message;
     return message;
   };
@@ -220,29 +222,29 @@ TEST(FlaxFile, RefusesArraysWhoseContentIsNone) {
 }
 
 TEST(FlaxFile, RefusesTreesOfAnotherForm) {
-  EXPECT_THAT(refusal("\x05"), HasSubstr("holds no map"));
-  EXPECT_THAT(refusal(flax::list({"\x05"})), HasSubstr("holds no map"));
-  EXPECT_THAT(refusal(flax::array({1}, "uint8", "a")), HasSubstr("holds no map"));
-  EXPECT_THAT(refusal(flax::str("text")), HasSubstr("holds no map"));
+  EXPECT_THAT(flax_refusal("\x05"), HasSubstr("holds no map"));
+  EXPECT_THAT(flax_refusal(flax::list({"\x05"})), HasSubstr("holds no map"));
+  EXPECT_THAT(flax_refusal(flax::array({1}, "uint8", "a")), HasSubstr("holds no map"));
+  EXPECT_THAT(flax_refusal(flax::str("text")), HasSubstr("holds no map"));
   const std::string head = flax::map({{"a", "\x01"}}).substr(0, 1) + flax::big(1, 4);
   for (const std::string& key : {std::string("\x01"), std::string("\xc0"), flax::bin("a"),
                                  flax::list({}), flax::map({}), flax::array({1}, "uint8", "a")})
-    EXPECT_THAT(refusal(head + key + "\x01"), HasSubstr("key that is no text"));
-  EXPECT_THAT(refusal(flax::map({{"", "\x01"}})), HasSubstr("empty key"));
-  EXPECT_THAT(refusal(flax::map({{"\xff", "\x01"}})), HasSubstr("no UTF-8"));
-  EXPECT_THAT(refusal(flax::map({{"p", "\xc1"}})), HasSubstr("'p' is no msgpack (byte"));
+    EXPECT_THAT(flax_refusal(head + key + "\x01"), HasSubstr("key that is no text"));
+  EXPECT_THAT(flax_refusal(flax::map({{"", "\x01"}})), HasSubstr("empty key"));
+  EXPECT_THAT(flax_refusal(flax::map({{"\xff", "\x01"}})), HasSubstr("no UTF-8"));
+  EXPECT_THAT(flax_refusal(flax::map({{"p", "\xc1"}})), HasSubstr("'p' is no msgpack (byte"));
 }
 
 TEST(FlaxFile, RefusesKeysGivenTwice) {
   const std::string w = flax::array({1}, "uint8", "a");
-  EXPECT_THAT(refusal(flax::map({{"p", flax::map({{"w", w}, {"w", w}})}})),
+  EXPECT_THAT(flax_refusal(flax::map({{"p", flax::map({{"w", w}, {"w", w}})}})),
               HasSubstr("'p' has the key 'w' twice"));
-  EXPECT_THAT(refusal(flax::map({{"p", flax::map({{"w", w}})}, {"p", flax::map({{"v", w}})}})),
+  EXPECT_THAT(flax_refusal(flax::map({{"p", flax::map({{"w", w}})}, {"p", flax::map({{"v", w}})}})),
               HasSubstr("has the key 'p' twice"));
   // Another way to the same name.
-  EXPECT_THAT(refusal(flax::map({{"p", flax::map({{"w", w}})}, {"p/w", w}})),
+  EXPECT_THAT(flax_refusal(flax::map({{"p", flax::map({{"w", w}})}, {"p/w", w}})),
               HasSubstr("'p/w' is there twice"));
-  EXPECT_THAT(refusal(flax::map({{"p", flax::map({{"w", "\x01"}})}, {"p/w", w}})),
+  EXPECT_THAT(flax_refusal(flax::map({{"p", flax::map({{"w", "\x01"}})}, {"p/w", w}})),
               HasSubstr("'p/w' is there twice"));
 }
 
@@ -250,23 +252,23 @@ TEST(FlaxFile, RefusesDeepNestingAndLongNames) {
   std::string deep = flax::array({1}, "uint8", "a");
   for (int i = 0; i < 64; ++i) deep = flax::map({{"k", deep}});
   EXPECT_EQ(parse_flax(deep, "x").tensors.size(), 1u);
-  EXPECT_THAT(refusal(flax::map({{"k", deep}})), HasSubstr("nested more than 64 deep"));
+  EXPECT_THAT(flax_refusal(flax::map({{"k", deep}})), HasSubstr("nested more than 64 deep"));
   std::string lists;
   for (int i = 0; i < 1 << 20; ++i) lists += '\x91';
-  EXPECT_THAT(refusal("\x81\xa1k" + lists), HasSubstr("nested more than 64 deep"));
-  EXPECT_THAT(refusal(flax::map({{std::string(1025, 'k'), "\x01"}})), HasSubstr("1024 bytes"));
-  EXPECT_THAT(
-      refusal(flax::map({{std::string(600, 'k'), flax::map({{std::string(600, 'l'), "\x01"}})}})),
-      HasSubstr("1024 bytes"));
+  EXPECT_THAT(flax_refusal("\x81\xa1k" + lists), HasSubstr("nested more than 64 deep"));
+  EXPECT_THAT(flax_refusal(flax::map({{std::string(1025, 'k'), "\x01"}})), HasSubstr("1024 bytes"));
+  EXPECT_THAT(flax_refusal(flax::map(
+                  {{std::string(600, 'k'), flax::map({{std::string(600, 'l'), "\x01"}})}})),
+              HasSubstr("1024 bytes"));
 }
 
 TEST(FlaxFile, RefusesHugeClaims) {
-  const auto of = [](const std::string& value) { return refusal("\x81\xa1w" + value); };
+  const auto of = [](const std::string& value) { return flax_refusal("\x81\xa1w" + value); };
   EXPECT_THAT(of("\xc9\xff\xff\xff\xff\x01"), HasSubstr("cut off inside tensor 'w'"));
   EXPECT_THAT(of("\xdf\xff\xff\xff\xff"), HasSubstr("cut off inside 'w'"));
   EXPECT_THAT(of("\xdd\xff\xff\xff\xff"), HasSubstr("cut off inside 'w"));
   EXPECT_THAT(of("\xdb\xff\xff\xff\xff"), HasSubstr("cut off inside 'w'"));
-  EXPECT_THAT(refusal("\xdf\xff\xff\xff\xff"), HasSubstr("cut off"));
+  EXPECT_THAT(flax_refusal("\xdf\xff\xff\xff\xff"), HasSubstr("cut off"));
   const auto list_of = [](std::size_t count, const std::string& item) {
     return flax::list(std::vector<std::string>(count, item));
   };

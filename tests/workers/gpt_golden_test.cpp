@@ -11,15 +11,15 @@ using fixtures::expect_close;
 using fixtures::expect_equal;
 using fixtures::ReferenceFile;
 
-constexpr const char* kTiny = "models_ar/tiny_gpt.h5";
-constexpr double kLogits = 4e-5, kLoss = 5e-6, kGradient = 2e-6, kGradientRelative = 1e-4,
+constexpr const char* kTinyGpt = "models_ar/tiny_gpt.h5";
+constexpr double kGptLogits = 4e-5, kLoss = 5e-6, kGradient = 2e-6, kGradientRelative = 1e-4,
                  kProbability = 1e-5;
 
 class GptGolden : public testing::Test {
  protected:
   void SetUp() override {
-    MARQUEE_REQUIRE_REFERENCE(kTiny);
-    reference_.emplace(kTiny);
+    MARQUEE_REQUIRE_REFERENCE(kTinyGpt);
+    reference_.emplace(kTinyGpt);
     const auto size = [&](const char* name) { return reference_->file().int_attribute("", name); };
     const auto side =
         static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(size("n_tokens")))));
@@ -27,7 +27,7 @@ class GptGolden : public testing::Test {
     config_ = {size("n_embd"),     size("n_layer"),    size("n_head"),    size("mlp"),
                size("vocab_size"), size("block_size"), size("n_classes"), side};
     weights_ = reference_->weights();
-    check_parameters(weights_, gpt_shapes(config_), kTiny);
+    check_parameters(weights_, gpt_shapes(config_), kTinyGpt);
   }
   Tensor read(const std::string& name) const { return reference_->read(name); }
   Tensor ids(const std::string& name) const { return reference_->read_ids(name); }
@@ -46,7 +46,7 @@ Tensor token_loss(const Tensor& logits, const Tensor& targets) {
 
 TEST_F(GptGolden, EveryStageMatches) {
   const Tensor embedding = gpt_embed(config_, weights_, ids("base/input_ids"), 0);
-  expect_close(embedding, read("base/embedding"), kLogits, 0, "embedding");
+  expect_close(embedding, read("base/embedding"), kGptLogits, 0, "embedding");
   // Module names to those of the file: "blocks.0.attn.query" -> "layer0/query".
   const auto stored_name = [](std::string name) {
     if (!name.starts_with("blocks.")) return "base/" + name;
@@ -65,7 +65,7 @@ TEST_F(GptGolden, EveryStageMatches) {
       gpt_hidden(config_, weights_, embedding, [&](const std::string& name, const Tensor& output) {
         const std::string stored = stored_name(name);
         if (!has(stored)) return;
-        expect_close(output, read(stored), kLogits, 0, stored);
+        expect_close(output, read(stored), kGptLogits, 0, stored);
         compared.insert(stored);
       });
   for (const std::string& layer : file().children("base")) {
@@ -74,7 +74,7 @@ TEST_F(GptGolden, EveryStageMatches) {
       EXPECT_TRUE(compared.contains("base/" + layer + "/" + part)) << layer << "/" << part;
   }
   EXPECT_TRUE(compared.contains("base/ln_f"));
-  expect_close(gpt_logits(weights_, hidden), read("base/logits"), kLogits, 0, "logits");
+  expect_close(gpt_logits(weights_, hidden), read("base/logits"), kGptLogits, 0, "logits");
 }
 
 TEST_F(GptGolden, LossAndItsGradientsMatch) {
@@ -85,7 +85,7 @@ TEST_F(GptGolden, LossAndItsGradientsMatch) {
   expect_equal(fed.select(1, 0), ids("class"), "class");
   const Tensor logits = gpt_token_logits(
       config_, trained, gpt_embed(config_, trained, fed.narrow(1, 0, 1), 0), tokens);
-  expect_close(logits, read("base/logits"), kLogits, 0, "logits");
+  expect_close(logits, read("base/logits"), kGptLogits, 0, "logits");
   const Tensor rows =
       at::cross_entropy_loss(logits.transpose(1, 2), tokens, {}, at::Reduction::None);
   expect_close(rows, read("base/loss_per_token"), kLoss, 0, "loss_per_token");
@@ -108,7 +108,7 @@ TEST_F(GptGolden, LossAndItsGradientsMatch) {
 TEST_F(GptGolden, OnlyTheClassFed) {
   const Tensor embedding = gpt_embed(config_, weights_, ids("class").unsqueeze(1), 0);
   expect_close(gpt_logits(weights_, gpt_hidden(config_, weights_, embedding)),
-               read("single/logits"), kLogits, 0, "single/logits");
+               read("single/logits"), kGptLogits, 0, "single/logits");
 }
 
 TEST_F(GptGolden, CacheMatchesTokenByToken) {
@@ -120,21 +120,21 @@ TEST_F(GptGolden, CacheMatchesTokenByToken) {
     const Tensor embedding = gpt_embed(config_, weights_, fed.narrow(1, i, 1), i);
     rows.push_back(gpt_logits(weights_, gpt_hidden(config_, weights_, embedding, cache)));
   }
-  expect_close(at::cat(rows, 1), read("cache/logits"), kLogits, 0, "cache/logits");
+  expect_close(at::cat(rows, 1), read("cache/logits"), kGptLogits, 0, "cache/logits");
   std::vector<Tensor> stored;
   for (std::int64_t layer = 0; layer < config_.layers; ++layer)
     stored.push_back(at::stack({cache.keys(layer), cache.values(layer)}));
-  expect_close(at::stack(stored), read("cache/keys_values"), kLogits, 0, "cache/keys_values");
+  expect_close(at::stack(stored), read("cache/keys_values"), kGptLogits, 0, "cache/keys_values");
 }
 
 TEST_F(GptGolden, PositionsThatSeeEachOtherBothWays) {
-  if (!has("n_unmasked/logits")) GTEST_SKIP() << "no n_unmasked in " << kTiny;
+  if (!has("n_unmasked/logits")) GTEST_SKIP() << "no n_unmasked in " << kTinyGpt;
   GptConfig config = config_;
   config.unmasked = file().int_attribute("n_unmasked", "n_unmasked");
   const Tensor fed = ids("base/input_ids");
   const Tensor embedding = gpt_embed(config, weights_, fed, 0);
   expect_close(gpt_logits(weights_, gpt_hidden(config, weights_, embedding)),
-               read("n_unmasked/logits"), kLogits, 0, "n_unmasked/logits");
+               read("n_unmasked/logits"), kGptLogits, 0, "n_unmasked/logits");
   // Which rows see which columns: a change of a column moves exactly the rows that see it.
   const Tensor mask = read("n_unmasked/mask");
   const Tensor before = gpt_hidden(config, weights_, embedding);
@@ -142,7 +142,7 @@ TEST_F(GptGolden, PositionsThatSeeEachOtherBothWays) {
     Tensor other = embedding.clone();
     other.select(1, column).neg_();
     const Tensor moved =
-        (gpt_hidden(config, weights_, other) - before).abs().amax({0, 2}) > kLogits;
+        (gpt_hidden(config, weights_, other) - before).abs().amax({0, 2}) > kGptLogits;
     expect_equal(moved.to(torch::kFloat32),
                  mask.select(1, column).narrow(0, 0, fed.size(1)).to(torch::kFloat32),
                  "column " + std::to_string(column));
@@ -177,11 +177,11 @@ TEST_F(GptGolden, PromptsOfEveryLengthAndArrangement) {
                             at::cat({prefix, gpt_embed(config_, weights_, fed, 1)}, 1));
         // What production computes: the rows that predict tokens alone.
         expect_close(gpt_token_logits(config_, weights_, prefix, tokens),
-                     read(at + "/logits").narrow(1, number("cut"), tokens.size(1)), kLogits, 0,
+                     read(at + "/logits").narrow(1, number("cut"), tokens.size(1)), kGptLogits, 0,
                      at + " cut");
       }
       const Tensor logits = gpt_logits(weights_, hidden);
-      expect_close(logits, read(at + "/logits"), kLogits, 0, at + "/logits");
+      expect_close(logits, read(at + "/logits"), kGptLogits, 0, at + "/logits");
       const Tensor loss = token_loss(logits.narrow(1, number("cut"), tokens.size(1)), tokens);
       EXPECT_NEAR(loss.item<double>(), reference_->read_number(at + "/loss"), kLoss) << at;
       loss.backward();
@@ -194,7 +194,7 @@ TEST_F(GptGolden, PromptsOfEveryLengthAndArrangement) {
 // The official cached forward behind prompts that take positions; ours take none, so the sequence
 // is put together here.
 TEST_F(GptGolden, DecodingBehindPrompts) {
-  if (!has("prompt_sampling")) GTEST_SKIP() << "no prompt_sampling in " << kTiny;
+  if (!has("prompt_sampling")) GTEST_SKIP() << "no prompt_sampling in " << kTinyGpt;
   const torch::InferenceMode inference;
   for (const std::string& run : file().children("prompt_sampling")) {
     const std::string at = "prompt_sampling/" + run;
@@ -219,7 +219,7 @@ TEST_F(GptGolden, DecodingBehindPrompts) {
           return gpt_logits(weights_, hidden.select(1, hidden.size(1) - 1));
         },
         [&](const SequenceStep& step) {
-          expect_close(step.logits, logits[step.step], kLogits, 0, at);
+          expect_close(step.logits, logits[step.step], kGptLogits, 0, at);
           expect_close(step.probabilities, probabilities[step.step], kProbability, 0, at);
         });
     expect_equal(result, ids(at + "/ids"), at + "/ids");

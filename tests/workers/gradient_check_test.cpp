@@ -13,8 +13,8 @@
 namespace marquee::workers {
 namespace {
 
-const TransformerConfig kSmall{/*width=*/24,    /*layers=*/2,  /*heads=*/3, /*mlp=*/40,
-                               /*codebook=*/11, /*classes=*/5, /*latent=*/3};
+const TransformerConfig kChecked{/*width=*/24,    /*layers=*/2,  /*heads=*/3, /*mlp=*/40,
+                                 /*codebook=*/11, /*classes=*/5, /*latent=*/3};
 
 // Wider than the initialiser draws, so that attention and norms are far from linear.
 ParameterMap rough(const ParameterMap& parameters, std::uint64_t seed) {
@@ -31,37 +31,37 @@ class GradientCheck : public testing::Test {
  protected:
   // Rows of tiny images, the masked tokens of which differ in number.
   GradientCheck() {
-    batch_.targets = torch::arange(2 * kSmall.tokens()).reshape({2, -1}) % kSmall.codebook;
+    batch_.targets = torch::arange(2 * kChecked.tokens()).reshape({2, -1}) % kChecked.codebook;
     PhiloxStream stream(7, cluster::Purpose::mask_scores);
-    mask_batch(batch_, uniform_tensor(stream, {2, kSmall.tokens()}), {5, 3});
+    mask_batch(batch_, uniform_tensor(stream, {2, kChecked.tokens()}), {5, 3});
   }
 
   // Of the path that tuning takes, on a masked base.
   Tensor loss(const Condition& condition) const { return loss(condition, base_); }
   Tensor loss(const Condition& condition, const ParameterMap& weights) const {
-    const Tensor losses = make_masked_model(kSmall, /*recompute=*/false)
+    const Tensor losses = make_masked_model(kChecked, /*recompute=*/false)
                               ->sample_losses(weights, condition, batch_, 0.1);
     EXPECT_EQ(losses.scalar_type(), torch::kFloat64);
     return losses.mean();
   }
 
   TuningBatch batch_;
-  ParameterMap base_ = rough(init_transformer(kSmall, 1), 5);
+  ParameterMap base_ = rough(init_transformer(kChecked, 1), 5);
 };
 
 // Of the tokens that stand masked in the batch, from the logits of all: the loss by its formula.
 TEST_F(GradientCheck, LossIsThatOfTheMaskedTokensAlone) {
   constexpr double kSmoothing = 0.1;
-  const Tensor prompts = rough({{"p", torch::zeros({2, 4, kSmall.width})}}, 4).at("p").detach();
-  const Tensor losses = make_masked_model(kSmall, /*recompute=*/false)
+  const Tensor prompts = rough({{"p", torch::zeros({2, 4, kChecked.width})}}, 4).at("p").detach();
+  const Tensor losses = make_masked_model(kChecked, /*recompute=*/false)
                             ->sample_losses(base_, {.prompts = prompts}, batch_, kSmoothing);
   const Tensor ids = at::cat({torch::zeros({2, 1}, torch::kInt64), batch_.ids}, 1);
-  const Tensor logs = at::log_softmax(prompted_logits(kSmall, base_, ids, prompts), -1);
+  const Tensor logs = at::log_softmax(prompted_logits(kChecked, base_, ids, prompts), -1);
   const Tensor masked = batch_.ids == -1;
   ASSERT_TRUE(torch::equal(masked.sum(1), torch::tensor({5, 3})));
   for (std::int64_t row = 0; row < 2; ++row) {
     double sum = 0;
-    for (std::int64_t n = 0; n < kSmall.tokens(); ++n) {
+    for (std::int64_t n = 0; n < kChecked.tokens(); ++n) {
       if (!masked[row][n].item<bool>()) continue;
       const Tensor token = logs[row][n + 1];  // slot 0 is no token
       const auto target = batch_.targets[row][n].item<std::int64_t>();
@@ -116,8 +116,8 @@ TEST_F(GradientCheck, MarqueeHeadersFollowFiniteDifferencesInBothSpaces) {
 }
 
 TEST_F(GradientCheck, LowRankAdditionsFollowFiniteDifferences) {
-  ParameterMap trained = rough(random_weights(lora_shapes(kSmall, /*rank=*/2), 3, 0.2F), 8);
-  trained["rows"] = rough({{"rows", torch::zeros({2, kSmall.width})}}, 9).at("rows");
+  ParameterMap trained = rough(random_weights(lora_shapes(kChecked, /*rank=*/2), 3, 0.2F), 8);
+  trained["rows"] = rough({{"rows", torch::zeros({2, kChecked.width})}}, 9).at("rows");
   const auto with_additions = [&] {
     ParameterMap weights = base_;
     for (const auto& [name, tensor] : trained)

@@ -1,6 +1,7 @@
 // The real NCCL with a gang of one: it joins, sums, is given up and made anew, and tuning over it
 // has the bits of tuning alone on the same GPU.
 #include "tests/workers/gpu_test.h"
+#include "tests/workers/quiet_progress.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/device.h"
 #include "workers/gang/nccl_communicator.h"
@@ -79,19 +80,13 @@ TEST_F(NcclOnGpu, TuningHasTheBitsOfTuningAlone) {
   }
 }
 
-class Quiet : public ProgressSink {
- public:
-  void progress(const std::string&, std::int64_t, std::int64_t, double) override {}
-  bool interrupted() override { return false; }
-};
-
 TEST_F(NcclOnGpu, WholeRunsHaveTheBitsOfThoseAlone) {
   const TemporaryFolder folder;
   const BaseModel base = install_tiny_base(folder.path() / "assets");
   for (const char* method : {"prompt", "finetune"}) {
     const experiments::RunConfig run = tiny_run(base, method);
     const auto result = [&](Communicator& with, const char* results) {
-      Quiet quiet;
+      QuietProgress quiet;
       return *RunExecutor(1, torch::kCUDA)
                   .execute({run, 1, 1, folder.path() / results, {}, folder.path() / "assets"}, with,
                            quiet)

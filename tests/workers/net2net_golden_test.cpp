@@ -13,8 +13,9 @@ using fixtures::expect_close;
 using fixtures::expect_equal;
 using fixtures::ReferenceFile;
 
-constexpr const char* kTiny = "models_ar/tiny_net2net.h5";
-constexpr double kLogits = 4e-5, kFiltered = 6e-5, kLoss = 5e-6, kProbability = 1e-5, kImage = 5e-5;
+constexpr const char* kNet2net = "models_ar/tiny_net2net.h5";
+constexpr double kNet2netLogits = 4e-5, kFiltered = 6e-5, kNet2netLoss = 5e-6,
+                 kNet2netProbability = 1e-5, kNet2netImage = 5e-5;
 
 // The tensors below a prefix, without it.
 ParameterMap below(const ParameterMap& all, const std::string& prefix) {
@@ -28,8 +29,8 @@ ParameterMap below(const ParameterMap& all, const std::string& prefix) {
 class Net2NetGolden : public testing::Test {
  protected:
   void SetUp() override {
-    MARQUEE_REQUIRE_REFERENCE(kTiny);
-    reference_.emplace(kTiny);
+    MARQUEE_REQUIRE_REFERENCE(kNet2net);
+    reference_.emplace(kNet2net);
     const nlohmann::json sizes = reference_->config();
     const auto size = [&](const char* name) { return sizes.at(name).get<std::int64_t>(); };
     const VqganConfig tokenizer{size("ch"),
@@ -46,9 +47,9 @@ class Net2NetGolden : public testing::Test {
                size("n_head"),     weights_.at("blocks.0.mlp.0.weight").size(0),
                size("vocab_size"), size("block_size"),
                size("n_classes"),  tokenizer.latent()};
-    check_parameters(weights_, gpt_shapes(config_), kTiny);
+    check_parameters(weights_, gpt_shapes(config_), kNet2net);
     tokenizer_ = BaseTokenizer(tokenizer, below(all, "first_stage_model."));
-    check_parameters(tokenizer_.weights(), vqgan_shapes(tokenizer), kTiny);
+    check_parameters(tokenizer_.weights(), vqgan_shapes(tokenizer), kNet2net);
   }
   Tensor read(const std::string& name) const { return reference_->read(name); }
   Tensor ids(const std::string& name) const { return reference_->read_ids(name); }
@@ -67,7 +68,7 @@ TEST_F(Net2NetGolden, TokensAndReconstructionMatch) {
   const torch::InferenceMode inference;
   const Tensor tokens = tokenizer_.encode((read("image") + 1) / 2);
   expect_equal(tokens, ids("z_indices"), "z_indices");
-  expect_close(decoded(tokens), read("reconstruction"), kImage, 0, "reconstruction");
+  expect_close(decoded(tokens), read("reconstruction"), kNet2netImage, 0, "reconstruction");
 }
 
 TEST_F(Net2NetGolden, ClassStandsInFrontOfTheTokens) {
@@ -78,31 +79,31 @@ TEST_F(Net2NetGolden, ClassStandsInFrontOfTheTokens) {
   expect_equal(tokens, ids("target"), "target");
   const Tensor hidden =
       gpt_hidden(config_, weights_, gpt_embed(config_, weights_, ids("fed_ids"), 0));
-  expect_close(gpt_logits(weights_, hidden), read("transformer_logits"), kLogits, 0,
+  expect_close(gpt_logits(weights_, hidden), read("transformer_logits"), kNet2netLogits, 0,
                "transformer_logits");
   const Tensor logits = gpt_token_logits(config_, weights_, class_prefix(), tokens);
-  expect_close(logits, read("logits"), kLogits, 0, "logits");
+  expect_close(logits, read("logits"), kNet2netLogits, 0, "logits");
   const Tensor loss = masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes()), 0.0).mean();
-  EXPECT_NEAR(loss.item<double>(), reference_->read_number("loss"), kLoss);
+  EXPECT_NEAR(loss.item<double>(), reference_->read_number("loss"), kNet2netLoss);
 }
 
 TEST_F(Net2NetGolden, TokensReplacedByRandomOnes) {
-  if (!reference_->has("pkeep")) GTEST_SKIP() << "no pkeep in " << kTiny;
+  if (!reference_->has("pkeep")) GTEST_SKIP() << "no pkeep in " << kNet2net;
   const Tensor keep = read("pkeep/keep"), tokens = ids("z_indices");
   const Tensor fed = torch::where(keep > 0, tokens, ids("pkeep/random_ids"));
   const std::int64_t front = ids("c_indices").size(1);
   expect_equal(at::cat({ids("c_indices"), fed}, 1).narrow(1, 0, tokens.size(1)),
                ids("pkeep/fed_ids"), "pkeep/fed_ids");
   const Tensor logits = gpt_token_logits(config_, weights_, class_prefix(), fed);
-  expect_close(logits, read("pkeep/logits").narrow(1, front - 1, tokens.size(1)), kLogits, 0,
+  expect_close(logits, read("pkeep/logits").narrow(1, front - 1, tokens.size(1)), kNet2netLogits, 0,
                "pkeep/logits");
   expect_equal(ids("pkeep/target"), tokens, "pkeep/target");
   const Tensor loss = masked_cross_entropy(logits, tokens, torch::ones(tokens.sizes()), 0.0).mean();
-  EXPECT_NEAR(loss.item<double>(), reference_->read_number("pkeep/loss"), kLoss);
+  EXPECT_NEAR(loss.item<double>(), reference_->read_number("pkeep/loss"), kNet2netLoss);
 }
 
 TEST_F(Net2NetGolden, FiltersAlone) {
-  if (!reference_->has("filters")) GTEST_SKIP() << "no filters in " << kTiny;
+  if (!reference_->has("filters")) GTEST_SKIP() << "no filters in " << kNet2net;
   const Tensor logits = read("filters/logits");
   std::size_t compared = 0;
   for (const std::string& name : file().children("filters")) {
@@ -162,15 +163,15 @@ TEST_F(Net2NetGolden, EverySamplingRun) {
     const Tensor result =
         decode_sequence(options, known, uniform, next, [&](const SequenceStep& step) {
           const std::string here = at + " step " + std::to_string(step.step);
-          expect_close(step.logits, logits[step.step], kLogits, 0, here + " logits");
+          expect_close(step.logits, logits[step.step], kNet2netLogits, 0, here + " logits");
           expect_close(step.filtered, filtered[step.step], kFiltered, 0, here + " filtered");
-          expect_close(step.probabilities, probabilities[step.step], kProbability, 0,
+          expect_close(step.probabilities, probabilities[step.step], kNet2netProbability, 0,
                        here + " probabilities");
           expect_equal(step.picked, picks[step.step], here + " picks");
         });
     expect_equal(result, ids(at + "/ids"), at + "/ids");
     if (reference_->has(at + "/image"))
-      expect_close(decoded(result), read(at + "/image"), kImage, 0, at + "/image");
+      expect_close(decoded(result), read(at + "/image"), kNet2netImage, 0, at + "/image");
   }
 }
 

@@ -12,6 +12,7 @@
 #include "experiments/run_folder.h"
 #include "experiments/sweep_inputs.h"
 #include "tests/datasets/shared_data.h"
+#include "tests/workers/quiet_progress.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/hdf5_file.h"
 #include "workers/runs/run_executor.h"
@@ -20,12 +21,6 @@ namespace marquee::workers {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Quiet : public ProgressSink {
- public:
-  void progress(const std::string&, std::int64_t, std::int64_t, double) override {}
-  bool interrupted() override { return false; }
-};
 
 class OwnData : public testing::Test {
  protected:
@@ -54,7 +49,7 @@ class OwnData : public testing::Test {
   }
   RunOutcome execute(experiments::RunConfig run, const std::string& results = "results") {
     experiments::resolve_hashes(run, assets(), data());
-    Quiet quiet;
+    QuietProgress quiet;
     LocalCommunicator alone;
     request_ = {run, 1, 1, folder_.path() / results, data(), assets()};
     return RunExecutor(1).execute(request_, alone, quiet);

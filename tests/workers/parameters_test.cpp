@@ -13,7 +13,7 @@ using testing::HasSubstr;
 
 const ShapeMap kExpected{{"a/kernel", {2, 3}}, {"b", {4}}};
 
-std::string refusal(const ParameterMap& parameters) {
+std::string check_refusal(const ParameterMap& parameters) {
   try {
     check_parameters(parameters, kExpected, "file.x");
   } catch (const cluster::Error& error) {
@@ -24,22 +24,23 @@ std::string refusal(const ParameterMap& parameters) {
 }
 
 TEST(Parameters, AcceptsExactlyTheExpectedTensors) {
-  EXPECT_EQ(refusal({{"a/kernel", torch::zeros({2, 3})}, {"b", torch::zeros({4})}}), "accepted");
+  EXPECT_EQ(check_refusal({{"a/kernel", torch::zeros({2, 3})}, {"b", torch::zeros({4})}}),
+            "accepted");
 }
 
 TEST(Parameters, NamesAMissingTensor) {
-  EXPECT_THAT(refusal({{"a/kernel", torch::zeros({2, 3})}}),
+  EXPECT_THAT(check_refusal({{"a/kernel", torch::zeros({2, 3})}}),
               AllOf(HasSubstr("file.x"), HasSubstr("'b'"), HasSubstr("missing")));
 }
 
 TEST(Parameters, NamesATensorOfAnotherShapeAndBothShapes) {
-  EXPECT_THAT(refusal({{"a/kernel", torch::zeros({3, 2})}, {"b", torch::zeros({4})}}),
+  EXPECT_THAT(check_refusal({{"a/kernel", torch::zeros({3, 2})}, {"b", torch::zeros({4})}}),
               AllOf(HasSubstr("'a/kernel'"), HasSubstr("[3, 2]"), HasSubstr("[2, 3]")));
 }
 
 TEST(Parameters, NamesATensorThatIsNotOfTheNetwork) {
   EXPECT_THAT(
-      refusal(
+      check_refusal(
           {{"a/kernel", torch::zeros({2, 3})}, {"b", torch::zeros({4})}, {"c", torch::zeros({1})}}),
       HasSubstr("'c'"));
 }

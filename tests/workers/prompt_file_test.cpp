@@ -11,6 +11,7 @@
 #include "datasets/task.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_size.h"
+#include "tests/workers/quiet_progress.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/runs/generator.h"
 #include "workers/runs/result_file.h"
@@ -20,12 +21,6 @@
 
 namespace marquee::workers {
 namespace {
-
-class Quiet : public ProgressSink {
- public:
-  void progress(const std::string&, std::int64_t, std::int64_t, double) override {}
-  bool interrupted() override { return false; }
-};
 
 class PromptFileTest : public testing::Test {
  protected:
@@ -41,7 +36,7 @@ class PromptFileTest : public testing::Test {
   // Executes the run and writes its prompt file. Returns the run's folder.
   std::filesystem::path run_and_export() {
     const std::filesystem::path results = folder_.path() / "results";
-    Quiet quiet;
+    QuietProgress quiet;
     LocalCommunicator alone;
     RunExecutor(1).execute({run_, 1, 1, results, {}, assets()}, alone, quiet);
     const auto run_folder = experiments::run_dir(results, experiments::run_id(run_));

@@ -12,10 +12,10 @@ using fixtures::expect_equal;
 using fixtures::mean_std_absmax;
 using fixtures::ReferenceFile;
 
-constexpr const char* kTiny = "models/tiny_vqgan.h5";
-constexpr const char* kFull = "models/fullsize_vqgan.h5";
+constexpr const char* kTinyTokenizer = "models/tiny_vqgan.h5";
+constexpr const char* kFullSizeTokenizer = "models/fullsize_vqgan.h5";
 
-TokenizerConfig config_of(const ReferenceFile& reference) {
+TokenizerConfig tokenizer_config_of(const ReferenceFile& reference) {
   const nlohmann::json config = reference.config();
   return {config.at("filters"), config.at("mult"), config.at("blocks"),
           config.at("E"),       config.at("K"),    config.at("size")};
@@ -34,17 +34,18 @@ Tensor last_image(const Tensor& images) {
 }
 
 TEST(TokenizerGolden, HasTheTensorsOfTheReference) {
-  MARQUEE_REQUIRE_REFERENCE(kTiny);
-  const ReferenceFile reference(kTiny);
-  EXPECT_NO_THROW(
-      check_parameters(reference.weights(), tokenizer_shapes(config_of(reference)), kTiny));
+  MARQUEE_REQUIRE_REFERENCE(kTinyTokenizer);
+  const ReferenceFile reference(kTinyTokenizer);
+  EXPECT_NO_THROW(check_parameters(
+      reference.weights(), tokenizer_shapes(tokenizer_config_of(reference)), kTinyTokenizer));
 }
 
 TEST(TokenizerGolden, EncodesAndQuantisesAsTheReference) {
-  MARQUEE_REQUIRE_REFERENCE(kTiny);
-  const ReferenceFile reference(kTiny);
+  MARQUEE_REQUIRE_REFERENCE(kTinyTokenizer);
+  const ReferenceFile reference(kTinyTokenizer);
   const ParameterMap weights = reference.weights();
-  const Tensor encoded = encode(config_of(reference), weights, nchw(reference.read("image")));
+  const Tensor encoded =
+      encode(tokenizer_config_of(reference), weights, nchw(reference.read("image")));
   expect_close(nhwc(encoded), reference.read("encoded"), 1e-4, 0, "encoded");
   const Quantised quantised = quantise(weights.at("quantizer/codebook"), encoded);
   expect_equal(quantised.ids, reference.read_ids("ids").flatten(1), "ids");
@@ -63,18 +64,19 @@ void expect_margins(const ReferenceFile& reference, const Tensor& encoded,
 }
 
 TEST(TokenizerGolden, MarginsOfTheCodesMatchTheReference) {
-  MARQUEE_REQUIRE_REFERENCE(kTiny);
-  const ReferenceFile reference(kTiny);
+  MARQUEE_REQUIRE_REFERENCE(kTinyTokenizer);
+  const ReferenceFile reference(kTinyTokenizer);
   const ParameterMap weights = reference.weights();
-  const Tensor encoded = encode(config_of(reference), weights, nchw(reference.read("image")));
+  const Tensor encoded =
+      encode(tokenizer_config_of(reference), weights, nchw(reference.read("image")));
   expect_margins(reference, nhwc(encoded), weights, 5e-4);
 }
 
 TEST(TokenizerGolden, DecodesAsTheReference) {
-  MARQUEE_REQUIRE_REFERENCE(kTiny);
-  const ReferenceFile reference(kTiny);
+  MARQUEE_REQUIRE_REFERENCE(kTinyTokenizer);
+  const ReferenceFile reference(kTinyTokenizer);
   const ParameterMap weights = reference.weights();
-  const TokenizerConfig config = config_of(reference);
+  const TokenizerConfig config = tokenizer_config_of(reference);
   const Tensor from_ids = decode_ids(config, weights, reference.read_ids("ids").flatten(1));
   expect_close(nhwc(from_ids), reference.read("decoded"), 1e-4, 0, "decoded");
   const Tensor random = decode_ids(config, weights, reference.read_ids("random_ids").flatten(1));
@@ -82,10 +84,10 @@ TEST(TokenizerGolden, DecodesAsTheReference) {
 }
 
 TEST(TokenizerGolden, EveryModuleMatchesTheReference) {
-  MARQUEE_REQUIRE_REFERENCE(kTiny);
-  const ReferenceFile reference(kTiny);
+  MARQUEE_REQUIRE_REFERENCE(kTinyTokenizer);
+  const ReferenceFile reference(kTinyTokenizer);
   const ParameterMap weights = reference.weights();
-  const TokenizerConfig config = config_of(reference);
+  const TokenizerConfig config = tokenizer_config_of(reference);
   std::size_t compared = 0;
   const StageObserver compare = [&](const std::string& name, const Tensor& output) {
     if (!reference.has("stages/" + name)) return;
@@ -104,9 +106,9 @@ TEST(TokenizerGolden, EveryModuleMatchesTheReference) {
 }
 
 TEST(TokenizerGolden, RefusesIdsOutsideTheCodebook) {
-  MARQUEE_REQUIRE_REFERENCE(kTiny);
-  const ReferenceFile reference(kTiny);
-  const TokenizerConfig config = config_of(reference);
+  MARQUEE_REQUIRE_REFERENCE(kTinyTokenizer);
+  const ReferenceFile reference(kTinyTokenizer);
+  const TokenizerConfig config = tokenizer_config_of(reference);
   const Tensor ids =
       torch::full({1, config.latent() * config.latent()}, config.codebook, torch::kInt64);
   EXPECT_ANY_THROW(decode_ids(config, reference.weights(), ids));
@@ -127,10 +129,10 @@ void expect_summary(const ReferenceFile& reference, const std::string& name, con
 }
 
 TEST(TokenizerGolden, FullSizeMatchesTheReference) {
-  MARQUEE_REQUIRE_REFERENCE(kFull);
+  MARQUEE_REQUIRE_REFERENCE(kFullSizeTokenizer);
   const torch::InferenceMode inference;
-  const ReferenceFile reference(kFull);
-  const TokenizerConfig config = config_of(reference);
+  const ReferenceFile reference(kFullSizeTokenizer);
+  const TokenizerConfig config = tokenizer_config_of(reference);
   const ParameterMap weights = reference.weights();
   const std::int64_t size = config.image_size;
 

@@ -13,7 +13,7 @@ const TransformerConfig kSmall{/*width=*/24,    /*layers=*/2,  /*heads=*/3, /*ml
                                /*codebook=*/11, /*classes=*/5, /*latent=*/3};
 const PromptConfig kPrompts{/*classes=*/4, /*length=*/6, /*width=*/24, /*hidden=*/0};
 
-Tensor some_ids() {
+Tensor masked_ids() {
   Tensor ids = torch::arange(2 * kSmall.positions()).reshape({2, kSmall.positions()}) % 11;
   ids.narrow(1, 0, 4).fill_(-1);
   return ids;
@@ -70,17 +70,17 @@ class PromptedLogits : public testing::Test {
 };
 
 TEST_F(PromptedLogits, IgnoreTheClassSlotOfTheIds) {
-  Tensor other = some_ids().clone();
+  Tensor other = masked_ids().clone();
   other.narrow(1, 0, 1).fill_(kSmall.codebook + 2);
-  EXPECT_TRUE(torch::equal(prompted_logits(kSmall, base_, some_ids(), prompts()),
+  EXPECT_TRUE(torch::equal(prompted_logits(kSmall, base_, masked_ids(), prompts()),
                            prompted_logits(kSmall, base_, other, prompts())));
 }
 
 TEST_F(PromptedLogits, AtPositionsEqualThoseRowsOfAll) {
   const Tensor positions = torch::tensor({{9, 0, 4}, {1, 8, 1}});
-  const Tensor all = prompted_logits(kSmall, base_, some_ids(), prompts());
+  const Tensor all = prompted_logits(kSmall, base_, masked_ids(), prompts());
   const Tensor some = token_logits_at(
-      kSmall, base_, prompted_hidden(kSmall, base_, some_ids(), prompts()), positions);
+      kSmall, base_, prompted_hidden(kSmall, base_, masked_ids(), prompts()), positions);
   ASSERT_EQ(some.sizes(), at::IntArrayRef({2, 3, kSmall.codebook}));
   for (std::int64_t b = 0; b < 2; ++b) {
     EXPECT_TRUE(torch::allclose(some[b], all[b].index_select(0, positions[b]), 1e-5, 1e-6));
@@ -88,7 +88,7 @@ TEST_F(PromptedLogits, AtPositionsEqualThoseRowsOfAll) {
 }
 
 TEST_F(PromptedLogits, LossAtMaskedPositionsHasTheGradientOfTheWholeLoss) {
-  const Tensor ids = some_ids(), positions = torch::tensor({{1, 2, 3}, {1, 2, 3}});
+  const Tensor ids = masked_ids(), positions = torch::tensor({{1, 2, 3}, {1, 2, 3}});
   const Tensor targets = torch::arange(2 * kSmall.positions()).reshape({2, -1}) % kSmall.codebook;
   Tensor weights = torch::zeros({2, kSmall.positions()});
   weights.narrow(1, 1, 3).fill_(1);
@@ -115,8 +115,8 @@ TEST_F(PromptedLogits, LossAtMaskedPositionsHasTheGradientOfTheWholeLoss) {
 }
 
 TEST_F(PromptedLogits, InBfloat16StayNearFloat32) {
-  const Tensor exact = prompted_logits(kSmall, base_, some_ids(), prompts());
-  const Tensor rough = prompted_logits(kSmall, converted(base_, torch::kBFloat16), some_ids(),
+  const Tensor exact = prompted_logits(kSmall, base_, masked_ids(), prompts());
+  const Tensor rough = prompted_logits(kSmall, converted(base_, torch::kBFloat16), masked_ids(),
                                        prompts().to(torch::kBFloat16));
   EXPECT_EQ(rough.scalar_type(), torch::kBFloat16);
   const Tensor error = (rough.to(torch::kFloat32) - exact).abs();

@@ -7,8 +7,8 @@ namespace marquee::workers {
 namespace {
 
 constexpr int kClasses = 16;
-constexpr double kFloat32Tolerance = 1e-4;
-constexpr double kBfloat16Tolerance = 0.05;
+constexpr double kTuningTolerance = 1e-4;
+constexpr double kRoughTuningTolerance = 0.05;
 
 class TuningOnGpu : public OnGpu {
  protected:
@@ -46,7 +46,7 @@ TEST_F(TuningOnGpu, LossesFollowTheCpus) {
                               actual = losses(run, torch::kCUDA);
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i)
-      EXPECT_NEAR(actual[i], expected[i], kFloat32Tolerance * expected[i]) << method << " " << i;
+      EXPECT_NEAR(actual[i], expected[i], kTuningTolerance * expected[i]) << method << " " << i;
   }
 }
 
@@ -56,7 +56,7 @@ TEST_F(TuningOnGpu, InBfloat16StaysNearFloat32) {
   run.compute = "bf16";
   const std::vector<double> actual = losses(run, torch::kCUDA);
   for (std::size_t i = 0; i < expected.size(); ++i)
-    EXPECT_NEAR(actual[i], expected[i], kBfloat16Tolerance * expected[i]) << i;
+    EXPECT_NEAR(actual[i], expected[i], kRoughTuningTolerance * expected[i]) << i;
 }
 
 TEST_F(TuningOnGpu, SamplesTokensOfTheRun) {

@@ -10,16 +10,16 @@ using fixtures::expect_close;
 using fixtures::expect_equal;
 using fixtures::ReferenceFile;
 
-constexpr const char* kTiny = "models_ar/tiny_vqgan.h5";
-constexpr double kEncoder = 5e-5, kStage = 1.5e-4, kImage = 5e-5, kLoss = 5e-6, kGradient = 2e-6,
-                 kGradientRelative = 1e-4, kMargin = 5e-4;
+constexpr const char* kTinyVqgan = "models_ar/tiny_vqgan.h5";
+constexpr double kEncoder = 5e-5, kStage = 1.5e-4, kVqganImage = 5e-5, kVqganLoss = 5e-6,
+                 kVqganGradient = 2e-6, kVqganGradientRelative = 1e-4, kMargin = 5e-4;
 constexpr const char* kCodebook = "quantize.embedding.weight";
 
 class VqganGolden : public testing::Test {
  protected:
   void SetUp() override {
-    MARQUEE_REQUIRE_REFERENCE(kTiny);
-    reference_.emplace(kTiny);
+    MARQUEE_REQUIRE_REFERENCE(kTinyVqgan);
+    reference_.emplace(kTinyVqgan);
     const nlohmann::json sizes = reference_->config();
     config_ = {sizes.at("ch"),
                sizes.at("ch_mult"),
@@ -30,7 +30,7 @@ class VqganGolden : public testing::Test {
                sizes.at("n_embed"),
                sizes.at("resolution")};
     weights_ = reference_->weights();
-    check_parameters(weights_, vqgan_shapes(config_), kTiny);
+    check_parameters(weights_, vqgan_shapes(config_), kTinyVqgan);
   }
   Tensor read(const std::string& name) const { return reference_->read(name); }
   Tensor ids(const std::string& name) const { return reference_->read_ids(name); }
@@ -74,12 +74,12 @@ TEST_F(VqganGolden, DecodesAsTheReference) {
   const torch::InferenceMode inference;
   const Tensor vectors = code_vectors(weights_.at(kCodebook), ids("ids").flatten(1));
   const Tensor inner = stage("post_quant_conv", [&](const StageObserver& observe) {
-    expect_close(vqgan_decode(config_, weights_, vectors, observe), read("decoded"), kImage, 0,
+    expect_close(vqgan_decode(config_, weights_, vectors, observe), read("decoded"), kVqganImage, 0,
                  "decoded");
   });
   expect_close(inner, read("post_quant_conv"), kEncoder, 0, "post_quant_conv");
   const Tensor random = code_vectors(weights_.at(kCodebook), ids("random_ids").flatten(1));
-  expect_close(vqgan_decode(config_, weights_, random), read("random_decoded"), kImage, 0,
+  expect_close(vqgan_decode(config_, weights_, random), read("random_decoded"), kVqganImage, 0,
                "random_decoded");
 }
 
@@ -88,7 +88,7 @@ TEST_F(VqganGolden, BaseTokenizerTakesAndGivesImagesFromZeroToOne) {
   const BaseTokenizer tokenizer(config_, weights_);
   const Tensor tokens = tokenizer.encode((read("image") + 1) / 2);
   expect_equal(tokens, ids("ids").flatten(1), "ids");
-  expect_close(tokenizer.decode(tokens) * 2 - 1, read("decoded"), kImage, 0, "decoded");
+  expect_close(tokenizer.decode(tokens) * 2 - 1, read("decoded"), kVqganImage, 0, "decoded");
 }
 
 TEST_F(VqganGolden, EveryModuleMatches) {
@@ -108,18 +108,18 @@ TEST_F(VqganGolden, EveryModuleMatches) {
 }
 
 TEST_F(VqganGolden, AnotherImageSizeGoesThroughTheSameModules) {
-  if (!reference_->has("rect")) GTEST_SKIP() << "no rect in " << kTiny;
+  if (!reference_->has("rect")) GTEST_SKIP() << "no rect in " << kTinyVqgan;
   const torch::InferenceMode inference;
   const Tensor encoded = vqgan_encode(config_, weights_, read("rect/image"));
   expect_close(encoded, read("rect/quant_conv"), kEncoder, 0, "rect/quant_conv");
   const Quantised quantised = quantise(weights_.at(kCodebook), encoded);
   expect_equal(quantised.ids, ids("rect/ids").flatten(1), "rect/ids");
-  expect_close(vqgan_decode(config_, weights_, quantised.vectors), read("rect/decoded"), kImage, 0,
-               "rect/decoded");
+  expect_close(vqgan_decode(config_, weights_, quantised.vectors), read("rect/decoded"),
+               kVqganImage, 0, "rect/decoded");
 }
 
 TEST_F(VqganGolden, GradientsGoStraightThroughTheQuantiser) {
-  if (!reference_->has("gradient")) GTEST_SKIP() << "no gradient in " << kTiny;
+  if (!reference_->has("gradient")) GTEST_SKIP() << "no gradient in " << kTinyVqgan;
   const double beta = reference_->file().double_attribute("", "beta");
   ParameterMap trained = trainable_copy(weights_);
   const auto codebook_loss = [&](const Tensor& encoded, const Tensor& vectors, bool legacy) {
@@ -132,9 +132,9 @@ TEST_F(VqganGolden, GradientsGoStraightThroughTheQuantiser) {
     const Tensor all = vqgan_encode(config_, weights_, read("image"));
     const Tensor vectors = quantise(weights_.at(kCodebook), all).vectors;
     EXPECT_NEAR(codebook_loss(all, vectors, true).item<double>(),
-                reference_->read_number("emb_loss"), kLoss);
+                reference_->read_number("emb_loss"), kVqganLoss);
     EXPECT_NEAR(codebook_loss(all, vectors, false).item<double>(),
-                reference_->read_number("emb_loss_not_legacy"), kLoss);
+                reference_->read_number("emb_loss_not_legacy"), kVqganLoss);
   }
   const Tensor image = read("image").narrow(0, 0, 1);
   Tensor encoded = vqgan_encode(config_, trained, image);
@@ -142,12 +142,12 @@ TEST_F(VqganGolden, GradientsGoStraightThroughTheQuantiser) {
   const Tensor vectors = quantise(trained.at(kCodebook), encoded).vectors;
   const Tensor decoded = vqgan_decode(config_, trained, encoded + (vectors - encoded).detach());
   const Tensor loss = (image - decoded).abs().mean() + codebook_loss(encoded, vectors, true);
-  EXPECT_NEAR(loss.item<double>(), reference_->read_number("gradient/loss"), kLoss);
+  EXPECT_NEAR(loss.item<double>(), reference_->read_number("gradient/loss"), kVqganLoss);
   loss.backward();
   for (const std::string& name : reference_->file().children("gradient")) {
     if (name == "loss") continue;
     const Tensor gradient = name == "quant_conv_output" ? encoded.grad() : trained.at(name).grad();
-    expect_close(gradient, read("gradient/" + name), kGradient, kGradientRelative, name);
+    expect_close(gradient, read("gradient/" + name), kVqganGradient, kVqganGradientRelative, name);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "experiments/run_folder.h"
 #include "experiments/sweep_inputs.h"
 #include "tests/fixtures/inception_weights.h"
+#include "tests/workers/quiet_progress.h"
 #include "tests/workers/tiny_base.h"
 #include "workers/evaluation/measure.h"
 #include "workers/evaluation/run_source.h"
@@ -29,21 +30,15 @@ namespace {
 namespace fs = std::filesystem;
 using cluster::ErrorKind;
 
-class Quiet : public ProgressSink {
- public:
-  void progress(const std::string&, std::int64_t, std::int64_t, double) override {}
-  bool interrupted() override { return false; }
-};
+void ignore_progress(std::int64_t, std::int64_t) {}
 
-void ignore(std::int64_t, std::int64_t) {}
-
-class Interrupting : public Quiet {
+class Interrupting : public QuietProgress {
  public:
   bool interrupted() override { return true; }
 };
 
 // Takes folders out of the way as soon as `stage` holds three copies.
-class Hiding : public Quiet {
+class Hiding : public QuietProgress {
  public:
   Hiding(fs::path stage, std::vector<fs::path> folders)
       : stage_(std::move(stage)), folders_(std::move(folders)) {}
@@ -104,7 +99,7 @@ class VtabRun : public testing::Test {
   static void TearDownTestSuite() { delete folder_; }
   void SetUp() override { at::set_num_threads(1); }
   void execute() {
-    Quiet quiet;
+    QuietProgress quiet;
     LocalCommunicator alone;
     result_ =
         RunExecutor(1).execute({run_, 1, 1, results(), data(), assets()}, alone, quiet).result;
@@ -203,14 +198,15 @@ void VtabRun::check_evaluation() const {
   MeasureOptions how;
   how.batch = 7;
   how.mixed_sizes = protocol.mixed_sizes;
-  const MeasuredSet reference =
-      measure(*open_image_source("folder/shapes:test", options), *network, outputs, how, ignore);
+  const MeasuredSet reference = measure(*open_image_source("folder/shapes:test", options), *network,
+                                        outputs, how, ignore_progress);
   for (const fs::path& what :
        {run_folder(), result_file_of(run_folder()).parent_path(), result_file_of(run_folder())}) {
     const auto source = open_image_source(what.string(), options);
     ASSERT_EQ(source->size(), static_cast<std::size_t>(run_.samples));
-    const auto numbers = score(protocol, metrics, measure(*source, *network, outputs, how, ignore),
-                               reference, network->hash(), {run_.seed});
+    const auto numbers =
+        score(protocol, metrics, measure(*source, *network, outputs, how, ignore_progress),
+              reference, network->hash(), {run_.seed});
     for (const experiments::MetricValue& value : numbers) {
       const double expected = metric(value.metric).value;
       EXPECT_NEAR(value.value, expected, 1e-5 * std::abs(expected) + 1e-9) << value.metric;

@@ -80,8 +80,8 @@ Protocol protocol_of(const po::variables_map& values) {
 
 // The network of `--features`, or the protocol's own; with a TorchScript module the protocol
 // becomes another one.
-std::unique_ptr<FeatureNetwork> network_of(Protocol& protocol, const po::variables_map& values,
-                                           const fs::path& assets) {
+std::unique_ptr<FeatureNetwork> chosen_network(Protocol& protocol, const po::variables_map& values,
+                                               const fs::path& assets) {
   const std::string named = values["features"].as<std::string>(),
                     compute = values["compute"].as<std::string>();
   if (compute != "fp32" && compute != "bf16")
@@ -290,7 +290,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
   if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
   Protocol protocol = protocol_of(values);
   const fs::path assets = experiments::find_assets_dir(text("assets"));
-  Networks networks{network_of(protocol, values, assets), nullptr};
+  Networks networks{chosen_network(protocol, values, assets), nullptr};
   const bool statistics[] = {is_statistics(text("generated")), is_statistics(text("reference"))};
   std::vector<std::string> metrics = words_of(text("metrics"));
   const bool asked = !metrics.empty();

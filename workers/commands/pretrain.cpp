@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 // Means over windows of 50 steps: enough to draw a curve.
-json curve_of(const std::vector<double>& losses) {
+json smoothed_curve_of(const std::vector<double>& losses) {
   constexpr std::size_t kWindow = 50;
   json steps = json::array(), values = json::array();
   for (std::size_t first = 0; first < losses.size(); first += kWindow) {
@@ -135,7 +135,7 @@ int pretrain(PretrainRecipe recipe, const fs::path& data, const fs::path& out,
         recipe.tokenizer,
         as_shipped(pretrain_tokenizer(recipe, pool, work / "tokenizer.h5",
                                       with_data(recipe.tokenizer_identity), losses, print)));
-    curves["tokenizer"] = curve_of(losses);
+    curves["tokenizer"] = smoothed_curve_of(losses);
     lap("tokenizer");
     constexpr std::size_t kFirstLook = 1000;
     for (const std::string& task : recipe.evaluate) {
@@ -149,14 +149,14 @@ int pretrain(PretrainRecipe recipe, const fs::path& data, const fs::path& out,
   base.transformer.weights =
       pretrain_transformer(recipe, pool, base.tokenizer, work / "transformer.h5",
                            with_data(recipe.transformer_identity), losses, print);
-  curves["transformer"] = curve_of(losses);
+  curves["transformer"] = smoothed_curve_of(losses);
   lap("transformer");
   if (recipe.features_base.empty()) {
     base.feature_config = recipe.features;
     base.feature_config.classes = pool.num_classes();
     base.features = as_shipped(pretrain_features(
         recipe, pool, work / "features.h5", with_data(recipe.features_identity), losses, print));
-    curves["features"] = curve_of(losses);
+    curves["features"] = smoothed_curve_of(losses);
     lap("features");
     measured["features"]["training_accuracy"] =
         training_accuracy(base.feature_config, base.features, pool);

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Row = std::vector<std::uint8_t>;
+using ArrayRow = std::vector<std::uint8_t>;
 using Shape = std::vector<std::int64_t>;
 
 constexpr std::int64_t kMaxImageBytes = std::int64_t{256} << 20;
@@ -55,7 +55,7 @@ class ArraySource : public ImageSource {
     return {static_cast<int>(height_), static_cast<int>(width_), row(index)};
   }
   std::string stored_bytes(std::size_t index) const override {
-    const Row bytes = row(index);
+    const ArrayRow bytes = row(index);
     // With the size: rows of other shapes can have the same bytes.
     return std::to_string(height_) + "x" + std::to_string(width_) + "\n" +
            std::string(bytes.begin(), bytes.end());
@@ -63,7 +63,7 @@ class ArraySource : public ImageSource {
 
  protected:
   // The image's bytes, row by row.
-  virtual Row row(std::size_t index) const = 0;
+  virtual ArrayRow row(std::size_t index) const = 0;
   std::int64_t row_bytes() const { return height_ * width_ * 3; }
   std::int64_t height() const { return height_; }
   std::int64_t width() const { return width_; }
@@ -79,11 +79,11 @@ class NpzSource : public ArraySource {
       : ArraySource(path.string(), name, array.header.layout.shape), array_(std::move(array)) {}
 
  private:
-  Row row(std::size_t index) const override {
+  ArrayRow row(std::size_t index) const override {
     if (array_.header.fortran) return gathered(index);
     const auto size = static_cast<std::size_t>(row_bytes());
     const std::string_view bytes = array_.numbers.substr(index * size, size);
-    Row row(bytes.begin(), bytes.end());
+    ArrayRow row(bytes.begin(), bytes.end());
     // Its pages at both ends too, which belong to the neighbours: all are on the disk.
     constexpr std::size_t kMargin = 1 << 16;
     const std::string_view whole = array_.file->bytes();
@@ -93,10 +93,10 @@ class NpzSource : public ArraySource {
     return row;
   }
 
-  Row gathered(std::size_t index) const {
+  ArrayRow gathered(std::size_t index) const {
     const std::size_t n = size(), h = static_cast<std::size_t>(height()),
                       w = static_cast<std::size_t>(width());
-    Row row;
+    ArrayRow row;
     row.reserve(static_cast<std::size_t>(row_bytes()));
     for (std::size_t y = 0; y < h; ++y)
       for (std::size_t x = 0; x < w; ++x)
@@ -150,7 +150,7 @@ class Hdf5Source : public ArraySource {
              std::to_string(storage.bytes) + " bytes in the file are too few");
   }
 
-  Row row(std::size_t index) const override {
+  ArrayRow row(std::size_t index) const override {
     const std::scoped_lock lock(mutex_);
     const auto at = static_cast<std::int64_t>(index);
     const std::int64_t begin = at / window_ * window_;

@@ -19,7 +19,8 @@ bool is_floating(ElementType type) {
          type == ElementType::f64;
 }
 
-SourceNetwork network_of(const WeightFile& file, const char* layout, std::string_view prefix) {
+SourceNetwork source_network_of(const WeightFile& file, const char* layout,
+                                std::string_view prefix) {
   return {file.source, file.format, layout, std::string(prefix), file.file, file.memory(), {}};
 }
 
@@ -92,7 +93,7 @@ Tensor SourceNetwork::load(const std::string& name, torch::ScalarType type) cons
 }
 
 SourceNetwork maskgit_network(const WeightFile& file) {
-  SourceNetwork network = network_of(file, kMaskGitLayout, kParams);
+  SourceNetwork network = source_network_of(file, kMaskGitLayout, kParams);
   for (const auto& [name, stored] : file.tensors) {
     if (!name.starts_with(kParams)) continue;
     // Only convolutions have four axes.
@@ -112,8 +113,8 @@ TamingNetworks taming_networks(const WeightFile& file) {
   const bool whole = std::any_of(file.tensors.begin(), file.tensors.end(), [](const auto& entry) {
     return entry.first.starts_with(kTransformer) || entry.first.starts_with(kTokenizer);
   });
-  TamingNetworks networks{network_of(file, "taming", whole ? kTransformer : ""),
-                          network_of(file, "taming", whole ? kTokenizer : "")};
+  TamingNetworks networks{source_network_of(file, "taming", whole ? kTransformer : ""),
+                          source_network_of(file, "taming", whole ? kTokenizer : "")};
   SourceNetwork& alone =
       file.tensors.contains("tok_emb.weight") ? networks.transformer : networks.tokenizer;
   for (const auto& [name, stored] : file.tensors) {

@@ -7,7 +7,7 @@
 namespace marquee::workers {
 namespace {
 
-constexpr std::int64_t kGroups = 8;
+constexpr std::int64_t kNormGroups = 8;
 constexpr double kEpsilon = 1e-5;
 
 std::string stage_name(std::size_t stage) {
@@ -53,8 +53,8 @@ ParameterMap init_features(const FeatureConfig& config, std::uint64_t seed,
 Tensor image_features(const FeatureConfig& config, const ParameterMap& parameters,
                       const Tensor& images) {
   const auto norm = [&](const Tensor& x, const std::string& name) {
-    return at::group_norm(x, kGroups, parameters.at(name + "/scale"), parameters.at(name + "/bias"),
-                          kEpsilon);
+    return at::group_norm(x, kNormGroups, parameters.at(name + "/scale"),
+                          parameters.at(name + "/bias"), kEpsilon);
   };
   Tensor x = (images - 0.5) * 4.0;
   for (std::size_t stage = 0; stage < config.channels.size(); ++stage) {

@@ -7,9 +7,9 @@
 namespace marquee::workers {
 namespace {
 
-constexpr double kLayerNormEpsilon = 1e-5;
-constexpr float kInitScale = 0.02F;
-constexpr const char *kLoraA = ".lora_a", *kLoraB = ".lora_b";
+constexpr double kGptEpsilon = 1e-5;
+constexpr float kGptInitScale = 0.02F;
+constexpr const char *kGptLoraA = ".lora_a", *kGptLoraB = ".lora_b";
 constexpr const char* kProjections[] = {".attn.query", ".attn.key", ".attn.value", ".attn.proj"};
 
 std::string block_name(std::int64_t index) {
@@ -18,14 +18,14 @@ std::string block_name(std::int64_t index) {
 
 Tensor linear(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
   const Tensor y = at::linear(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
-  const auto low = parameters.find(name + kLoraA);
+  const auto low = parameters.find(name + kGptLoraA);
   if (low == parameters.end()) return y;
-  return y + at::linear(at::linear(x, low->second), parameters.at(name + kLoraB));
+  return y + at::linear(at::linear(x, low->second), parameters.at(name + kGptLoraB));
 }
 
-Tensor layer_norm(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
+Tensor gpt_layer_norm(const Tensor& x, const ParameterMap& parameters, const std::string& name) {
   return at::layer_norm(x, {x.size(-1)}, parameters.at(name + ".weight"),
-                        parameters.at(name + ".bias"), kLayerNormEpsilon);
+                        parameters.at(name + ".bias"), kGptEpsilon);
 }
 
 // bool [new, past + new]: which keys a new position may look at.
@@ -48,7 +48,7 @@ Tensor run_block(const GptConfig& config, const ParameterMap& parameters, std::i
     return output;
   };
   const std::string block = block_name(index), attention = block + ".attn";
-  const Tensor y = report(block + ".ln1", layer_norm(x, parameters, block + ".ln1"));
+  const Tensor y = report(block + ".ln1", gpt_layer_norm(x, parameters, block + ".ln1"));
   const auto heads = [&](const char* part) {
     return report(attention + part, linear(y, parameters, attention + part))
         .reshape({batch, length, config.heads, config.width / config.heads})
@@ -58,7 +58,7 @@ Tensor run_block(const GptConfig& config, const ParameterMap& parameters, std::i
   const Tensor middle =
       x + report(attention, linear(mixed.transpose(1, 2).reshape({batch, length, config.width}),
                                    parameters, attention + ".proj"));
-  const Tensor z = report(block + ".ln2", layer_norm(middle, parameters, block + ".ln2"));
+  const Tensor z = report(block + ".ln2", gpt_layer_norm(middle, parameters, block + ".ln2"));
   const Tensor inner =
       report(block + ".mlp.1", at::gelu(linear(z, parameters, block + ".mlp.0"), "none"));
   return report(block,
@@ -101,8 +101,8 @@ ShapeMap gpt_lora_shapes(const GptConfig& config, std::int64_t rank) {
   ShapeMap shapes;
   for (std::int64_t i = 0; i < config.layers; ++i) {
     for (const char* part : kProjections) {
-      shapes[block_name(i) + part + kLoraA] = {rank, config.width};
-      shapes[block_name(i) + part + kLoraB] = {config.width, rank};
+      shapes[block_name(i) + part + kGptLoraA] = {rank, config.width};
+      shapes[block_name(i) + part + kGptLoraB] = {config.width, rank};
     }
   }
   return shapes;
@@ -112,7 +112,7 @@ ParameterMap init_gpt(const GptConfig& config, std::uint64_t seed, cluster::Purp
   return initial_parameters(gpt_shapes(config), seed, purpose,
                             [](const std::string& name, const auto& shape, PhiloxStream& stream) {
                               if (name == "pos_emb") return torch::zeros(shape);
-                              return normal_tensor(stream, shape).mul_(kInitScale);
+                              return normal_tensor(stream, shape).mul_(kGptInitScale);
                             });
 }
 
@@ -147,7 +147,7 @@ Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const
       x = run_block(config, parameters, i, x, observe, mix);
     }
   }
-  x = layer_norm(x, parameters, "ln_f");
+  x = gpt_layer_norm(x, parameters, "ln_f");
   if (observe) observe("ln_f", x);
   return x;
 }
@@ -186,7 +186,7 @@ Tensor gpt_hidden(const GptConfig& config, const ParameterMap& parameters, const
   };
   Tensor x = embeddings;
   for (std::int64_t i = 0; i < config.layers; ++i) x = run_block(config, parameters, i, x, {}, mix);
-  return layer_norm(x, parameters, "ln_f");
+  return gpt_layer_norm(x, parameters, "ln_f");
 }
 
 Tensor gpt_logits(const ParameterMap& parameters, const Tensor& hidden) {

@@ -6,8 +6,8 @@
 namespace marquee::workers {
 namespace {
 
-constexpr double kLayerNormEpsilon = 1e-12;
-constexpr float kInitScale = 0.02F;
+constexpr double kPromptEpsilon = 1e-12;
+constexpr float kPromptInitScale = 0.02F;
 
 constexpr const char* kClasses = "prompt_embeddings/embedding";
 constexpr const char* kInstances = "prompt_instance_embeddings/embedding";
@@ -68,7 +68,7 @@ ParameterMap init_prompt_generator(const PromptConfig& config, std::uint64_t see
   return initial_parameters(
       prompt_shapes(config), seed, purpose,
       [&](const std::string& name, const auto& shape, PhiloxStream& stream) {
-        Tensor values = truncated_normal_tensor(stream, shape, kInitScale);
+        Tensor values = truncated_normal_tensor(stream, shape, kPromptInitScale);
         // At first every position takes the mean of the factors.
         return name == kFactors ? values + 1.0 / static_cast<double>(config.factors) : values;
       });
@@ -93,7 +93,7 @@ Tensor prompt_embeddings(const PromptConfig& config, const ParameterMap& paramet
 Tensor finish_prompts(const PromptConfig& config, const ParameterMap& parameters,
                       const Tensor& embeddings, const Tensor& dropout) {
   Tensor prompts = at::layer_norm(embeddings, {config.width}, parameters.at(kScale),
-                                  parameters.at(kBias), kLayerNormEpsilon);
+                                  parameters.at(kBias), kPromptEpsilon);
   if (config.hidden > 0)
     prompts = at::matmul(prompts, parameters.at(kHiddenKernel)) + parameters.at(kHiddenBias);
   return dropout.defined() ? prompts * dropout : prompts;

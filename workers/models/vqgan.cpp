@@ -8,15 +8,15 @@
 namespace marquee::workers {
 namespace {
 
-constexpr std::int64_t kGroups = 32;
-constexpr double kGroupNormEpsilon = 1e-6;
+constexpr std::int64_t kVqganGroups = 32;
+constexpr double kVqganEpsilon = 1e-6;
 
 // Walks the module tree of one half; the verbs of the visitor decide what a visit does (apply or
 // list shapes).
 template <typename Visitor>
-class Walk {
+class VqganWalk {
  public:
-  Walk(const VqganConfig& config, Visitor& visitor) : config_(config), visit_(visitor) {}
+  VqganWalk(const VqganConfig& config, Visitor& visitor) : config_(config), visit_(visitor) {}
 
   void encoder() {
     std::int64_t channels = config_.filters;
@@ -73,9 +73,9 @@ class Walk {
   Visitor& visit_;
 };
 
-class Forward {
+class VqganForward {
  public:
-  Forward(const ParameterMap& parameters, const StageObserver& observe, Tensor input)
+  VqganForward(const ParameterMap& parameters, const StageObserver& observe, Tensor input)
       : parameters_(parameters), observe_(observe), x_(std::move(input)) {}
 
   void conv(const std::string& name, std::int64_t, std::int64_t, std::int64_t kernel) {
@@ -122,8 +122,8 @@ class Forward {
                                    /*padding=*/(kernel - 1) / 2));
   }
   Tensor normalise(const Tensor& x, const std::string& name) const {
-    return report(name, at::group_norm(x, kGroups, parameters_.at(name + ".weight"),
-                                       parameters_.at(name + ".bias"), kGroupNormEpsilon));
+    return report(name, at::group_norm(x, kVqganGroups, parameters_.at(name + ".weight"),
+                                       parameters_.at(name + ".bias"), kVqganEpsilon));
   }
   Tensor report(const std::string& name, const Tensor& output) const {
     if (observe_) observe_(name, output);
@@ -135,9 +135,9 @@ class Forward {
   Tensor x_;
 };
 
-class ShapeList {
+class VqganShapes {
  public:
-  explicit ShapeList(ShapeMap& shapes) : shapes_(shapes) {}
+  explicit VqganShapes(ShapeMap& shapes) : shapes_(shapes) {}
   void conv(const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel) {
     shapes_[name + ".weight"] = {out, in, kernel, kernel};
     shapes_[name + ".bias"] = {out};
@@ -174,9 +174,9 @@ class ShapeList {
 
 ShapeMap vqgan_shapes(const VqganConfig& config) {
   ShapeMap shapes;
-  ShapeList list(shapes);
-  Walk<ShapeList>(config, list).encoder();
-  Walk<ShapeList>(config, list).decoder();
+  VqganShapes list(shapes);
+  VqganWalk<VqganShapes>(config, list).encoder();
+  VqganWalk<VqganShapes>(config, list).decoder();
   shapes[kVqganCodebook] = {config.codebook, config.embedding};
   return shapes;
 }
@@ -185,8 +185,8 @@ Tensor vqgan_encode(const VqganConfig& config, const ParameterMap& parameters, c
                     const StageObserver& observe) {
   MARQUEE_CHECK(images.dim() == 4 && images.size(1) == 3,
                 "vqgan_encode: images must be [B, 3, H, W]");
-  Forward forward(parameters, observe, images);
-  Walk<Forward>(config, forward).encoder();
+  VqganForward forward(parameters, observe, images);
+  VqganWalk<VqganForward>(config, forward).encoder();
   return forward.result();
 }
 
@@ -194,8 +194,8 @@ Tensor vqgan_decode(const VqganConfig& config, const ParameterMap& parameters,
                     const Tensor& vectors, const StageObserver& observe) {
   MARQUEE_CHECK(vectors.dim() == 4 && vectors.size(1) == config.embedding,
                 "vqgan_decode: vectors must be [B, embedding, h, w]");
-  Forward forward(parameters, observe, vectors);
-  Walk<Forward>(config, forward).decoder();
+  VqganForward forward(parameters, observe, vectors);
+  VqganWalk<VqganForward>(config, forward).decoder();
   return forward.result();
 }
 

@@ -7,12 +7,12 @@
 namespace marquee::workers {
 namespace {
 
-constexpr auto kPurpose = cluster::Purpose::pretrain_features;
+constexpr auto kFeaturePurpose = cluster::Purpose::pretrain_features;
 constexpr double kSmoothing = 0.1;
 
 // Brightness and contrast of each image by up to 20 and 30 percent.
 Tensor jitter(const Tensor& images, std::uint64_t seed, std::int64_t step) {
-  cluster::PhiloxStream stream(seed, kPurpose, static_cast<std::uint64_t>(step) + 1,
+  cluster::PhiloxStream stream(seed, kFeaturePurpose, static_cast<std::uint64_t>(step) + 1,
                                std::uint64_t{1} << 31);
   const std::vector<std::int64_t> each{images.size(0), 1, 1, 1};
   const Tensor brightness = uniform_tensor(stream, each).sub_(0.5).mul_(0.4);
@@ -29,10 +29,10 @@ ParameterMap pretrain_features(const PretrainRecipe& recipe, const ImagePool& po
   config.classes = pool.num_classes();
   const StageOptions& options = recipe.features_stage;
   StageState state;
-  state.parameters = trainable_copy(init_features(config, recipe.seed, kPurpose));
+  state.parameters = trainable_copy(init_features(config, recipe.seed, kFeaturePurpose));
   const auto type = recipe.bf16 ? torch::kBFloat16 : torch::kFloat32;
   const StageStep step = [&](std::int64_t index, StageState& current) {
-    const ImageBatch batch = pool.random_batch(recipe.seed, kPurpose, index, options.batch,
+    const ImageBatch batch = pool.random_batch(recipe.seed, kFeaturePurpose, index, options.batch,
                                                config.image_size, options.smallest_crop);
     const Tensor features = image_features(config, converted(current.parameters, type),
                                            jitter(batch.images, recipe.seed, index).to(type));
@@ -56,7 +56,7 @@ double training_accuracy(const FeatureConfig& config, const ParameterMap& parame
     std::vector<datasets::Image> views;
     std::vector<std::int64_t> labels;
     for (std::int64_t i = first; i < std::min(pool.size(), first + kBatch); ++i) {
-      cluster::PhiloxStream stream(0, kPurpose, (std::uint64_t{1} << 32) - 1,
+      cluster::PhiloxStream stream(0, kFeaturePurpose, (std::uint64_t{1} << 32) - 1,
                                    static_cast<std::uint64_t>(i));
       views.push_back(pool.random_view(i, stream, config.image_size, 1.0));
       labels.push_back(pool.label(i));

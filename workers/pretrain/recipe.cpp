@@ -161,7 +161,7 @@ void read_transformer(Section& transformer, PretrainRecipe& recipe) {
   transformer.finish();
 }
 
-void read_features(Section& features, PretrainRecipe& recipe) {
+void read_features_section(Section& features, PretrainRecipe& recipe) {
   recipe.features.channels = features.list<std::int64_t>("channels");
   if (!recipe.tokenizer_base.empty())
     features.refuse("a feature network is trained beside its tokenizer; name the base of both");
@@ -223,7 +223,7 @@ PretrainRecipe load_recipe(const std::filesystem::path& path) {
   read_transformer(transformer, recipe);
   Section features = top.section("features");
   recipe.features_base = borrowed(features);
-  if (recipe.features_base.empty()) read_features(features, recipe);
+  if (recipe.features_base.empty()) read_features_section(features, recipe);
   top.finish();
 
   const std::string common =

@@ -8,19 +8,19 @@
 namespace marquee::workers {
 namespace {
 
-constexpr auto kPurpose = cluster::Purpose::pretrain_transformer;
+constexpr auto kTransformerPurpose = cluster::Purpose::pretrain_transformer;
 
 // Tokens of `views` random crops of every image: int64 [views * images, N], view by view.
 Tensor tokenise_pool(const PretrainRecipe& recipe, const ImagePool& pool,
                      const BaseTokenizer& tokenizer, const ProgressPrinter& print) {
   const torch::InferenceMode inference;
-  constexpr std::int64_t kBatch = 128;
+  constexpr std::int64_t kCrops = 128;
   std::vector<Tensor> parts;
   const std::int64_t total = pool.size() * recipe.views;
-  for (std::int64_t first = 0; first < total; first += kBatch) {
+  for (std::int64_t first = 0; first < total; first += kCrops) {
     std::vector<datasets::Image> views;
-    for (std::int64_t i = first; i < std::min(total, first + kBatch); ++i) {
-      cluster::PhiloxStream stream(recipe.seed, kPurpose, (std::uint64_t{1} << 32) - 1,
+    for (std::int64_t i = first; i < std::min(total, first + kCrops); ++i) {
+      cluster::PhiloxStream stream(recipe.seed, kTransformerPurpose, (std::uint64_t{1} << 32) - 1,
                                    static_cast<std::uint64_t>(i));
       views.push_back(pool.random_view(i % pool.size(), stream, tokenizer.image_size(),
                                        recipe.transformer_stage.smallest_crop));
@@ -40,7 +40,7 @@ struct TokenBatch {
 TokenBatch draw_batch(const PretrainRecipe& recipe, const ImagePool& pool, const Tensor& tokens,
                       std::uint64_t step) {
   const std::int64_t batch = recipe.transformer_stage.batch;
-  cluster::PhiloxStream choice(recipe.seed, kPurpose, step, 0);
+  cluster::PhiloxStream choice(recipe.seed, kTransformerPurpose, step, 0);
   Tensor rows = torch::empty({batch}, torch::kInt64), labels = torch::empty({batch}, torch::kInt64);
   for (std::int64_t i = 0; i < batch; ++i) {
     const auto row =
@@ -57,7 +57,8 @@ Tensor masked_loss(const PretrainRecipe& recipe, const TransformerConfig& config
   Tensor scores = torch::empty({count, config.tokens()});
   std::vector<std::int64_t> counts;
   for (std::int64_t i = 0; i < count; ++i) {
-    cluster::PhiloxStream stream(recipe.seed, kPurpose, step, static_cast<std::uint64_t>(i) + 1);
+    cluster::PhiloxStream stream(recipe.seed, kTransformerPurpose, step,
+                                 static_cast<std::uint64_t>(i) + 1);
     counts.push_back(mask_count(mask_rate({}, stream.uniform(), config.tokens()), config.tokens()));
     scores[i] = uniform_tensor(stream, {config.tokens()});
   }
@@ -97,8 +98,8 @@ ParameterMap pretrain_transformer(const PretrainRecipe& recipe, const ImagePool&
   const Tensor tokens = tokenise_pool(recipe, pool, tokenizer, print);
   StageState state;
   state.parameters = trainable_copy(
-      masked != nullptr ? init_transformer(*masked, recipe.seed, kPurpose)
-                        : init_gpt(std::get<GptConfig>(config), recipe.seed, kPurpose));
+      masked != nullptr ? init_transformer(*masked, recipe.seed, kTransformerPurpose)
+                        : init_gpt(std::get<GptConfig>(config), recipe.seed, kTransformerPurpose));
 
   const auto type = recipe.bf16 ? torch::kBFloat16 : torch::kFloat32;
   const StageStep step = [&](std::int64_t index, StageState& current) {

@@ -13,15 +13,15 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kFormat = "marquee prompt";
-constexpr int kVersion = 1;
+constexpr int kFileVersion = 1;
 constexpr const char* kCard = "card";
 constexpr const char* kInstanceLabels = "training/labels";
-constexpr const char* kClassCounts = "reference/class_counts";
+constexpr const char* kPromptClassCounts = "reference/class_counts";
 
 json card_of(const PromptFile& prompt) {
   const experiments::RunConfig& run = prompt.run;
   return {{"format", kFormat},
-          {"version", kVersion},
+          {"version", kFileVersion},
           {"made_by", "marquee " + std::string(cluster::build_version())},
           {"base", {{"name", run.base}, {"hash", run.base_hash}, {"family", run.family}}},
           {"task", run.task},
@@ -44,9 +44,9 @@ json card_in(const WeightFile& file, const std::filesystem::path& path) {
   json card = json::parse(text->second, nullptr, /*allow_exceptions=*/false);
   if (!card.is_object() || card.value("format", json()) != kFormat)
     refuse(path, "its card is damaged");
-  if (card.value("version", json()) != kVersion)
+  if (card.value("version", json()) != kFileVersion)
     refuse(path, "its card has version " + card.value("version", json()).dump() + "; expected " +
-                     std::to_string(kVersion));
+                     std::to_string(kFileVersion));
   return card;
 }
 
@@ -77,7 +77,7 @@ std::string write_prompt_file(const std::filesystem::path& path, const PromptFil
   if (prompt.instance_labels.defined())
     tensors[kInstanceLabels] = prompt.instance_labels.to(torch::kInt32);
   if (!prompt.class_counts.empty())
-    tensors[kClassCounts] = torch::tensor(prompt.class_counts).to(torch::kInt32);
+    tensors[kPromptClassCounts] = torch::tensor(prompt.class_counts).to(torch::kInt32);
   return write_safetensors(path, tensors, {{kCard, card_of(prompt).dump()}});
 }
 
@@ -100,9 +100,9 @@ PromptFile read_prompt_file(const std::filesystem::path& path) {
   } else if (experiments::knows_instances(prompt.run)) {
     refuse(path, std::string("'") + kInstanceLabels + "' is missing");
   }
-  if (const auto counts = prompt.trained.find(kClassCounts); counts != prompt.trained.end()) {
+  if (const auto counts = prompt.trained.find(kPromptClassCounts); counts != prompt.trained.end()) {
     prompt.class_counts = class_counts_from(counts->second, prompt.classes,
-                                            path.string() + ": '" + kClassCounts + "'");
+                                            path.string() + ": '" + kPromptClassCounts + "'");
     prompt.trained.erase(counts);
   }
   return prompt;

@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using Row = std::size_t;
 
-constexpr int kVersion = 1;  // raised when the same recipe gives other tokens
+constexpr int kTokensVersion = 1;  // raised when the same recipe gives other tokens
 constexpr double kMergeSeconds = 20;
 constexpr std::int64_t kLargestBatch = 8;  // views of one image at a time
 constexpr const char* kDescription =
@@ -49,9 +49,9 @@ std::string preprocessing(const TokenRecipe& recipe, const datasets::DataFolder&
 std::string key_of(const TokenRecipe& recipe, const datasets::DataFolder& data,
                    const BaseModel& base) {
   const bool skips = data.bad_records == datasets::BadRecords::skip;
-  return cluster::sha256_hex("tokens " + std::to_string(kVersion) + "\n" + recipe.task + "\n" +
-                             recipe.split + "\n" + recipe.data_hash + "\n" + base.tokenizer_hash +
-                             "\n" + preprocessing(recipe, data, base) + "\n" +
+  return cluster::sha256_hex("tokens " + std::to_string(kTokensVersion) + "\n" + recipe.task +
+                             "\n" + recipe.split + "\n" + recipe.data_hash + "\n" +
+                             base.tokenizer_hash + "\n" + preprocessing(recipe, data, base) + "\n" +
                              (skips ? "bad records skipped\n" : "") + TORCH_VERSION + " " +
                              at::get_cpu_capability());
 }
