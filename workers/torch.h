@@ -8,7 +8,6 @@
 #include <torch/cuda.h>
 #include <torch/types.h>
 #include <torch/utils.h>
-#include <torch/version.h>
 
 namespace marquee::workers {
 using torch::Tensor;

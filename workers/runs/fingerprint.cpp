@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include <ATen/Version.h>
+#include <torch/version.h>
 
 #include "cluster/build_info.h"
 #include "cluster/host.h"

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include <ATen/Version.h>
+#include <torch/version.h>
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
