@@ -370,6 +370,20 @@ class EvaluateCommand(unittest.TestCase):
             self.assertEqual(result["n_generated"], 24)
             for name, value in result["metrics"].items():
                 self.assertAlmostEqual(value, expected[name], delta=1e-5 * abs(expected[name]) + 1e-9, msg=name)
+        # By a further protocol the numbers stand beside the run's own, and in no view of runs.
+        further = self.call("--generated", attempt, "--reference", self.b, "--protocol", "mini-v1", "--quiet", "--out",
+                            results, "--metrics", "fid_mini")
+        self.assertEqual(further.returncode, 0, further.stderr)
+        asked = json.loads(self.call("--out", results, "--format", "json", "SELECT made_by, generator, task, source, value "
+                                     "FROM all_metrics WHERE metric = 'fid_mini' ORDER BY source", command="query").stdout)
+        self.assertEqual([attempt.parent.name] * 2, [row["made_by"] for row in asked])
+        self.assertEqual([("none", "drawn/shapes_count", "evaluation of a run"), ("none", "drawn/shapes_count", "run")],
+                         [(row["generator"], row["task"], row["source"]) for row in asked])
+        self.assertEqual(expected["fid_mini"], asked[1]["value"])
+        self.assertNotEqual(expected["fid_mini"], asked[0]["value"])
+        rows = json.loads(self.call("--out", results, "--format", "json", "SELECT fid_mini FROM results",
+                                    command="query").stdout)
+        self.assertEqual([{"fid_mini": expected["fid_mini"]}], rows)
         content = bytearray((attempt / "result.h5").read_bytes())
         content[len(content) // 2] ^= 1
         (attempt / "result.h5").write_bytes(content)

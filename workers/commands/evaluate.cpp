@@ -16,6 +16,7 @@
 #include "workers/commands/commands.h"
 #include "workers/commands/terminal_progress.h"
 #include "workers/evaluation/measure.h"
+#include "workers/evaluation/run_source.h"
 #include "workers/features/feature_files.h"
 
 namespace marquee::workers {
@@ -200,6 +201,16 @@ void hand_in(const fs::path& results, const po::variables_map& values, const Pro
   record.reference = text("reference");
   record.generated_hash = generated.content_hash;
   record.reference_hash = reference.content_hash;
+  if (is_run(record.generated)) {
+    const RunOfImages made_by = run_of_images(record.generated);
+    record.run_id = experiments::run_id(made_by.run).text();
+    record.attempt = made_by.attempt;
+    for (const auto& [said, known] : {std::pair{&record.name, &made_by.run.method},
+                                      {&record.task, &made_by.run.task},
+                                      {&record.shots, &made_by.run.shots}}) {
+      if (said->empty()) *said = *known;
+    }
+  }
   record.protocol = protocol.name;
   record.network = network.name();
   record.network_hash = network.hash();
@@ -256,7 +267,8 @@ int evaluate_command(const cluster::Arguments& arguments) {
       ("kid-subsets", po::value<std::int64_t>(), "other than the protocol's")  //
       ("kid-subset-size", po::value<std::int64_t>(), "likewise")               //
       ("out", po::value<std::string>()->default_value(""),
-       "results folder: enter the numbers as those of an outside generator")                     //
+       "results folder: enter the numbers as those of an outside generator, or of the run whose "
+       "images they are")                                                                        //
       ("name", po::value<std::string>()->default_value(""), "with --out: the generator's name")  //
       ("citation", po::value<std::string>()->default_value(""),
        "with --out: where it is described")  //
@@ -284,8 +296,8 @@ int evaluate_command(const cluster::Arguments& arguments) {
   if (values["batch"].as<std::int64_t>() < 1) cluster::throw_usage("--batch must be at least 1");
   if (const int resamples = values["resamples"].as<int>(); resamples < 0 || resamples == 1)
     cluster::throw_usage("--resamples must be 0, or 2 or more");
-  if (!text("out").empty() && text("name").empty())
-    cluster::throw_usage("--out needs --name, the generator's");
+  if (!text("out").empty() && text("name").empty() && !is_run(text("generated")))
+    cluster::throw_usage("--out needs --name, the generator's (a run knows its own)");
   if (!text("task").empty()) datasets::find_task(text("task"));
   if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
   Protocol protocol = protocol_of(values);

@@ -71,6 +71,14 @@ bool is_run(const fs::path& what) {
   return hdf5 && is_result(what);
 }
 
+RunOfImages run_of_images(const fs::path& what) {
+  const fs::path file = result_file_of(what);
+  RunOfImages found{read_result(file).run};
+  if (fs::exists(file.parent_path() / "attempt.json"))
+    found.attempt = experiments::read_attempt(file.parent_path()).attempt;
+  return found;
+}
+
 std::unique_ptr<ImageSource> open_run_images(const fs::path& what, const fs::path& assets) {
   return std::make_unique<RunSource>(what, assets);
 }

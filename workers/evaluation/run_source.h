@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "experiments/run_config.h"
 #include "workers/evaluation/image_source.h"
 
 namespace marquee::workers {
@@ -16,5 +17,12 @@ bool is_run(const std::filesystem::path& what);
 // than those in `assets`, usage for an oracle row.
 std::unique_ptr<ImageSource> open_run_images(const std::filesystem::path& what,
                                              const std::filesystem::path& assets);
+
+struct RunOfImages {
+  experiments::RunConfig run;
+  int attempt = 0;  // 0: a result file outside its attempt's folder
+};
+// Throws environment for what is damaged.
+RunOfImages run_of_images(const std::filesystem::path& what);
 
 }  // namespace marquee::workers
