@@ -1,10 +1,13 @@
 #include "cluster/command_line.h"
 
+#include <algorithm>
 #include <iostream>
 #include <sstream>
+#include <utility>
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
 
 namespace marquee::cluster {
 namespace po = boost::program_options;
@@ -17,6 +20,23 @@ std::vector<std::string> long_names(const po::options_description& options) {
   return names;
 }
 
+// Where facts_of() waits for them; nothing where a program asked.
+thread_local CommandFacts* wanted_facts = nullptr;
+
+void check_words(const po::options_description& options, const po::variables_map& values) {
+  for (const auto& option : options.options()) {
+    const auto* known = dynamic_cast<const OptionWords*>(option->semantic().get());
+    const po::variable_value& value = values[option->long_name()];
+    if (known == nullptr || !known->closed() || value.empty() || value.defaulted()) continue;
+    const auto& word = value.as<std::string>();
+    const std::vector<std::string>& words = known->words();
+    if (std::find(words.begin(), words.end(), word) != words.end()) continue;
+    throw_usage("--" + option->long_name() + " is '" + printable(word) + "'" +
+                did_you_mean(word, words) + "; expected " +
+                (words.size() > 3 ? "one of " + join(words) : join(words, " or ")));
+  }
+}
+
 }  // namespace
 
 std::string CommandLine::help() const {
@@ -27,8 +47,9 @@ std::string CommandLine::help() const {
 
 po::variables_map parse(CommandLine& line, const Arguments& arguments) {
   line.options.add_options()("help,h", "show this help and exit");
-  po::options_description all;
-  all.add(line.options).add(line.hidden);
+  po::options_description all, program;
+  program.add_options()("describe", "");
+  all.add(line.options).add(line.hidden).add(program);
   const std::string hint = "\nusage: " + line.usage + "   (--help explains)";
   po::variables_map values;
   try {
@@ -41,7 +62,7 @@ po::variables_map parse(CommandLine& line, const Arguments& arguments) {
                   .run(),
               values);
     // Required options are no reason to refuse --help.
-    if (values.count("help") == 0) po::notify(values);
+    if (values.count("help") == 0 && values.count("describe") == 0) po::notify(values);
   } catch (const po::unknown_option& error) {
     const std::string name = error.get_option_name();
     throw_usage("unknown option '" + name + "'" + did_you_mean(name, long_names(line.options)) +
@@ -51,13 +72,35 @@ po::variables_map parse(CommandLine& line, const Arguments& arguments) {
   } catch (const po::error& error) {
     throw_usage(error.what() + hint);
   }
+  if (values.count("help") == 0) check_words(all, values);
   return values;
 }
 
 bool printed_help(const CommandLine& line, const po::variables_map& values) {
+  if (values.count("describe") > 0) {
+    if (wanted_facts != nullptr)
+      *wanted_facts = facts_of(line);
+    else
+      std::cout << to_json(facts_of(line)) << "\n";
+    return true;
+  }
   if (values.count("help") == 0) return false;
   std::cout << line.help();
   return true;
+}
+
+CommandFacts facts_of(int (*run)(const Arguments& arguments)) {
+  CommandFacts facts;
+  CommandFacts* const before = std::exchange(wanted_facts, &facts);
+  try {
+    run({"--describe"});
+  } catch (...) {
+    wanted_facts = before;
+    throw;
+  }
+  wanted_facts = before;
+  MARQUEE_CHECK(!facts.usage.empty(), "a command does not describe itself");
+  return facts;
 }
 
 }  // namespace marquee::cluster

@@ -7,26 +7,42 @@
 
 #include <boost/program_options.hpp>
 
+#include "cluster/command_facts.h"
+#include "cluster/option_words.h"
+
 namespace marquee::cluster {
 
 using Arguments = std::vector<std::string>;
 
-// What a subcommand declares.
+// A command of its own behind the first word of another: `features` of `marquee import`.
+struct CommandPart {
+  std::string name;
+  std::string summary;  // one line
+  int (*run)(const Arguments& arguments);
+};
+
+// What a subcommand declares. The name of an option's value says what it is to readers of the help
+// and to shells: FILE and DIR are completed as paths.
 struct CommandLine {
   std::string usage;  // "marquee sweep FILE --out DIR [options]"
   std::string text;   // what it does, examples
   boost::program_options::options_description options{"Options"};
   boost::program_options::options_description hidden;  // positional arguments
   boost::program_options::positional_options_description positional;
+  std::vector<CommandPart> parts{};  // of a command that has some besides what it does itself
 
   std::string help() const;
 };
 
 // Parses `arguments` (those after the subcommand's name); adds --help itself. Throws usage that
-// names the option and the nearest valid one.
+// names the option and the nearest valid one, or the option's value and the nearest word for it.
 boost::program_options::variables_map parse(CommandLine& line, const Arguments& arguments);
 
-// True after printing the help text to standard output, when --help was given.
+// True after printing the help text to standard output, when --help was given (with --describe, for
+// programs, the facts of the command as JSON).
 bool printed_help(const CommandLine& line, const boost::program_options::variables_map& values);
+
+// What a command says of itself: it is run with --describe alone, which printed_help() answers.
+CommandFacts facts_of(int (*run)(const Arguments& arguments));
 
 }  // namespace marquee::cluster

@@ -46,6 +46,14 @@ struct MpiSession::State {
   pid_t launcher = 0;  // mpirun's or the scheduler's process on this host
 };
 
+std::string mpi_library_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const std::string_view whole(text.data(), static_cast<std::size_t>(length));
+  return std::string(whole.substr(0, whole.find_first_of(",\n")));
+}
+
 MpiSession::MpiSession(int& argc, char**& argv) : state_(std::make_unique<State>()) {
   // Start and end are collective: without their launcher, ranks would wait there for a minute.
   state_->launcher = ::getppid();

@@ -16,6 +16,9 @@
 
 namespace marquee::cluster {
 
+// "Open MPI v4.1.4"; needs no session.
+std::string mpi_library_version();
+
 class MpiSession : public Transport {
  public:
   // Collective: every rank must construct it. A rank whose launcher dies meanwhile is killed.

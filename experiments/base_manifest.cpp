@@ -65,8 +65,15 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
   manifest.folder = assets_dir / base;
   const fs::path path = manifest.folder / "manifest.json";
   if (!fs::exists(path)) {
-    cluster::throw_environment("base model '" + std::string(base) + "' is not there: no " +
-                               path.string() + " (name the assets folder with --assets)");
+    std::vector<std::string> there;
+    std::error_code unreadable;
+    for (const auto& entry : fs::directory_iterator(assets_dir, unreadable))
+      if (fs::exists(entry.path() / "manifest.json"))
+        there.push_back(entry.path().filename().string());
+    std::sort(there.begin(), there.end());
+    cluster::throw_environment("base model '" + std::string(base) + "' is not there" +
+                               cluster::did_you_mean(base, there) + ": no " + path.string() +
+                               " (name the assets folder with --assets)");
   }
   const json content = json::parse(cluster::read_file(path, kMaxManifestBytes), nullptr, false);
   if (!content.is_object()) cluster::throw_environment(path.string() + ": is no JSON object");

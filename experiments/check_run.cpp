@@ -10,31 +10,20 @@
 #include "datasets/shots.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
-#include "experiments/protocols.h"
+#include "experiments/key_words.h"
 #include "experiments/run_config.h"
 #include "experiments/waypoints.h"
 
 namespace marquee::experiments {
-namespace {
-
 using nlohmann::json;
-
-std::vector<std::string> sweep_protocols() {
-  std::vector<std::string> names;
-  for (const Protocol& protocol : protocols())
-    if (fits_sweeps(protocol)) names.push_back(protocol.name);
-  return names;
-}
-
-}  // namespace
 
 void check_run(const RunConfig& run) {
   const auto fail = [](const std::string& key, const std::string& value,
                        const std::string& expected) {
     cluster::throw_usage("'" + key + "' is " + value + "; expected " + expected);
   };
-  const auto one_of = [&](const char* key, const std::string& value,
-                          const std::vector<std::string>& words) {
+  const auto one_of = [&](const char* key, const std::string& value) {
+    const std::vector<std::string>& words = key_words(key);
     if (std::find(words.begin(), words.end(), value) != words.end()) return;
     fail(key, "'" + value + "'" + cluster::did_you_mean(value, words),
          "one of " + cluster::join(words));
@@ -51,20 +40,21 @@ void check_run(const RunConfig& run) {
   if (run.seed > static_cast<std::uint64_t>(INT64_MAX)) {
     fail("seed", std::to_string(run.seed), "a whole number from 0 to " + std::to_string(INT64_MAX));
   }
-  one_of("method", run.method, method_names());
-  one_of("profile", run.profile, {"mini", "imagenet256", "imagenet512"});
-  one_of("protocol", run.protocol, sweep_protocols());
-  one_of("prompt_kind", run.prompt_kind, {"additive", "factorised", "free"});
-  one_of("conditions", run.conditions, {"class", "instance", "both", "none"});
-  one_of("marquee_schedule", run.marquee_schedule, {"linear", "cosine", "step"});
-  one_of("marquee_space", run.marquee_space, {"token", "embedding"});
-  one_of("sample_instances", run.sample_instances, {"drawn", "none"});
-  one_of("masking", run.masking, {"released", "per_sample"});
-  one_of("mask_schedule", run.mask_schedule,
-         {"cosine", "uniform", "pow2", "pow2.5", "pow3", "log", "exp"});
-  one_of("reference", run.reference, {"test", "val", "val200"});
-  one_of("compute", run.compute, {"fp32", "bf16"});
-  one_of("family", run.family, {kMasked, kAutoregressive});
+  one_of("method", run.method);
+  one_of("profile", run.profile);
+  one_of("protocol", run.protocol);
+  one_of("prompt_kind", run.prompt_kind);
+  one_of("conditions", run.conditions);
+  one_of("marquee_schedule", run.marquee_schedule);
+  one_of("marquee_space", run.marquee_space);
+  one_of("sample_instances", run.sample_instances);
+  one_of("masking", run.masking);
+  one_of("mask_schedule", run.mask_schedule);
+  one_of("reference", run.reference);
+  one_of("compute", run.compute);
+  one_of("family", run.family);
+  one_of("decode", run.decode);
+  one_of("on_bad_record", run.on_bad_record);
   within("prompt_length", run.prompt_length, 1, 4096);
   const bool factorised = run.method == "prompt" && run.prompt_kind == "factorised";
   within("factors", run.factors, factorised ? 1 : 0, 64);
@@ -112,8 +102,6 @@ void check_run(const RunConfig& run) {
   within("decode_batch", run.decode_batch, 1, 4096);
   within("samples", run.samples, 8, 1'000'000);
   within("crops", run.crops, 1, 256);
-  one_of("decode", run.decode, {"accurate", "tensorflow"});
-  one_of("on_bad_record", run.on_bad_record, {"refuse", "skip"});
   within("threads", run.threads, 1, 1024);
   within("checkpoint_interval", run.checkpoint_interval, 1, 1'000'000);
   if (run.profile == "mini" && run.task == "caltech101") {

@@ -147,11 +147,17 @@ const Protocol* find_protocol(std::string_view name) {
   return nullptr;
 }
 
-const Protocol& protocol_named(std::string_view name) {
-  if (const Protocol* protocol = find_protocol(name)) return *protocol;
+std::vector<std::string> protocol_names() {
   std::vector<std::string> names;
   for (const Protocol& protocol : protocols()) names.push_back(protocol.name);
-  cluster::throw_usage("protocol '" + std::string(name) + "' is unknown; expected one of " +
+  return names;
+}
+
+const Protocol& protocol_named(std::string_view name) {
+  if (const Protocol* protocol = find_protocol(name)) return *protocol;
+  const std::vector<std::string> names = protocol_names();
+  cluster::throw_usage("protocol '" + std::string(name) + "' is unknown" +
+                       cluster::did_you_mean(name, names) + "; expected one of " +
                        cluster::join(names));
 }
 

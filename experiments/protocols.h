@@ -57,6 +57,7 @@ const std::vector<Protocol>& protocols();
 std::int64_t fewest_images(const Protocol& protocol);
 // Whether a sweep can measure by it: images of its tasks have several sizes.
 bool fits_sweeps(const Protocol& protocol);
+std::vector<std::string> protocol_names();
 const Protocol* find_protocol(std::string_view name);
 // Throws usage naming the known ones.
 const Protocol& protocol_named(std::string_view name);

@@ -6,7 +6,7 @@
 
 #include "cluster/error.h"
 #include "cluster/host.h"
-#include "cluster/suggest.h"
+#include "cluster/option_words.h"
 #include "cluster/text.h"
 
 namespace marquee::orchestrator {
@@ -67,11 +67,7 @@ BatchJob::Launcher launcher_of(const po::variables_map& values) {
       cluster::throw_usage("--array starts workers without MPI; --launcher does not belong to it");
     return BatchJob::Launcher::array;
   }
-  if (named == "mpirun") return BatchJob::Launcher::mpirun;
-  if (named == "srun") return BatchJob::Launcher::srun;
-  const std::vector<std::string> known{"mpirun", "srun"};
-  cluster::throw_usage("--launcher is '" + cluster::printable(named) + "'" +
-                       cluster::did_you_mean(named, known) + "; expected mpirun or srun");
+  return named == "srun" ? BatchJob::Launcher::srun : BatchJob::Launcher::mpirun;
 }
 
 }  // namespace
@@ -91,17 +87,17 @@ void add_slurm_options(po::options_description& options) {
        "share the runs through files, without MPI (marquee work)")  //
       ("at-once", po::value<int>()->default_value(0),
        "elements of the array that may run at a time (default: all)")  //
-      ("launcher", po::value<std::string>()->default_value("mpirun"),
-       "mpirun, or srun (srun --mpi=pmix)")                                                  //
-      ("partition,p", po::value<std::string>()->default_value(""), "as of sbatch, and so:")  //
-      ("account,A", po::value<std::string>()->default_value(""), "")                         //
-      ("qos", po::value<std::string>()->default_value(""), "")                               //
-      ("time,t", po::value<std::string>()->default_value(""), "")                            //
-      ("mem", po::value<std::string>()->default_value(""), "")                               //
-      ("constraint", po::value<std::string>()->default_value(""), "")                        //
-      ("nodelist", po::value<std::string>()->default_value(""), "")                          //
-      ("exclude", po::value<std::string>()->default_value(""), "")                           //
-      ("dependency", po::value<std::string>()->default_value(""), "")                        //
+      ("launcher", cluster::one_of({"mpirun", "srun"})->default_value("mpirun"),
+       "of the ranks; srun: srun --mpi=pmix")                                       //
+      ("partition,p", po::value<std::string>()->default_value(""), "as of sbatch")  //
+      ("account,A", po::value<std::string>()->default_value(""), "as of sbatch")    //
+      ("qos", po::value<std::string>()->default_value(""), "as of sbatch")          //
+      ("time,t", po::value<std::string>()->default_value(""), "as of sbatch")       //
+      ("mem", po::value<std::string>()->default_value(""), "as of sbatch")          //
+      ("constraint", po::value<std::string>()->default_value(""), "as of sbatch")   //
+      ("nodelist", po::value<std::string>()->default_value(""), "as of sbatch")     //
+      ("exclude", po::value<std::string>()->default_value(""), "as of sbatch")      //
+      ("dependency", po::value<std::string>()->default_value(""), "as of sbatch")   //
       ("sbatch", po::value<std::vector<std::string>>()->default_value({}, "")->composing(),
        "another option for sbatch, as --sbatch=--reservation=week; may be repeated")  //
       ("lead", po::value<int>()->default_value(plain.lead_seconds),

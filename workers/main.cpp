@@ -25,8 +25,22 @@ constexpr Command kCommands[] = {{"serve", marquee::workers::serve_command},
                                  {"export", marquee::workers::export_command},
                                  {"evaluate", marquee::workers::evaluate_command}};
 
+// What every command says of itself, for `marquee completion` and `marquee man`.
+int describe() {
+  marquee::cluster::CommandFacts all;
+  all.name = "marquee-trainer";
+  for (const Command& command : kCommands) {
+    all.parts.push_back(marquee::cluster::facts_of(command.run));
+    all.parts.back().name = command.name;
+  }
+  std::cout << marquee::cluster::to_json(all) << "\n";
+  return 0;
+}
+
 int dispatch(const marquee::cluster::Arguments& arguments) {
   const std::string name = arguments.empty() ? "" : arguments[0];
+  if (name == "--version") return marquee::workers::version_command({});
+  if (name == "--describe") return describe();
   std::vector<std::string> names;
   for (const Command& command : kCommands) {
     if (name == command.name) return command.run({arguments.begin() + 1, arguments.end()});

@@ -17,10 +17,10 @@ int ablations_command(const Arguments& arguments) {
       "of prompts, conditions, marquee header, method, base, or any other key), and writes\n"
       "FOLDER/README.md with a table for each factor, task and shots, charts and sample grids.\n"
       "The default is the variant that most others differ from in one factor.";
-  line.options.add_options()                                                         //
-      ("out,o", po::value<std::string>()->required(), "results folder")              //
-      ("sweep", po::value<std::string>()->default_value(""), "of this sweep alone")  //
-      ("to", po::value<std::string>()->default_value(""),
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
+      ("sweep", po::value<std::string>()->default_value(""), "of this sweep alone")         //
+      ("to", po::value<std::string>()->value_name("DIR")->default_value(""),
        "folder to write (default: DIR/ablations)");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

@@ -17,10 +17,10 @@ int cancel_command(const Arguments& arguments) {
       "cancelled runs alone; marquee rerun takes them up again. RUN is a run id or the first four\n"
       "or more of its digits. While a sweep runs, its coordinator is told within seconds.\n\n"
       "  marquee cancel --out results --where \"task = 'svhn' AND status = 'pending'\"";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
-      ("all", "every run of the folder")                                 //
-      ("dry-run", "list the runs and change nothing")                    //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
+      ("all", "every run of the folder")                                                    //
+      ("dry-run", "list the runs and change nothing")                                       //
       ("json", "one object with the runs and what became of the request");
   add_choice(line);
   const po::variables_map values = parse(line, arguments);

@@ -1,14 +1,14 @@
 #include "orchestrator/commands/commands.h"
 
-#include <cstdio>
 #include <iostream>
 
-#include "cluster/build_info.h"
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/suggest.h"
+#include "orchestrator/described_commands.h"
+#include "orchestrator/version_text.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -22,19 +22,42 @@ void print_help() {
               << command.summary << "\n";
   }
   std::cout
-      << "\nmarquee COMMAND --help explains each; marquee --version and --build-info tell\n"
-         "what this program is.\n\n"
+      << "\nmarquee COMMAND --help explains each; marquee --version tells what this\n"
+         "program is; marquee completion --help how to have a shell complete commands.\n\n"
          "Exit codes: 0 done, 1 some runs failed, 2 usage, 3 environment, 4 defect,\n"
          "75 another coordinator holds the results folder, 124 out of time, 128 + signal after\n"
          "a graceful stop.\n";
 }
 
-void print_build_info() {
-  std::cout << "version   " << cluster::build_version() << "\n"
-            << "commit    " << cluster::build_commit() << "\n"
-            << "compiler  " << cluster::build_compiler() << "\n"
-            << "type      " << cluster::build_type() << "\n"
-            << "cuda      " << (cluster::built_with_cuda() ? "yes" : "no") << "\n";
+void print_parts(const Command& command) {
+  std::cout << "Usage: marquee " << command.name << " PART [options]\n\n";
+  for (const Command& part : command.parts())
+    std::cout << "  " << part.name << std::string(9 - part.name.size(), ' ') << part.summary
+              << "\n";
+  std::cout << "\nmarquee " << command.name << " PART --help says more.\n";
+}
+
+const Command& find_command(const std::vector<Command>& commands, const std::string& word,
+                            const std::string& what) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) {
+    if (command.name == word) return command;
+    names.push_back(command.name);
+  }
+  cluster::throw_usage("unknown " + what + cluster::did_you_mean(word, names) +
+                       "; expected one of " + cluster::join(names));
+}
+
+int run_command(const Command& command, const Arguments& arguments) {
+  if (!command.handed_to.empty()) return hand_over(command.handed_to, arguments);
+  if (command.parts == nullptr) return command.run(arguments);
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    print_parts(command);
+    return 0;
+  }
+  const Command& part = find_command(command.parts(), arguments[0],
+                                     "part '" + arguments[0] + "' of marquee " + command.name);
+  return run_command(part, {arguments.begin() + 1, arguments.end()});
 }
 
 }  // namespace
@@ -44,7 +67,7 @@ const std::vector<Command>& all_commands() {
       {"plan", "what a sweep would do, need and take; what is missing", plan_command},
       {"sweep", "run a sweep file: every run, under mpirun, resumable", sweep_command},
       {"work", "runs of a sweep without MPI, shared with other workers", work_command},
-      {"slurm", "sweeps as jobs of a Slurm cluster", slurm_command},
+      {"slurm", "sweeps as jobs of a Slurm cluster", nullptr, slurm_commands},
       {"status", "how far a results folder is", status_command},
       {"explain", "everything known about one run", explain_command},
       {"cancel", "set runs aside", cancel_command},
@@ -56,15 +79,18 @@ const std::vector<Command>& all_commands() {
       {"report", "write report/index.html and report/table.md", report_command},
       {"ablations", "what each factor of a sweep does, as a page with charts", ablations_command},
       {"gc", "free what finished runs no longer need", gc_command},
-      {"data", "the tasks, and what a data folder holds of them", data_command},
+      {"data", "the tasks, and what a data folder holds of them", nullptr, data_commands},
       {"doctor", "check this machine and installation", doctor_command},
-      {"run", "one run, here, without MPI", run_command},
-      {"sample", "generate images from a run, a prompt file or a base", sample_command},
-      {"evaluate", "metrics of any two sets of images, as the field's tools compute them",
-       evaluate_command},
-      {"export", "what a run has trained, as a file for others", export_command},
-      {"pretrain", "make a base model from a recipe", pretrain_command},
-      {"import", "make a base or a feature network from published checkpoints", import_command},
+      {"run", "one run, here, without MPI", nullptr, nullptr, "run"},
+      {"sample", "generate images from a run, a prompt file or a base", nullptr, nullptr, "sample"},
+      {"evaluate", "metrics of any two sets of images, as the field's tools compute them", nullptr,
+       nullptr, "evaluate"},
+      {"export", "what a run has trained, as a file for others", nullptr, nullptr, "export"},
+      {"pretrain", "make a base model from a recipe", nullptr, nullptr, "pretrain"},
+      {"import", "make a base or a feature network from published checkpoints", nullptr, nullptr,
+       "import"},
+      {"completion", "a script that completes commands in bash, zsh or fish", completion_command},
+      {"man", "the manual's pages", man_command},
   };
   return commands;
 }
@@ -76,47 +102,20 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   if (arguments[0] == "--version") {
-    std::cout << "marquee " << cluster::build_version() << " (" << cluster::build_commit() << ")\n";
+    std::cout << version_text();
     return 0;
   }
-  if (arguments[0] == "--build-info") {
-    print_build_info();
+  if (arguments[0] == "--describe") {
+    std::cout << cluster::to_json(describe_commands()) << "\n";
     return 0;
   }
   if (arguments[0] == "--failpoints") {
     for (const std::string_view name : cluster::failpoint_names()) std::cout << name << "\n";
     return 0;
   }
-  const Arguments rest(arguments.begin() + 1, arguments.end());
-  std::vector<std::string> names;
-  for (const Command& command : all_commands()) {
-    if (command.name == arguments[0]) return command.run(rest);
-    names.push_back(command.name);
-  }
-  cluster::throw_usage("unknown command '" + arguments[0] + "'" +
-                       cluster::did_you_mean(arguments[0], names) + "; expected one of " +
-                       cluster::join(names));
-}
-
-int dispatch_part(const std::string& command, const std::vector<Command>& parts,
-                  const Arguments& arguments) {
-  const std::string word = arguments.empty() ? "--help" : arguments[0];
-  if (word == "--help" || word == "-h") {
-    std::cout << "Usage: marquee " << command << " PART [options]\n\n";
-    for (const Command& part : parts)
-      std::cout << "  " << part.name << std::string(9 - part.name.size(), ' ') << part.summary
-                << "\n";
-    std::cout << "\nmarquee " << command << " PART --help says more.\n";
-    return 0;
-  }
-  std::vector<std::string> names;
-  for (const Command& part : parts) {
-    if (word == part.name) return part.run({arguments.begin() + 1, arguments.end()});
-    names.push_back(part.name);
-  }
-  cluster::throw_usage("unknown part '" + word + "' of marquee " + command +
-                       cluster::did_you_mean(word, names) + "; expected one of " +
-                       cluster::join(names));
+  const Command& command =
+      find_command(all_commands(), arguments[0], "command '" + arguments[0] + "'");
+  return run_command(command, {arguments.begin() + 1, arguments.end()});
 }
 
 void log_warnings_alone() {

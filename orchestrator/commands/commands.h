@@ -18,13 +18,17 @@ using cluster::printed_help;
 struct Command {
   std::string name;
   std::string summary;  // one line for `marquee --help`
-  int (*run)(const Arguments& arguments);
+  int (*run)(const Arguments& arguments) = nullptr;
+  // Instead of `run`: the commands behind its name, `list` of `marquee data` ...
+  const std::vector<Command>& (*parts)() = nullptr;
+  // ... or the command of marquee-trainer that it is handed over to.
+  std::string handed_to{};
 };
 
 int plan_command(const Arguments& arguments);
 int sweep_command(const Arguments& arguments);
 int work_command(const Arguments& arguments);
-int slurm_command(const Arguments& arguments);
+const std::vector<Command>& slurm_commands();
 int status_command(const Arguments& arguments);
 int explain_command(const Arguments& arguments);
 int cancel_command(const Arguments& arguments);
@@ -35,26 +39,19 @@ int diff_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int ablations_command(const Arguments& arguments);
 int gc_command(const Arguments& arguments);
-int data_command(const Arguments& arguments);
+const std::vector<Command>& data_commands();
 int doctor_command(const Arguments& arguments);
-// These need LibTorch: they become `marquee-trainer` (execv) and do not return.
-int run_command(const Arguments& arguments);
-int sample_command(const Arguments& arguments);
-int data_cache_command(const Arguments& arguments);  // part of data
-int pretrain_command(const Arguments& arguments);
-int evaluate_command(const Arguments& arguments);
-int import_command(const Arguments& arguments);
-int export_command(const Arguments& arguments);
+int completion_command(const Arguments& arguments);
+int man_command(const Arguments& arguments);
 
 const std::vector<Command>& all_commands();
 
-// Looks up arguments[0] and runs it; --help, --version and --build-info are answered here. Throws
-// usage for an unknown subcommand.
+// Looks up arguments[0] and runs it; --help, --version and the like are answered here. Throws usage
+// for an unknown subcommand.
 int dispatch(const Arguments& arguments);
 
-// The same for a subcommand that has parts: `marquee data list`.
-int dispatch_part(const std::string& command, const std::vector<Command>& parts,
-                  const Arguments& arguments);
+// Becomes marquee-trainer (execv), which has its options; does not return.
+int hand_over(const std::string& command, const Arguments& arguments);
 
 // For a short command: warnings and errors on standard error, nothing else.
 void log_warnings_alone();

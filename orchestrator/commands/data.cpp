@@ -4,14 +4,14 @@
 
 namespace marquee::orchestrator {
 
-int data_command(const Arguments& arguments) {
+const std::vector<Command>& data_commands() {
   static const std::vector<Command> parts = {
       {"list", "the tasks", data_list},
       {"inspect", "what a folder holds of them", data_inspect},
       {"verify", "read everything, name what is broken", data_verify},
       {"export", "write a VTAB-1k folder or an image folder", data_export},
-      {"cache", "tokenise training images ahead of runs", data_cache_command}};
-  return dispatch_part("data", parts, arguments);
+      {"cache", "tokenise training images ahead of runs", nullptr, nullptr, "cache"}};
+  return parts;
 }
 
 }  // namespace marquee::orchestrator

@@ -16,16 +16,6 @@ namespace fs = std::filesystem;
 namespace po = boost::program_options;
 using nlohmann::json;
 
-std::string one_of(const po::variables_map& values, const char* option,
-                   const std::vector<std::string>& words) {
-  const std::string word = values[option].as<std::string>();
-  if (std::find(words.begin(), words.end(), word) == words.end()) {
-    cluster::throw_usage("--" + std::string(option) + " '" + word + "': expected " +
-                         cluster::join(words, " or ") + cluster::did_you_mean(word, words));
-  }
-  return word;
-}
-
 }  // namespace
 
 int data_export(const Arguments& arguments) {
@@ -38,22 +28,21 @@ int data_export(const Arguments& arguments) {
       "quality 75 in TFDS's iteration order, like the folders that papers pass round.\n"
       "folder: DIR/<split>/<class>/<position>, the stored bytes.";
   add_data_options(line, true);
-  line.options.add_options()                                                           //
-      ("task,t", po::value<std::string>()->required(), "task")                         //
-      ("to", po::value<std::string>()->required(), "folder to write into")             //
-      ("form", po::value<std::string>()->default_value("vtab1k"), "vtab1k or folder")  //
-      ("decode", po::value<std::string>()->default_value("tensorflow"),
-       "with --form vtab1k: how JPEGs are decoded; tensorflow as for the folders in circulation, "
-       "or accurate")  //
+  line.options.add_options()                                                                   //
+      ("task,t", cluster::such_as(datasets::task_names())->required(), "task")                 //
+      ("to", po::value<std::string>()->value_name("DIR")->required(), "folder to write into")  //
+      ("form", cluster::one_of({"vtab1k", "folder"})->default_value("vtab1k"), "of the copy")  //
+      ("decode", cluster::one_of({"tensorflow", "accurate"})->default_value("tensorflow"),
+       "with --form vtab1k: how JPEGs are decoded; tensorflow as for the folders in circulation")  //
       ("split", po::value<std::vector<std::string>>()->composing(),
        "with --form folder: a split (may be repeated; default: train, val, test)");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const datasets::TaskInfo& task = datasets::find_task(values["task"].as<std::string>());
   datasets::DataFolder data = data_folder_of(values);
-  data.fast_dct = one_of(values, "decode", {"tensorflow", "accurate"}) == "tensorflow";
+  data.fast_dct = values["decode"].as<std::string>() == "tensorflow";
   const fs::path to = values["to"].as<std::string>();
-  const std::string form = one_of(values, "form", {"vtab1k", "folder"});
+  const std::string form = values["form"].as<std::string>();
   std::vector<std::string> splits{"train", "val", "test"};
   if (values.count("split") > 0) {
     if (form == "vtab1k") cluster::throw_usage("--split goes with --form folder");

@@ -14,9 +14,9 @@ namespace po = boost::program_options;
 void add_data_options(CommandLine& line, bool needs_data) {
   auto add = line.options.add_options();
   if (needs_data) {
-    add("data", po::value<std::string>()->default_value(""),
+    add("data", po::value<std::string>()->value_name("DIR")->value_name("DIR")->default_value(""),
         "TFDS folder, or a folder of VTAB-1k folders");
-    add("cache", po::value<std::string>()->default_value(""),
+    add("cache", po::value<std::string>()->value_name("DIR")->value_name("DIR")->default_value(""),
         "folder for indexes, so that the next command need not read every shard");
   }
   add("json", "for scripts: one JSON object");
@@ -28,8 +28,9 @@ datasets::DataFolder data_folder_of(const po::variables_map& values) {
 }
 
 void add_task_option(CommandLine& line) {
-  line.options.add_options()("task,t", po::value<std::vector<std::string>>()->composing(),
-                             "a task (may be repeated; default: all that the folder holds)");
+  line.options.add_options()(
+      "task,t", cluster::such_as<std::vector<std::string>>(datasets::task_names())->composing(),
+      "a task (may be repeated; default: all that the folder holds)");
 }
 
 std::vector<const datasets::TaskInfo*> chosen_tasks(const po::variables_map& values,

@@ -55,11 +55,13 @@ CommandLine doctor_line() {
       "--rebuild makes DIR/ledger.sqlite again from the run folders, and from results.sqlite what\n"
       "they do not hold (which sweep a run belongs to); the old file is kept beside it. Not while\n"
       "a sweep runs on DIR (exit code 75).";
-  line.options.add_options()                                                                     //
-      ("out,o", po::value<std::string>()->default_value("."), "folder whose disk is looked at")  //
-      ("data", po::value<std::string>()->default_value(""),
-       "folder of TFDS data sets or VTAB-1k folders")                                   //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models")  //
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->default_value("."),
+       "folder whose disk is looked at")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of TFDS data sets or VTAB-1k folders")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of base models")                                                         //
       ("base", po::value<std::string>()->default_value("mini"), "base model to check")  //
       ("gpus", "check a gang over GPUs; no other checks")                               //
       ("patience", po::value<double>()->default_value(120),

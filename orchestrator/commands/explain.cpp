@@ -33,8 +33,8 @@ CommandLine explain_line() {
       "last log lines, its metrics and its configuration. RUN is a run id or the first four or "
       "more\n"
       "of its digits; attempt folders lie in DIR/runs/RUN/.";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("json",
        "one object with run, standing, resume_step, predicted_seconds, attempts, metrics, events");
   line.hidden.add_options()("run", po::value<std::string>()->required(), "RUN");

@@ -31,16 +31,16 @@ CommandLine gc_line() {
       "two newest valid checkpoints stay. A sweep does the same whenever a run ends; this command\n"
       "is for folders of older sweeps and for another policy. It waits for nobody: exit code 75\n"
       "while a sweep runs in DIR.";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
-      ("sweep", po::value<std::string>()->default_value(""),
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
+      ("sweep", po::value<std::string>()->value_name("FILE")->default_value(""),
        "sweep FILE whose block `keep` says what stays")  //
-      ("checkpoints", po::value<std::string>(),
-       "of finished runs: last, none, all or a number (default: last)")                   //
-      ("samples", po::value<std::string>(), "samples.png of finished runs: all or none")  //
-      ("attempts", po::value<std::string>(),
-       "folders of a finished run's attempts: all, or done for the one that counts")  //
-      ("dry-run", "list what would go, remove nothing")                               //
+      ("checkpoints", cluster::such_as({"last", "none", "all"}),
+       "of finished runs: last, none, all or a number (default: last)")              //
+      ("samples", cluster::one_of({"all", "none"}), "samples.png of finished runs")  //
+      ("attempts", cluster::one_of({"all", "done"}),
+       "folders of a finished run's attempts; done: of the one that counts")  //
+      ("dry-run", "list what would go, remove nothing")                       //
       ("json", "one object with the files and their bytes");
   return line;
 }

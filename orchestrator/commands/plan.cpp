@@ -22,10 +22,12 @@ CommandLine plan_line() {
       "to do. Writes nothing into DIR; a sweep may run there meanwhile.\n\n"
       "  marquee plan experiments/quickstart.yaml --out results --workers 2\n\n"
       "Exit codes: 0 the sweep can start, 2 a run of it is not possible, 3 something is missing.";
-  line.options.add_options()                                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder of the sweep")     //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")  //
-      ("assets", po::value<std::string>()->default_value(""),
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(),
+       "results folder of the sweep")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of TFDS data sets")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
        "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
       ("workers,n", po::value<int>()->default_value(0),
        "agents that would run (default: the slots of this host)")  //
@@ -37,7 +39,8 @@ CommandLine plan_line() {
       ("no-probe", "start no trainer to time a few steps; unknown times are called unknown")      //
       ("probe-seconds", po::value<double>()->default_value(120), "time for all probes together")  //
       ("json", "the whole plan as one JSON object (docs/sweeps.md)");
-  line.hidden.add_options()("file", po::value<std::string>()->required(), "sweep FILE");
+  line.hidden.add_options()("file", po::value<std::string>()->value_name("FILE")->required(),
+                            "sweep FILE");
   line.positional.add("file", 1);
   return line;
 }

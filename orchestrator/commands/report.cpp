@@ -15,7 +15,8 @@ int report_command(const Arguments& arguments) {
   line.text =
       "Writes DIR/report/index.html and DIR/report/table.md: methods by task and shots, with\n"
       "sample grids and how each number was made. Reads DIR/results.sqlite; a sweep may run.";
-  line.options.add_options()("out,o", po::value<std::string>()->required(), "results folder");
+  line.options.add_options()("out,o", po::value<std::string>()->value_name("DIR")->required(),
+                             "results folder");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const std::filesystem::path out = values["out"].as<std::string>();

@@ -45,15 +45,16 @@ CommandLine rerun_line() {
       "  marquee rerun --out results --where \"task = 'dtd'\" --set prompt_length=64 --workers 2\n"
       "  marquee rerun --out results --where \"task = 'dtd'\" --slurm --gpus-per-node 1 --time "
       "4:00:00";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("workers,n", po::value<int>()->default_value(0),
        "compute them now with this many agents on this machine (default: enter the wish only)")  //
-      ("data", po::value<std::string>()->default_value(""),
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
        "with --workers or --set: TFDS data sets")  //
-      ("assets", po::value<std::string>()->default_value(""),
-       "with --workers or --set: base models")                                                //
-      ("stage", po::value<std::string>()->default_value(""), "with --workers: as of sweep")   //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "with --workers or --set: base models")  //
+      ("stage", po::value<std::string>()->value_name("DIR[:SIZE]")->default_value(""),
+       "with --workers: as of sweep")                                                         //
       ("slots-per-host", po::value<int>()->default_value(0), "with --workers: as of sweep")   //
       ("simulate", "with --workers or --set: no-op trainers, for runs of a simulated sweep")  //
       ("dry-run", "list the runs and change nothing")                                         //

@@ -3,12 +3,12 @@
 
 namespace marquee::orchestrator {
 
-int slurm_command(const Arguments& arguments) {
+const std::vector<Command>& slurm_commands() {
   static const std::vector<Command> parts = {
       {"submit", "put a sweep into Slurm's queue", slurm_submit},
       {"status", "the jobs of a results folder", slurm_status},
       {"cancel", "end jobs of a results folder", slurm_cancel}};
-  return dispatch_part("slurm", parts, arguments);
+  return parts;
 }
 
 }  // namespace marquee::orchestrator

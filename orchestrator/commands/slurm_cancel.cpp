@@ -49,9 +49,9 @@ int slurm_cancel(const Arguments& arguments) {
       "what runs is asked to write checkpoints and end, and does not queue itself again. What is\n"
       "finished stays; marquee slurm submit goes on from there. Only jobs that carry the name are\n"
       "touched, so that a number which Slurm has given to somebody else is safe.";
-  line.options.add_options()                                                   //
-      ("out,o", po::value<std::string>()->required(), "results folder")        //
-      ("now", "do not wait for checkpoints: runs go on from the ones before")  //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
+      ("now", "do not wait for checkpoints: runs go on from the ones before")               //
       ("json", "a list of objects");
   line.hidden.add_options()("job", po::value<std::vector<std::string>>()->default_value({}, ""),
                             "JOB");

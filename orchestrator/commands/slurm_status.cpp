@@ -22,8 +22,8 @@ int slurm_status(const Arguments& arguments) {
       "that the controller has forgotten is called lost, whoever has its number now; the same\n"
       "marquee slurm submit as before submits it again. Exit code: 0; 3 when Slurm gives no "
       "answer.";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("json", "a list of objects");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

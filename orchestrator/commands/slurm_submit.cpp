@@ -26,18 +26,23 @@ CommandLine submit_line() {
       "  marquee slurm submit experiments/vtab.yaml --out results --data /data/tfds \\\n"
       "      --nodes 4 --gpus-per-node 4 --time 1-00:00:00 --partition gpu\n"
       "  marquee slurm submit FILE --out DIR --array 32 --gpus-per-node 1 --print";
-  line.options.add_options()                                                                //
-      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models")      //
-      ("stage", po::value<std::string>()->default_value(""), "as of marquee sweep")         //
-      ("subset", po::value<std::string>()->default_value(""), "as of marquee sweep")        //
-      ("max-fails", po::value<int>()->default_value(0), "as of marquee sweep")              //
-      ("simulate", "no-op trainers, as of marquee sweep")                                   //
-      ("print", "show the script and submit nothing")                                       //
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(),
+       "results folder, made when missing")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of TFDS data sets")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of base models")  //
+      ("stage", po::value<std::string>()->value_name("DIR[:SIZE]")->default_value(""),
+       "as of marquee sweep")                                                         //
+      ("subset", po::value<std::string>()->default_value(""), "as of marquee sweep")  //
+      ("max-fails", po::value<int>()->default_value(0), "as of marquee sweep")        //
+      ("simulate", "no-op trainers, as of marquee sweep")                             //
+      ("print", "show the script and submit nothing")                                 //
       ("json", "one object: name, number and what was done");
   add_slurm_options(line.options);
-  line.hidden.add_options()("file", po::value<std::string>()->default_value(""), "sweep FILE");
+  line.hidden.add_options()("file", po::value<std::string>()->value_name("FILE")->default_value(""),
+                            "sweep FILE");
   line.positional.add("file", 1);
   return line;
 }

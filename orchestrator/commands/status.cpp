@@ -236,9 +236,9 @@ int status_command(const Arguments& arguments) {
       "have claimed, runs that are stuck (their progress is overdue) and the last failures, as "
       "last\n"
       "published in DIR/results.sqlite (a running sweep publishes every few seconds).";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
-      ("watch", "go on until the sweep ends")                            //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
+      ("watch", "go on until the sweep ends")                                               //
       ("json", "one object: sweeps, coordinator, slots, workers, stuck, failures");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

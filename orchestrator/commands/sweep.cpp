@@ -44,12 +44,14 @@ CommandLine sweep_line() {
       "coordinator holds the folder, 124 out of time, 128 + signal.\n\n"
       "The environment variable MARQUEE_TRAINER names another trainer program than the\n"
       "marquee-trainer beside this one.";
-  line.options.add_options()                                                                //
-      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
-      ("assets", po::value<std::string>()->default_value(""),
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(),
+       "results folder, made when missing")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of TFDS data sets")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
        "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
-      ("stage", po::value<std::string>()->default_value(""),
+      ("stage", po::value<std::string>()->value_name("DIR[:SIZE]")->default_value(""),
        "DIR or DIR:SIZE on each host's own disk: data and weights are copied there once and read "
        "from there (default: MARQUEE_STAGE, else nothing is copied)")  //
       ("workers,n", po::value<int>()->default_value(0),
@@ -76,9 +78,10 @@ CommandLine sweep_line() {
        "predicts time, memory and disk)")                      //
       ("json", "machine-readable summary on standard output")  //
       ("quiet,q", "no progress on standard error");
-  line.hidden.add_options()                                                //
-      ("file", po::value<std::string>()->default_value(""), "sweep FILE")  //
-      ("run-list", po::value<std::string>()->default_value(""), "of marquee rerun");
+  line.hidden.add_options()                                                                    //
+      ("file", po::value<std::string>()->value_name("FILE")->default_value(""), "sweep FILE")  //
+      ("run-list", po::value<std::string>()->value_name("FILE")->default_value(""),
+       "of marquee rerun");
   line.positional.add("file", 1);
   return line;
 }

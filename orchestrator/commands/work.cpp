@@ -29,12 +29,15 @@ CommandLine work_line() {
       "Exit codes: 0 when every run is done; 1 runs were set aside or cancelled; 2 usage; 3\n"
       "environment; 75 a coordinator holds DIR; 124 out of time; 128 + signal after a graceful "
       "stop.";
-  line.options.add_options()                                                                //
-      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")     //
-      ("assets", po::value<std::string>()->default_value(""),
-       "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")   //
-      ("stage", po::value<std::string>()->default_value(""), "as of marquee sweep")  //
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(),
+       "results folder, made when missing")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of TFDS data sets")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
+      ("stage", po::value<std::string>()->value_name("DIR[:SIZE]")->default_value(""),
+       "as of marquee sweep")  //
       ("subset", po::value<std::string>()->default_value(""),
        "only the runs of this named subset of the sweep file")                            //
       ("time-limit", po::value<std::string>()->default_value(""), "as of marquee sweep")  //
@@ -50,9 +53,10 @@ CommandLine work_line() {
       ("simulate", "no-op trainers, as of marquee sweep")                       //
       ("json", "machine-readable summary on standard output")                   //
       ("quiet,q", "no progress on standard error");
-  line.hidden.add_options()                                                //
-      ("file", po::value<std::string>()->default_value(""), "sweep FILE")  //
-      ("run-list", po::value<std::string>()->default_value(""), "of marquee rerun --slurm");
+  line.hidden.add_options()                                                                    //
+      ("file", po::value<std::string>()->value_name("FILE")->default_value(""), "sweep FILE")  //
+      ("run-list", po::value<std::string>()->value_name("FILE")->default_value(""),
+       "of marquee rerun --slurm");
   line.positional.add("file", 1);
   return line;
 }

@@ -59,5 +59,86 @@ TEST(CommandLine, AnswersHelpWithoutRequiredArguments) {
   EXPECT_NE(line.help().find("--workers"), std::string::npos);
 }
 
+int run_words(const Arguments& arguments) {
+  CommandLine line;
+  line.usage = "marquee thing FILE";
+  line.text = "What it does.";
+  line.options.add_options()("out,o", po::value<std::string>()->value_name("DIR")->required(),
+                             "to")("format", one_of({"table", "csv"})->default_value("table"),
+                                   "of it")(
+      "task", such_as<std::vector<std::string>>({"dtd"})->composing(), "again and again")(
+      "steps", po::value<int>()->default_value(3), "how many")("json", "for scripts");
+  line.hidden.add_options()("file", po::value<std::string>()->value_name("FILE")->required(), "it")(
+      "secret", po::value<int>(), "not of a person");
+  line.positional.add("file", 1);
+  const po::variables_map values = parse(line, arguments);
+  if (printed_help(line, values)) return 0;
+  return values["format"].as<std::string>() == "csv" ? 1 : 2;
+}
+
+TEST(CommandLine, RefusesAnotherWordAndNamesTheNearest) {
+  EXPECT_EQ(run_words({"f", "--out", "d", "--format", "csv"}), 1);
+  EXPECT_EQ(run_words({"f", "--out", "d"}), 2);
+  EXPECT_EQ(run_words({"f", "--out", "d", "--task", "no_such_task"}), 2);  // others may be right
+  try {
+    run_words({"f", "--out", "d", "--format", "cvs"});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "--format is 'cvs' (did you mean 'csv'?); expected table or csv");
+  }
+}
+
+TEST(CommandFacts, HoldWhatIsDeclared) {
+  const CommandFacts facts = facts_of(run_words);
+  EXPECT_EQ(facts.usage, "marquee thing FILE");
+  ASSERT_EQ(facts.options.size(), 6u);  // --help is one
+  EXPECT_EQ(facts.options[0],
+            (OptionFacts{
+                .name = "out", .short_name = "o", .value = "DIR", .text = "to", .required = true}));
+  EXPECT_TRUE(is_folder(facts.options[0]));
+  EXPECT_EQ(facts.options[1], (OptionFacts{.name = "format",
+                                           .value = "table|csv",
+                                           .default_text = "table",
+                                           .text = "of it",
+                                           .words = {"table", "csv"}}));
+  EXPECT_EQ(facts.options[2], (OptionFacts{.name = "task",
+                                           .value = "TEXT",
+                                           .text = "again and again",
+                                           .repeated = true,
+                                           .words = {"dtd"}}));
+  EXPECT_EQ(
+      facts.options[3],
+      (OptionFacts{.name = "steps", .value = "NUMBER", .default_text = "3", .text = "how many"}));
+  EXPECT_EQ(facts.options[4], (OptionFacts{.name = "json", .text = "for scripts"}));
+  ASSERT_EQ(facts.operands.size(), 1u);
+  EXPECT_TRUE(is_file(facts.operands[0]));
+}
+
+TEST(CommandFacts, SurviveAsJson) {
+  CommandFacts facts = facts_of(run_words);
+  facts.name = "thing";
+  facts.parts = {facts};
+  EXPECT_EQ(command_facts_from(to_json(facts), "test"), facts);
+}
+
+TEST(CommandFacts, RefuseNamesThatMeanSomethingToAShell) {
+  CommandFacts facts = facts_of(run_words);
+  facts.name = "thing";
+  for (const std::string name : {"a b", "$(x)", "`x`", "a'b", "-x", "", "a;b", "a\nb", "*"}) {
+    CommandFacts hostile = facts;
+    hostile.options[0].name = name;
+    EXPECT_THROW(command_facts_from(to_json(hostile), "test"), Error) << name;
+    hostile = facts;
+    hostile.options[1].words[0] = name;
+    EXPECT_THROW(command_facts_from(to_json(hostile), "test"), Error) << name;
+    hostile = facts;
+    hostile.name = name;
+    EXPECT_THROW(command_facts_from(to_json(hostile), "test"), Error) << name;
+  }
+  for (const char* text : {"", "[]", "{}", "nonsense"})
+    EXPECT_THROW(command_facts_from(text, "test"), Error) << text;
+}
+
 }  // namespace
 }  // namespace marquee::cluster

@@ -10,7 +10,9 @@
 #include "cluster/stop_signal.h"
 #include "datasets/dataset.h"
 #include "datasets/few_shot.h"
+#include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/key_words.h"
 #include "experiments/sweep_inputs.h"
 #include "workers/commands/commands.h"
 #include "workers/commands/terminal_progress.h"
@@ -53,23 +55,28 @@ int cache_command(const cluster::Arguments& arguments) {
       "command goes on where it was; runs and further commands may work beside it.\n\n"
       "  marquee data cache --task eurosat --data TFDS --out results --workers 4\n"
       "  marquee data cache --task svhn --shots vtab1k --no-flip --data TFDS --out results";
-  line.options.add_options()                                                                //
-      ("task,t", po::value<std::string>()->required(), "task")                              //
-      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of data sets")          //
-      ("shots", po::value<std::string>()->default_value("full"),
-       "full: train and val; vtab1k; or a number of images a class")                     //
-      ("split", po::value<std::string>(), "all of a split instead, such as train")       //
-      ("seed", po::value<std::uint64_t>()->default_value(0), "of a choice by --shots")   //
-      ("base", po::value<std::string>()->default_value("mini"), "base model")            //
-      ("crops", po::value<int>()->default_value(1), "run key crops")                     //
-      ("no-flip", "run key flip: false")                                                 //
-      ("decode", po::value<std::string>()->default_value("accurate"), "run key decode")  //
-      ("on-bad-record", po::value<std::string>()->default_value("refuse"),
+  line.options.add_options()                                                    //
+      ("task,t", cluster::such_as(datasets::task_names())->required(), "task")  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(),
+       "results folder, made when missing")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of data sets")  //
+      ("shots", cluster::such_as({"full", "vtab1k"})->default_value("full"),
+       "full: train and val; vtab1k; or a number of images a class")                    //
+      ("split", po::value<std::string>(), "all of a split instead, such as train")      //
+      ("seed", po::value<std::uint64_t>()->default_value(0), "of a choice by --shots")  //
+      ("base", po::value<std::string>()->default_value("mini"), "base model")           //
+      ("crops", po::value<int>()->default_value(1), "run key crops")                    //
+      ("no-flip", "run key flip: false")                                                //
+      ("decode", cluster::one_of(experiments::key_words("decode"))->default_value("accurate"),
+       "run key decode")  //
+      ("on-bad-record",
+       cluster::one_of(experiments::key_words("on_bad_record"))->default_value("refuse"),
        "run key on_bad_record")                                                         //
       ("workers,w", po::value<int>()->default_value(1), "images encoded side by side")  //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models")  //
-      ("json", "what is cached as JSON on standard output")                             //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of base models")                              //
+      ("json", "what is cached as JSON on standard output")  //
       ("quiet,q", "no progress on standard error");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

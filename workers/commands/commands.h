@@ -27,5 +27,7 @@ int import_features_command(const cluster::Arguments& arguments);
 // Metrics of two sets of images.
 int evaluate_command(const cluster::Arguments& arguments);
 int export_command(const cluster::Arguments& arguments);
+// Facts of this program and what it is linked with.
+int version_command(const cluster::Arguments& arguments);
 
 }  // namespace marquee::workers

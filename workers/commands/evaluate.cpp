@@ -85,8 +85,6 @@ std::unique_ptr<FeatureNetwork> chosen_network(Protocol& protocol, const po::var
                                                const fs::path& assets) {
   const std::string named = values["features"].as<std::string>(),
                     compute = values["compute"].as<std::string>();
-  if (compute != "fp32" && compute != "bf16")
-    cluster::throw_usage("--compute is '" + compute + "'; expected fp32 or bf16");
   if (!named.empty() && protocol.network != "inception")
     cluster::throw_usage("--features: protocol " + protocol.name + " has a network of its own");
   if (!named.empty() && !fs::is_regular_file(named)) {
@@ -249,16 +247,17 @@ int evaluate_command(const cluster::Arguments& arguments) {
   line.options.add_options()                                                                    //
       ("generated", po::value<std::string>()->default_value(""), "images that were made")       //
       ("reference", po::value<std::string>()->default_value(""), "what they should look like")  //
-      ("protocol", po::value<std::string>()->default_value("clean-fid"), "see --list")          //
+      ("protocol", cluster::one_of(experiments::protocol_names())->default_value("clean-fid"),
+       "see --list")  //
       ("metrics", po::value<std::string>()->default_value(""),
        "names with commas between them (default: all of the protocol)")  //
       ("json", "one JSON object on standard output")                     //
-      ("save-stats", po::value<std::string>()->default_value(""),
+      ("save-stats", po::value<std::string>()->value_name("FILE")->default_value(""),
        "write mean and covariance of the reference's features (.npz)")  //
-      ("features", po::value<std::string>()->default_value(""),
+      ("features", po::value<std::string>()->value_name("FILE|NAME")->default_value(""),
        "network: a weight file, or a name below assets/features (default: inception)")  //
-      ("compute", po::value<std::string>()->default_value("fp32"),
-       "fp32, or bf16: faster; docs/metrics.md states the error")                         //
+      ("compute", cluster::one_of({"fp32", "bf16"})->default_value("fp32"),
+       "bf16: faster; docs/metrics.md states the error")                                  //
       ("recursive", "look into the folders of folders")                                   //
       ("mixed-sizes", "allow images of several sizes; each is resized")                   //
       ("seed", po::value<std::uint64_t>()->default_value(0), "of bootstrap and subsets")  //
@@ -266,19 +265,21 @@ int evaluate_command(const cluster::Arguments& arguments) {
        "of the bootstrap behind standard errors; 0: none")                     //
       ("kid-subsets", po::value<std::int64_t>(), "other than the protocol's")  //
       ("kid-subset-size", po::value<std::int64_t>(), "likewise")               //
-      ("out", po::value<std::string>()->default_value(""),
+      ("out", po::value<std::string>()->value_name("DIR")->default_value(""),
        "results folder: enter the numbers as those of an outside generator, or of the run whose "
        "images they are")                                                                        //
       ("name", po::value<std::string>()->default_value(""), "with --out: the generator's name")  //
       ("citation", po::value<std::string>()->default_value(""),
        "with --out: where it is described")  //
-      ("task", po::value<std::string>()->default_value(""),
+      ("task", cluster::such_as(datasets::task_names())->default_value(""),
        "with --out: what it was adapted to; its row then stands in the task's table")  //
       ("shots", po::value<std::string>()->default_value(""),
-       "with --out: images per class it saw")                                           //
-      ("data", po::value<std::string>()->default_value("data"), "folder of the tasks")  //
-      ("assets", po::value<std::string>()->default_value(""), "folder of networks")     //
-      ("cache", po::value<std::string>()->default_value(""),
+       "with --out: images per class it saw")  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value("data"),
+       "folder of the tasks")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of networks")  //
+      ("cache", po::value<std::string>()->value_name("DIR")->default_value(""),
        "keep features here, by content (and unpack archives here)")              //
       ("batch", po::value<std::int64_t>()->default_value(32), "images at once")  //
       ("threads", po::value<int>()->default_value(0), "default: all cores")      //

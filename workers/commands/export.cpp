@@ -25,15 +25,13 @@ int export_command(const cluster::Arguments& arguments) {
       "it.\n\n"
       "  marquee export prompt results/runs/ID --out eurosat.safetensors";
   line.options.add_options()  //
-      ("out,o", po::value<std::string>()->required(), "file to write");
-  line.hidden.add_options()                                     //
-      ("what", po::value<std::string>()->required(), "prompt")  //
-      ("source", po::value<std::string>()->required(), "RUN");
+      ("out,o", po::value<std::string>()->value_name("FILE")->required(), "file to write");
+  line.hidden.add_options()                                        //
+      ("what", cluster::one_of({"prompt"})->required(), "prompt")  //
+      ("source", po::value<std::string>()->value_name("DIR")->required(), "RUN");
   line.positional.add("what", 1).add("source", 1);
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
-  if (const std::string what = values["what"].as<std::string>(); what != "prompt")
-    cluster::throw_usage("'" + what + "' cannot be exported; expected prompt");
 
   const std::filesystem::path file = result_file_of(values["source"].as<std::string>());
   StoredResult stored = read_result(file);

@@ -64,10 +64,7 @@ ImportRequest request_of(const po::variables_map& values) {
                          "' is none of the known bases (marquee import --list); for another model "
                          "say of which --kind it is, maskgit or taming");
   }
-  const std::string type = values["dtype"].as<std::string>();
-  if (type != "fp32" && type != "bf16")
-    cluster::throw_usage("--dtype is '" + type + "'; expected fp32 or bf16");
-  request.type = type == "bf16" ? torch::kBFloat16 : torch::kFloat32;
+  request.type = values["dtype"].as<std::string>() == "bf16" ? torch::kBFloat16 : torch::kFloat32;
   return request;
 }
 
@@ -89,10 +86,11 @@ int import_command(const cluster::Arguments& arguments) {
       "                            --transformer maskgit_imagenet256_checkpoint\n"
       "  marquee import taming256 --transformer last.safetensors --heads N\n"
       "  marquee import my_base --kind maskgit --tokenizer FILE --transformer FILE";
-  line.options.add_options()                                                                 //
-      ("list", "what is known, where it is published, what to run")                          //
-      ("transformer", po::value<std::string>()->default_value(""), "file with its weights")  //
-      ("tokenizer", po::value<std::string>()->default_value(""),
+  line.options.add_options()                                         //
+      ("list", "what is known, where it is published, what to run")  //
+      ("transformer", po::value<std::string>()->value_name("FILE")->default_value(""),
+       "file with its weights")  //
+      ("tokenizer", po::value<std::string>()->value_name("FILE")->default_value(""),
        "file with its weights (taming: where the transformer's file has none)")  //
       ("kind", po::value<std::string>()->default_value(""),
        "maskgit or taming, for a NAME that is not known: sizes are read off the weights")  //
@@ -100,12 +98,14 @@ int import_command(const cluster::Arguments& arguments) {
        "taming: heads of attention, visible in no weight")  //
       ("classes", po::value<std::int64_t>()->default_value(0),
        "taming, NAME not known: classes of pretraining")  //
-      ("dtype", po::value<std::string>()->default_value("fp32"),
-       "of the transformer as it is written: fp32, or bf16 at half the size")  //
-      ("out", po::value<std::string>()->default_value(""),
+      ("dtype", cluster::one_of({"fp32", "bf16"})->default_value("fp32"),
+       "of the transformer as it is written; bf16: at half the size")  //
+      ("out", po::value<std::string>()->value_name("DIR")->default_value(""),
        "assets folder; the base goes into a folder of its name (default: MARQUEE_ASSETS, else the "
        "installed one)")  //
       ("dry-run", "check the files and say what would be written");
+  line.parts = {{"features", "a feature network, for marquee evaluate and protocols of sweeps",
+                 import_features_command}};
   line.hidden.add_options()("name", po::value<std::string>()->default_value(""), "NAME");
   line.positional.add("name", 1);
   const po::variables_map values = parse(line, arguments);

@@ -34,8 +34,10 @@ int import_features_command(const cluster::Arguments& arguments) {
       ("resize", po::value<std::string>()->default_value("pil_bicubic_float_noclip"),
        "torchscript: rule, of docs/metrics.md")                                            //
       ("levels", "torchscript: pass levels 0 to 255 instead of ImageNet's normalisation")  //
-      ("assets", po::value<std::string>()->default_value(""), "folder of networks");
-  line.hidden.add_options()("file", po::value<std::string>()->required(), "FILE");
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of networks");
+  line.hidden.add_options()("file", po::value<std::string>()->value_name("FILE")->required(),
+                            "FILE");
   line.positional.add("file", 1);
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

@@ -203,16 +203,17 @@ int pretrain_command(const cluster::Arguments& arguments) {
       "safetensors, manifest.json with hashes and what was measured, curves.json. Interrupted, it\n"
       "goes on from its last state and ends with the same bits.";
   line.options.add_options()  //
-      ("data", po::value<std::string>()->default_value(""),
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
        "TFDS folder with the images to pretrain on")  //
-      ("out", po::value<std::string>()->default_value("assets"),
+      ("out", po::value<std::string>()->value_name("DIR")->default_value("assets"),
        "assets folder; the base goes into a folder of its name")  //
-      ("work", po::value<std::string>()->default_value("results-pretrain"),
+      ("work", po::value<std::string>()->value_name("DIR")->default_value("results-pretrain"),
        "folder for the state; the same command again goes on from there")  //
       ("threads", po::value<int>()->default_value(0),
        "threads; 0: as the recipe says (recorded: they change the last bits)")  //
       ("measure", "train nothing: show how the finished base in --out rebuilds test images");
-  line.hidden.add_options()("recipe", po::value<std::string>()->required(), "RECIPE");
+  line.hidden.add_options()("recipe", po::value<std::string>()->value_name("FILE")->required(),
+                            "RECIPE");
   line.positional.add("recipe", 1);
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

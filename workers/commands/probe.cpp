@@ -120,9 +120,11 @@ int probe_command(const cluster::Arguments& arguments) {
       "keys) on random tokens (of an oracle row: its networks on grey images), and prints one\n"
       "JSON object: timing, as a finished run's provenance has it, and the fingerprint. Reading\n"
       "and encoding images and scoring are not in it.";
-  line.options.add_options()                                                            //
-      ("config", po::value<std::string>()->required(), "YAML file of run keys")         //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models")  //
+  line.options.add_options()  //
+      ("config", po::value<std::string>()->value_name("FILE")->required(),
+       "YAML file of run keys")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of base models")  //
       ("steps", po::value<int>()->default_value(3), "tuning steps to time");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;

@@ -13,6 +13,7 @@
 #include "cluster/stop_signal.h"
 #include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/key_words.h"
 #include "experiments/single_run.h"
 #include "experiments/sweep_file.h"
 #include "experiments/sweep_inputs.h"
@@ -176,14 +177,16 @@ int run_command(const cluster::Arguments& arguments) {
       "  marquee run --task drawn/shapes_count --shots 5 --method prompt --learning-rate 0.01 \\\n"
       "              --steps 100 --samples 256 --out results\n"
       "  marquee run --config results/runs/ID/attempt-1/run.yaml --seed 3 --out results";
-  line.options.add_options()                                                                //
-      ("out,o", po::value<std::string>()->required(), "results folder, made when missing")  //
-      ("config", po::value<std::string>()->default_value(""),
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(),
+       "results folder, made when missing")  //
+      ("config", po::value<std::string>()->value_name("FILE")->default_value(""),
        "YAML file of run keys, such as the run.yaml of an attempt; options override it")  //
-      ("data", po::value<std::string>()->default_value(""), "folder of TFDS data sets")   //
-      ("assets", po::value<std::string>()->default_value(""),
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of TFDS data sets")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
        "folder of base models (default: MARQUEE_ASSETS, else the installed ones)")  //
-      ("stage", po::value<std::string>()->default_value(""),
+      ("stage", po::value<std::string>()->value_name("DIR[:SIZE]")->default_value(""),
        "DIR or DIR:SIZE on this host's own disk: data and weights are copied there once and read "
        "from there (default: MARQUEE_STAGE)")            //
       ("json", "the result as JSON on standard output")  //
@@ -191,7 +194,12 @@ int run_command(const cluster::Arguments& arguments) {
   const json defaults = experiments::to_json(RunConfig{});
   for (const auto& [key, value] : defaults.items()) {
     if (is_filled_in(key) || key == "numerics_version") continue;
-    line.options.add_options()(option_name(key).c_str(), po::value<std::string>(),
+    const std::vector<std::string> words =
+        key == "task" ? datasets::task_names() : experiments::key_words(key);
+    po::value_semantic* const kind = key == "task"   ? cluster::such_as(words)
+                                     : words.empty() ? po::value<std::string>()
+                                                     : cluster::one_of(words);
+    line.options.add_options()(option_name(key).c_str(), kind,
                                ("run key (default " + value.dump() + ")").c_str());
   }
   const po::variables_map values = parse(line, arguments);

@@ -8,7 +8,9 @@
 #include "cluster/error.h"
 #include "cluster/number_list.h"
 #include "datasets/encode_png.h"
+#include "datasets/task.h"
 #include "experiments/base_manifest.h"
+#include "experiments/key_words.h"
 #include "experiments/waypoints.h"
 #include "workers/commands/commands.h"
 #include "workers/image_tensor.h"
@@ -235,9 +237,10 @@ void declare(cluster::CommandLine& line) {
       "  marquee sample --prompt eurosat.safetensors --marquee 3,17,42 --out moving.png\n"
       "  marquee sample --base mini_ar --class 5 --count 10 --out five.png";
   po::options_description& options = line.options;
-  options.add_options()                                                             //
-      ("out,o", po::value<std::string>()->required(), "PNG file to write: a grid")  //
-      ("prompt", po::value<std::string>()->default_value(""),
+  options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("FILE")->required(),
+       "PNG file to write: a grid")  //
+      ("prompt", po::value<std::string>()->value_name("FILE")->default_value(""),
        "file of marquee export prompt")  //
       ("base", po::value<std::string>()->default_value(""), "a base, with its own classes");
   po::options_description what("What images show");
@@ -248,9 +251,11 @@ void declare(cluster::CommandLine& line) {
        "training images that they are like, in turn; with --class of those classes")  //
       ("marquee", po::value<std::string>(),
        "prompts move while decoding: 3,17,42 (training images where the generator knows them, "
-       "else classes), classes:3,17, instances, classes, none")                 //
-      ("marquee-schedule", po::value<std::string>(), "linear, cosine or step")  //
-      ("marquee-space", po::value<std::string>(), "token or embedding")         //
+       "else classes), classes:3,17, instances, classes, none")  //
+      ("marquee-schedule", cluster::one_of(experiments::key_words("marquee_schedule")),
+       "how they move")  //
+      ("marquee-space", cluster::one_of(experiments::key_words("marquee_space")),
+       "finished prompts move, or what they are made of")  //
       ("index", po::value<std::string>(),
        "these images of the run again, each alone: 17 or 0,17 (the same bits at one thread)")  //
       ("count", po::value<int>(), "number of images (default 30)")                             //
@@ -266,15 +271,18 @@ void declare(cluster::CommandLine& line) {
   po::options_description output("What else is written");
   output.add_options()  //
       ("columns", po::value<int>()->default_value(kColumns),
-       "images in a row of the grid, at most")                                //
-      ("images", po::value<std::string>(), "folder for each image as a PNG")  //
-      ("film", po::value<std::string>(),
+       "images in a row of the grid, at most")                                                   //
+      ("images", po::value<std::string>()->value_name("DIR"), "folder for each image as a PNG")  //
+      ("film", po::value<std::string>()->value_name("FILE"),
        "PNG of the decoding steps of the first ten images, a row each; grey: not settled yet")  //
-      ("tokens", po::value<std::string>(), "safetensors of tokens and labels")                  //
-      ("threads", po::value<int>()->default_value(0), "threads (default: the run's)")           //
-      ("assets", po::value<std::string>()->default_value(""), "folder of base models");
+      ("tokens", po::value<std::string>()->value_name("FILE"),
+       "safetensors of tokens and labels")                                             //
+      ("threads", po::value<int>()->default_value(0), "threads (default: the run's)")  //
+      ("assets", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder of base models");
   options.add(what).add(how).add(output);
-  line.hidden.add_options()("source", po::value<std::string>()->default_value(""), "RUN");
+  line.hidden.add_options()("source",
+                            po::value<std::string>()->value_name("DIR")->default_value(""), "RUN");
   line.positional.add("source", 1);
 }
 

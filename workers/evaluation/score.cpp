@@ -169,8 +169,9 @@ std::vector<std::string> outputs_needed(const Protocol& protocol,
   for (const std::string& metric : metrics) {
     if (std::find(protocol.metrics.begin(), protocol.metrics.end(), metric) ==
         protocol.metrics.end()) {
-      cluster::throw_usage("protocol " + protocol.name + " has no metric '" + metric +
-                           "'; it has " + cluster::join(protocol.metrics));
+      cluster::throw_usage("protocol " + protocol.name + " has no metric '" + metric + "'" +
+                           cluster::did_you_mean(metric, protocol.metrics) + "; it has " +
+                           cluster::join(protocol.metrics));
     }
     outputs.insert(output_of(protocol, metric));
   }
