@@ -31,11 +31,12 @@ CommandLine query_line() {
       "Nothing is cut silently: a question that reaches a limit is refused as a whole, and "
       "columns\n"
       "that hold nothing are named where they are not shown (csv and json show them).";
-  line.options.add_options()                                                    //
-      ("out,o", po::value<std::string>()->default_value(""), "results folder")  //
-      ("list", "the stored questions, views and tables")                        //
-      ("format", po::value<std::string>()->default_value("table"),
-       cluster::join(analysis::query_formats()).c_str())  //
+  line.options.add_options()  //
+      ("out,o", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "results folder")                                  //
+      ("list", "the stored questions, views and tables")  //
+      ("format", cluster::one_of(analysis::query_formats())->default_value("table"),
+       ("of the answer: " + cluster::join(analysis::query_formats())).c_str())  //
       ("columns", po::value<std::string>()->default_value(""),
        "only these, in this order, with commas between them")  //
       ("order", po::value<std::string>()->default_value(""),
@@ -46,8 +47,11 @@ CommandLine query_line() {
       ("limit-rows",
        po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(defaults.rows)),
        "rows a query may have; one with more is refused as a whole");
-  line.hidden.add_options()("words", po::value<std::vector<std::string>>()->default_value({}, ""),
-                            "SQL, NAME, FILTER");
+  std::vector<std::string> names;
+  for (const analysis::NamedQuery& query : analysis::named_queries()) names.push_back(query.name);
+  line.hidden.add_options()(
+      "words", cluster::such_as<std::vector<std::string>>(names)->default_value({}, ""),
+      "SQL, NAME, FILTER");
   line.positional.add("words", -1);
   return line;
 }

@@ -470,14 +470,51 @@ TEST(ShippedSweeps, AreReadAndHaveTheRunsTheyPromise) {
   EXPECT_EQ(load_sweep(folder / "quickstart.yaml").runs.size(), 2u * 3 + 4);
   // Three seeds at 5 shots, one at the three others; none once; two oracle rows; for four tasks.
   const std::size_t of_a_task = 3 * (3 + 3) + 1 + 2;
-  EXPECT_EQ(load_sweep(folder / "comparison_mini.yaml").runs.size(), 4 * of_a_task);
-  EXPECT_EQ(load_sweep(folder / "comparison_mini.yaml", "eurosat").runs.size(), of_a_task);
+  EXPECT_EQ(load_sweep(folder / "few_shot_mini.yaml").runs.size(), 4 * of_a_task);
+  EXPECT_EQ(load_sweep(folder / "few_shot_mini.yaml", "eurosat").runs.size(), of_a_task);
   // Both bases: three methods and none, and two oracle rows, for two tasks.
-  EXPECT_EQ(load_sweep(folder / "families_mini.yaml").runs.size(), 2u * 2 * (3 + 1 + 2));
+  EXPECT_EQ(load_sweep(folder / "base_family_mini.yaml").runs.size(), 2u * 2 * (3 + 1 + 2));
+  // All of them in one results folder are the 153 runs of docs/ablations.
+  std::set<std::string> ablations;
+  for (const char* factor : {"methods", "length", "factors", "conditions", "marquee"}) {
+    const auto file = folder / (std::string("ablation_") + factor + "_mini.yaml");
+    for (const RunConfig& run : load_sweep(file).runs) ablations.insert(run_id(run).text());
+  }
+  EXPECT_EQ(ablations.size(), 153u);
   for (const RunConfig& run : load_sweep(folder / "selection_mini.yaml").runs) {
     EXPECT_EQ(run.reference, "val200") << "settings are never chosen on test images";
     EXPECT_GE(run.seed, 10u) << "no seed of the comparison";
   }
+}
+
+TEST(ShippedSweeps, HaveTheFormsThatTheirNamesSay) {
+  const std::filesystem::path folder = std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments";
+  std::set<std::string> all_tasks;
+  for (const char* name : {"vtab", "few_shot", "ablation_length", "ablation_factors",
+                           "ablation_conditions", "ablation_marquee", "base_family"}) {
+    const SweepFile large = load_sweep(folder / (std::string(name) + ".yaml"));
+    EXPECT_EQ(large.name, name);
+    for (const RunConfig& run : large.runs) {
+      EXPECT_EQ(run.profile, "imagenet256") << name;
+      all_tasks.insert(run.task);
+    }
+    const SweepFile small = load_sweep(folder / (std::string(name) + "_mini.yaml"));
+    EXPECT_EQ(small.name, std::string(name) + "_mini");
+    EXPECT_LT(small.runs.size(), large.runs.size());
+    std::set<std::string> methods;
+    for (const RunConfig& run : large.runs) methods.insert(run.method);
+    for (const RunConfig& run : small.runs) {
+      EXPECT_EQ(run.profile, "mini") << name;
+      EXPECT_TRUE(run.task == "eurosat" || run.task.starts_with("drawn/")) << run.task;
+      EXPECT_TRUE(is_oracle(run) || methods.contains(run.method)) << name << " " << run.method;
+    }
+    EXPECT_GT(load_sweep(folder / (std::string(name) + "_mini.yaml"), "ci").runs.size(), 2u);
+  }
+  EXPECT_EQ(all_tasks.size(), 19u);
+  std::set<std::string> shots;
+  for (const RunConfig& run : load_sweep(folder / "vtab.yaml").runs)
+    if (run.method == "prompt") shots.insert(run.shots);
+  EXPECT_EQ(shots, (std::set<std::string>{"full", "vtab1k"}));
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ std::string mutated(std::string text, Random& random) {
 TEST(SweepRobustness, AnyDamageGivesASweepOrAUsageError) {
   const std::filesystem::path shipped = std::filesystem::path(MARQUEE_SOURCE_DIR) / "experiments";
   std::vector<std::string> seeds;
-  for (const char* name : {"quickstart.yaml", "comparison_mini.yaml", "pretrain_mini.yaml"})
+  for (const char* name : {"quickstart.yaml", "few_shot_mini.yaml", "pretrain_mini.yaml"})
     seeds.push_back(cluster::read_file(shipped / name, 1 << 20));
   // The keys that the shipped files leave out.
   seeds.push_back(
