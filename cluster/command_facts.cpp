@@ -85,7 +85,8 @@ const json& list(const json& object, const char* key) {
 OptionFacts option_from(const json& object) {
   OptionFacts option;
   option.name = plain(object.at("name"));
-  if (object.at("short") != "") option.short_name = plain(object.at("short"));
+  if (!object.at("short").get_ref<const std::string&>().empty())
+    option.short_name = plain(object.at("short"));
   option.value = object.at("value").get<std::string>();
   option.default_text = object.at("default").get<std::string>();
   option.text = object.at("text").get<std::string>();

@@ -478,7 +478,8 @@ TEST(ShippedSweeps, AreReadAndHaveTheRunsTheyPromise) {
   std::set<std::string> ablations;
   for (const char* factor : {"methods", "length", "factors", "conditions", "marquee"}) {
     const auto file = folder / (std::string("ablation_") + factor + "_mini.yaml");
-    for (const RunConfig& run : load_sweep(file).runs) ablations.insert(run_id(run).text());
+    for (const RunConfig& run : load_sweep(file).runs)
+      ablations.insert(run.base + run_id(run).text());  // an id knows a base by its hash
   }
   EXPECT_EQ(ablations.size(), 153u);
   for (const RunConfig& run : load_sweep(folder / "selection_mini.yaml").runs) {
