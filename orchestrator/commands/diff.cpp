@@ -22,8 +22,8 @@ CommandLine diff_line() {
       "the attempt that counts).\n\n"
       "  marquee diff --out results 3f0c 91ab\n"
       "  marquee diff --out results 3f0c/1 3f0c/2";
-  line.options.add_options()                                             //
-      ("out,o", po::value<std::string>()->required(), "results folder")  //
+  line.options.add_options()                                                                //
+      ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("json", "configuration, made, content, same_content, before, after, metrics");
   line.hidden.add_options()("runs", po::value<std::vector<std::string>>()->default_value({}, ""),
                             "RUN");

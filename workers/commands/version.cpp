@@ -3,9 +3,10 @@
 
 #include <hdf5.h>
 
+#include <torch/version.h>
+
 #include "cluster/build_info.h"
 #include "workers/commands/commands.h"
-#include "workers/torch.h"
 
 namespace marquee::workers {
 
