@@ -143,9 +143,18 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
 // Images from elsewhere that were measured for a task.
 void add_evaluations(SQLite::Database& database, Comparison& comparison) {
   std::map<std::string, ComparisonRow> rows;
+  // Before schema 1.0 none was of a run.
+  const bool of_runs =
+      database
+          .execAndGet("SELECT count(*) FROM pragma_table_info('evaluations') WHERE name = 'run_id'")
+          .getInt() > 0;
+  const std::string name = of_runs ? "name || CASE WHEN run_id IS NULL THEN '' ELSE ' (measured "
+                                     "again)' END"
+                                   : "name";
   SQLite::Statement evaluations(database,
-                                "SELECT evaluation, name, task, shots, protocol, network_hash, "
-                                "reference FROM evaluations WHERE task <> '' ORDER BY made");
+                                "SELECT evaluation, " + name +
+                                    ", task, shots, protocol, network_hash, reference FROM "
+                                    "evaluations WHERE task <> '' ORDER BY made");
   while (evaluations.executeStep()) {
     ComparisonRow row;
     row.outside = true;

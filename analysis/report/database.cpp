@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "cluster/error.h"
+#include "experiments/schema.h"
 
 namespace marquee::analysis {
 namespace {
@@ -69,6 +70,19 @@ SQLite::Database open_published(const std::filesystem::path& database) {
   } catch (const SQLite::Exception& error) {
     cluster::throw_environment(database.string() + ": not a readable results database (" +
                                error.what() + ")");
+  }
+}
+
+std::string older_schema_hint(SQLite::Database& database) {
+  try {
+    const int version = database.execAndGet("PRAGMA user_version").getInt();
+    if (version < 1 || version >= experiments::kSchemaVersion) return "";
+    return "; the file has schema version " + std::to_string(version) + ", this marquee reads " +
+           std::to_string(experiments::kSchemaVersion) +
+           ": the next command that writes to its folder (marquee sweep, cancel, rerun) makes it "
+           "new";
+  } catch (const SQLite::Exception&) {
+    return "";
   }
 }
 

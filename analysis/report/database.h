@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -12,5 +13,9 @@ namespace marquee::analysis {
 // never written again. Throws environment naming the file when it is none of ours: not a regular
 // file, no database, without the view `results`, or with virtual tables.
 SQLite::Database open_published(const std::filesystem::path& database);
+
+// For the words of an error about a missing table or column: that the file is of an earlier marquee
+// and what makes it new; "" where it is not.
+std::string older_schema_hint(SQLite::Database& database);
 
 }  // namespace marquee::analysis

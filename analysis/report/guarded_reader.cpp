@@ -187,6 +187,7 @@ struct GuardedReader::State {
   std::set<std::string> readable{"json_each", "json_tree"};
   SQLite::Database database;
   bool out_of_time = false;
+  std::string older;    // what to say of a missing table where the file is an earlier marquee's
   std::string refused;  // the first action that the authorizer did not allow
 
   State(const std::filesystem::path& file, const QueryLimits& bounds)
@@ -233,6 +234,7 @@ struct GuardedReader::State {
 GuardedReader::GuardedReader(const std::filesystem::path& database, const QueryLimits& limits)
     : state_(std::make_unique<State>(database, limits)) {
   sqlite3* handle = state_->database.getHandle();
+  state_->older = older_schema_hint(state_->database);
   try {
     SQLite::Statement names(state_->database,
                             "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')");
@@ -279,7 +281,8 @@ void GuardedReader::refuse(int code, const std::string& message) const {
     case SQLITE_IOERR:
       cluster::throw_environment(state_->path.string() + ": damaged (" + message + ")");
     default:
-      cluster::throw_usage("SQL refused: " + message);
+      cluster::throw_usage("SQL refused: " + message +
+                           (message.find("no such ") == std::string::npos ? "" : state_->older));
   }
 }
 

@@ -1,5 +1,4 @@
 // marquee compare: methods, configurations, runs, sweeps or databases against each other.
-#include <algorithm>
 #include <iostream>
 
 #include "analysis/report/paired_comparison.h"
@@ -33,7 +32,7 @@ CommandLine compare_line() {
        "only these, with commas between them (default: all that every pair has)")  //
       ("across", po::value<std::string>()->default_value(""),
        "what may differ between the sides, with commas between")  //
-      ("format", po::value<std::string>()->default_value("table"),
+      ("format", cluster::one_of({"table", "markdown", "latex", "json"})->default_value("table"),
        "table, markdown, latex or json")                                          //
       ("json", "the same as --format json")                                       //
       ("seed", po::value<std::uint64_t>()->default_value(0), "of the bootstrap")  //
@@ -66,11 +65,6 @@ int compare_command(const Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const std::string format = values.count("json") > 0 ? "json" : values["format"].as<std::string>();
-  const std::vector<std::string> formats{"table", "markdown", "latex", "json"};
-  if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
-    cluster::throw_usage("--format is '" + format + "'; expected one of " + cluster::join(formats) +
-                         cluster::did_you_mean(format, formats));
-  }
   analysis::CompareOptions options;
   const std::string out = values["out"].as<std::string>();
   if (!out.empty()) options.results = published_results(out);

@@ -1,11 +1,14 @@
 // Words become SQL, and answers of any content stay text in every format.
 #include "analysis/report/query_words.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/comparison.h"
 #include "analysis/report/named_queries.h"
 #include "cluster/error.h"
+#include "experiments/schema.h"
 #include "tests/report/finished_runs.h"
 
 namespace marquee::analysis {
@@ -110,6 +113,22 @@ TEST_F(QueryWords, EveryStoredQuestionIsAnswered) {
                                     "method,fid_mini,fid_mini_of_none,fid_mini_change"),
                        "csv"),
             "method,fid_mini,fid_mini_of_none,fid_mini_change\r\nprompt,4.0,9.0,-5.0\r\n");
+}
+
+TEST_F(QueryWords, OfAnOlderFileSayWhatMakesItNew) {
+  {
+    SQLite::Database database((folder_.path() / "old.sqlite").string(),
+                              SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    for (std::size_t step = 0; step < 6; ++step) database.exec(experiments::kSchemaSteps[step]);
+    database.exec("PRAGMA user_version = 6");
+  }
+  try {
+    sql_of_words(folder_.path() / "old.sqlite", {"costs"});
+    FAIL() << "answered";
+  } catch (const cluster::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no such table: costs; the file has schema version 6"));
+  }
+  EXPECT_NO_THROW(load_comparison(folder_.path() / "old.sqlite"));
 }
 
 TEST_F(QueryWords, ColumnsThatHoldNothingAreNamed) {
