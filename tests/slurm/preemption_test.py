@@ -45,13 +45,9 @@ class Preemption(SlurmTest):
     def finished(self, out):
         return {key for key, record in self.attempts(out).items() if record["status"] == "done"}
 
-    def wait_for_finished(self, out, count, timeout=90):
-        return self.wait_for(lambda: len(done := self.finished(out)) >= count and done, f"{count} runs in {out.name}",
-                             timeout)
-
     def assert_went_on(self, out, before=frozenset()):
         standing = self.wait_for_job(out, 240)
-        self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), self.log(out))
+        self.assertEqual(("ended", 0), (standing["state"], standing["exit_code"]), f"{standing}\n{self.log(out)}")
         self.assertGreater(self.restarts(out), 0, "it was never put back into the queue")
         self.assertLessEqual(before, self.finished(out))
         self.assert_done(self.reference, out)
@@ -84,13 +80,20 @@ class Preemption(SlurmTest):
             places[name] = self.folder / name
             self.submit_sweep(*options, out=places[name], sweep_file=self.write(name, 5))
         before = {}
-        for name, out in places.items():
-            if name.startswith("short"):
-                before[name] = self.wait_for_finished(out, 1)
-                self.freeze(self.standing(out)["name"])
-            if name.startswith("requeue"):
-                before[name] = self.wait_for_finished(out, 1)
-                self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
+
+        def strike():
+            """Each as soon as a run of it has finished."""
+            for name, out in places.items():
+                if name.startswith("time") or name in before or not (done := self.finished(out)):
+                    continue
+                before[name] = done
+                if name.startswith("short"):
+                    self.freeze(self.standing(out)["name"])
+                else:
+                    self.slurm("scontrol", "requeue", self.standing(out)["job_id"])
+            return len(before) == 5
+
+        self.wait_for(strike, "a finished run in each", 180)
         for name, out in places.items():
             self.assert_went_on(out, before.get(name, frozenset()))
             if name.startswith("requeue"):  # Slurm signals the trainers, too: their agents decide
