@@ -32,7 +32,7 @@ bool is_id_start(const std::string& word) {
          word.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-// Spaces end a word; so that a path may hold some, the longest start that is one counts.
+// Spaces end a word; a folder with spaces in its name can be a side as a whole alone.
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream stream(text);
   std::vector<std::string> words;

@@ -7,6 +7,7 @@
 #include "analysis/report/guarded_reader.h"
 #include "analysis/report/named_queries.h"
 #include "cluster/error.h"
+#include "cluster/split.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
 
@@ -26,18 +27,6 @@ bool is_name(const std::string& text) {
   });
 }
 
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
 // "shots<=5"; nothing where no comparison stands behind a name.
 std::optional<Filter> filter_of(const std::string& word) {
   std::size_t at = 0;
@@ -47,7 +36,8 @@ std::optional<Filter> filter_of(const std::string& word) {
   if (at == 0) return std::nullopt;
   for (const std::string comparison : {"!=", "<=", ">=", "=", "<", ">", "~"}) {
     if (word.compare(at, comparison.size(), comparison) != 0) continue;
-    return Filter{word.substr(0, at), comparison, parts_of(word.substr(at + comparison.size()))};
+    return Filter{word.substr(0, at), comparison,
+                  cluster::split_at_commas(word.substr(at + comparison.size()))};
   }
   return std::nullopt;
 }
@@ -215,7 +205,7 @@ std::string sql_of_words(const std::filesystem::path& database,
   const std::vector<std::string> known = columns_of(reader, asked.from);
   std::string chosen;
   if (!columns.empty()) {
-    for (const std::string& name : parts_of(columns))
+    for (const std::string& name : cluster::split_at_commas(columns))
       chosen += (chosen.empty() ? "" : ", ") + checked_column(name, known);
   }
   std::string sql = "SELECT " + (chosen.empty() ? "*" : chosen) + " FROM " + asked.from;

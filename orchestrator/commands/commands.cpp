@@ -72,7 +72,7 @@ const std::vector<Command>& all_commands() {
       {"explain", "everything known about one run", explain_command},
       {"cancel", "set runs aside", cancel_command},
       {"rerun", "a new attempt of finished, failed or cancelled runs", rerun_command},
-      {"query", "ask the results database in SQL", query_command},
+      {"query", "ask the results: questions by name, filters or SQL", query_command},
       {"compare", "methods, runs, sweeps or databases against each other, with statistics",
        compare_command},
       {"diff", "in what two runs, or two attempts of one, differ", diff_command},

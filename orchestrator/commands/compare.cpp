@@ -3,6 +3,7 @@
 
 #include "analysis/report/paired_comparison.h"
 #include "cluster/error.h"
+#include "cluster/split.h"
 #include "cluster/suggest.h"
 #include "orchestrator/commands/commands.h"
 
@@ -44,20 +45,6 @@ CommandLine compare_line() {
   return line;
 }
 
-std::vector<std::string> names_in(const std::string& text) {
-  std::vector<std::string> names;
-  std::string name;
-  for (const char c : text + ",") {
-    if (c != ',') {
-      name += c;
-    } else if (!name.empty()) {
-      names.push_back(std::move(name));
-      name.clear();
-    }
-  }
-  return names;
-}
-
 }  // namespace
 
 int compare_command(const Arguments& arguments) {
@@ -68,8 +55,8 @@ int compare_command(const Arguments& arguments) {
   analysis::CompareOptions options;
   const std::string out = values["out"].as<std::string>();
   if (!out.empty()) options.results = published_results(out);
-  options.metrics = names_in(values["metric"].as<std::string>());
-  for (const std::string& name : names_in(values["across"].as<std::string>()))
+  options.metrics = cluster::names_in_list(values["metric"].as<std::string>());
+  for (const std::string& name : cluster::names_in_list(values["across"].as<std::string>()))
     options.across.insert(name);
   options.seed = values["seed"].as<std::uint64_t>();
   options.limits.seconds = values["timeout"].as<double>();

@@ -8,6 +8,7 @@
 #include "cluster/build_info.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "cluster/split.h"
 #include "cluster/suggest.h"
 #include "datasets/scratch_cache.h"
 #include "datasets/task.h"
@@ -41,17 +42,6 @@ void print_protocols() {
                 << ", a TorchScript module\n";
     std::cout << "  " << cluster::join(protocol.metrics) << "\n";
   }
-}
-
-std::vector<std::string> words_of(const std::string& list) {
-  std::vector<std::string> words;
-  std::size_t first = 0;
-  while (first <= list.size()) {
-    const std::size_t comma = std::min(list.find(',', first), list.size());
-    if (comma > first) words.push_back(list.substr(first, comma - first));
-    first = comma + 1;
-  }
-  return words;
 }
 
 bool is_statistics(const std::string& what) {
@@ -305,7 +295,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
   const fs::path assets = experiments::find_assets_dir(text("assets"));
   Networks networks{chosen_network(protocol, values, assets), nullptr};
   const bool statistics[] = {is_statistics(text("generated")), is_statistics(text("reference"))};
-  std::vector<std::string> metrics = words_of(text("metrics"));
+  std::vector<std::string> metrics = cluster::names_in_list(text("metrics"));
   const bool asked = !metrics.empty();
   if (!asked) {
     metrics = protocol.metrics;
