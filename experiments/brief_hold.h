@@ -22,6 +22,8 @@ class BriefHold {
   Ledger& ledger() { return ledger_; }
   const TakenIn& taken() const { return taken_; }
   void take_in();  // what has come since
+  // For work of more than a moment, at least every few seconds.
+  void renew() { lease_.renew(); }
   // Publishes; the destructor closes the ledger and gives the lease back.
   void publish() { ledger_.publish(); }
 

@@ -120,6 +120,16 @@ void Ledger::enter_run(const std::string& sweep, const RunId& id, const RunConfi
   state_->transaction([&] { state_->enter_run_of(sweep, id, run, position); });
 }
 
+std::map<std::string, std::string> Ledger::sweep_hashes() const {
+  return state_->guarded([&] {
+    const Use query = state_->prepared("SELECT sweep, file_sha256 FROM sweeps");
+    std::map<std::string, std::string> hashes;
+    while (query.executeStep())
+      hashes[query.getColumn(0).getString()] = query.getColumn(1).getString();
+    return hashes;
+  });
+}
+
 bool Ledger::has_run(const std::string& run_id) const {
   return state_->guarded([&] {
     const Use query = state_->prepared("SELECT 1 FROM runs WHERE run_id = ?");

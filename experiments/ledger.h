@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,6 +76,7 @@ class Ledger {
   void enter_sweep(const SweepFile& sweep);
   void enter_run(const std::string& sweep, const RunId& id, const RunConfig& run, int position);
   void register_run(const RunConfig& run);
+  std::map<std::string, std::string> sweep_hashes() const;  // SHA-256 of each sweep's file, by name
   bool has_run(const std::string& run_id) const;
 
   // Enters a new attempt as running and returns its number: above every entry and, where its folder

@@ -76,6 +76,7 @@ const std::vector<Command>& all_commands() {
       {"compare", "methods, runs, sweeps or databases against each other, with statistics",
        compare_command},
       {"diff", "in what two runs, or two attempts of one, differ", diff_command},
+      {"merge", "the results of other folders, taken over into one", merge_command},
       {"report", "write report/index.html and report/table.md", report_command},
       {"ablations", "what each factor of a sweep does, as a page with charts", ablations_command},
       {"gc", "free what finished runs no longer need", gc_command},

@@ -36,6 +36,7 @@ int rerun_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
 int compare_command(const Arguments& arguments);
 int diff_command(const Arguments& arguments);
+int merge_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
 int ablations_command(const Arguments& arguments);
 int gc_command(const Arguments& arguments);
