@@ -211,6 +211,9 @@ bool is_oracle(const RunConfig& run) {
 bool trains(const RunConfig& run) {
   return !is_oracle(run) && run.method != "none";
 }
+bool has_prompt(const RunConfig& run) {
+  return run.method == "prompt" || run.method == "linear_class" || run.method == "lora";
+}
 int gang_size(const RunConfig& run) {
   return trains(run) ? run.gang : 1;
 }

@@ -121,7 +121,9 @@ class RunId {
 // oracle_reconstruction.
 const std::vector<std::string>& method_names();
 bool is_oracle(const RunConfig& run);
-bool trains(const RunConfig& run);    // takes tuning steps
+bool trains(const RunConfig& run);  // takes tuning steps
+bool has_prompt(
+    const RunConfig& run);            // what it trains is a file for others: marquee export prompt
 int gang_size(const RunConfig& run);  // slots that it takes: 1 where nothing is tuned
 // Whether its prompt generator is told classes, and training instances.
 bool knows_classes(const RunConfig& run);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "analysis/report/comparison.h"
+#include "analysis/report/datasette.h"
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
 #include "cluster/host.h"
@@ -225,6 +226,11 @@ int Coordinator::finish() {
   const ScheduleCounts counts = scheduler_->counts();
   const bool out_of_time = stopping_ == 0 && !gave_up_ && limit_.has_value() && counts.waiting > 0;
   const std::filesystem::path published = options_.out / "results.sqlite";
+  try {
+    analysis::write_datasette_metadata(options_.out);
+  } catch (const cluster::Error& error) {
+    cluster::log_warning("coordinator", error.what());  // the results are whole without it
+  }
   analysis::RunDifferences differences;
   if (list_.derived()) differences = analysis::load_differences(published, pairs_of(list_));
   if (options_.json) {

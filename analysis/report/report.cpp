@@ -1,6 +1,7 @@
 #include "analysis/report/report.h"
 
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -9,6 +10,7 @@
 
 #include "analysis/report/comparison.h"
 #include "analysis/report/database.h"
+#include "analysis/report/loss_curve.h"
 #include "analysis/report/page.h"
 #include "analysis/report/plot.h"
 #include "analysis/report/samples.h"
@@ -23,8 +25,6 @@ namespace fs = std::filesystem;
 namespace ms = kainjow::mustache;
 using nlohmann::json;
 
-constexpr std::uintmax_t kMaxCurveBytes = std::uintmax_t{16} << 20;
-
 std::string described(const ComparisonRow& row, const RunEntry& run) {
   return row.name() + (row.oracle ? "" : ", " + row.shots + " shots") + ", seed " +
          std::to_string(run.seed);
@@ -33,22 +33,20 @@ std::string described(const ComparisonRow& row, const RunEntry& run) {
 // The loss curve of an attempt; no points where nothing was trained or the file is damaged.
 PlotLine loss_curve(const fs::path& results, const RunEntry& run, const std::string& name) {
   PlotLine line{name, {}};
-  const fs::path file = attempt_folder(results, run) / "curves.json";
-  if (!fs::exists(file)) return line;
+  LossCurve curve;
   try {
-    const json curve = json::parse(cluster::read_file(file, kMaxCurveBytes));
-    const json &steps = curve.at("steps"), &losses = curve.at("loss");
-    // Means over up to 100 windows: single steps are noise.
-    const std::size_t window = std::max<std::size_t>(1, losses.size() / 100);
-    for (std::size_t first = 0; first + window <= losses.size(); first += window) {
-      double sum = 0;
-      for (std::size_t i = first; i < first + window; ++i) sum += losses.at(i).get<double>();
-      line.points.emplace_back(steps.at(first + window - 1).get<double>(),
-                               sum / static_cast<double>(window));
-    }
-  } catch (const std::exception& error) {
-    cluster::log_warning("report", file.string() + ": " + error.what());
-    line.points.clear();
+    curve = read_loss_curve(attempt_folder(results, run));
+  } catch (const cluster::Error& error) {
+    cluster::log_warning("report", error.what());
+    return line;
+  }
+  // Means over up to 100 windows: single steps are noise.
+  const std::size_t window = std::max<std::size_t>(1, curve.losses.size() / 100);
+  for (std::size_t first = 0; first + window <= curve.losses.size(); first += window) {
+    const auto from = curve.losses.begin() + static_cast<std::ptrdiff_t>(first);
+    const double sum = std::accumulate(from, from + static_cast<std::ptrdiff_t>(window), 0.0);
+    line.points.emplace_back(static_cast<double>(curve.steps[first + window - 1]),
+                             sum / static_cast<double>(window));
   }
   return line;
 }

@@ -1,5 +1,6 @@
 #include "orchestrator/commands/commands.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "cluster/error.h"
@@ -31,8 +32,10 @@ void print_help() {
 
 void print_parts(const Command& command) {
   std::cout << "Usage: marquee " << command.name << " PART [options]\n\n";
+  std::size_t width = 0;
+  for (const Command& part : command.parts()) width = std::max(width, part.name.size());
   for (const Command& part : command.parts())
-    std::cout << "  " << part.name << std::string(9 - part.name.size(), ' ') << part.summary
+    std::cout << "  " << part.name << std::string(width + 2 - part.name.size(), ' ') << part.summary
               << "\n";
   std::cout << "\nmarquee " << command.name << " PART --help says more.\n";
 }
@@ -86,7 +89,8 @@ const std::vector<Command>& all_commands() {
       {"sample", "generate images from a run, a prompt file or a base", nullptr, nullptr, "sample"},
       {"evaluate", "metrics of any two sets of images, as the field's tools compute them", nullptr,
        nullptr, "evaluate"},
-      {"export", "what a run has trained, as a file for others", nullptr, nullptr, "export"},
+      {"export", "results for other programs: CSV, TensorBoard, cards, prompts", nullptr,
+       export_commands},
       {"pretrain", "make a base model from a recipe", nullptr, nullptr, "pretrain"},
       {"import", "make a base or a feature network from published checkpoints", nullptr, nullptr,
        "import"},

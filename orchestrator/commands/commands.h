@@ -37,6 +37,7 @@ int query_command(const Arguments& arguments);
 int compare_command(const Arguments& arguments);
 int diff_command(const Arguments& arguments);
 int merge_command(const Arguments& arguments);
+const std::vector<Command>& export_commands();
 int report_command(const Arguments& arguments);
 int ablations_command(const Arguments& arguments);
 int gc_command(const Arguments& arguments);

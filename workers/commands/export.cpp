@@ -26,10 +26,9 @@ int export_command(const cluster::Arguments& arguments) {
       "  marquee export prompt results/runs/ID --out eurosat.safetensors";
   line.options.add_options()  //
       ("out,o", po::value<std::string>()->value_name("FILE")->required(), "file to write");
-  line.hidden.add_options()                                        //
-      ("what", cluster::one_of({"prompt"})->required(), "prompt")  //
-      ("source", po::value<std::string>()->value_name("DIR")->required(), "RUN");
-  line.positional.add("what", 1).add("source", 1);
+  line.hidden.add_options()("source", po::value<std::string>()->value_name("DIR")->required(),
+                            "RUN");
+  line.positional.add("source", 1);
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
 

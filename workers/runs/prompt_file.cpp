@@ -68,9 +68,8 @@ PromptFile described(const json& card, const std::filesystem::path& path) {
 }  // namespace
 
 std::string write_prompt_file(const std::filesystem::path& path, const PromptFile& prompt) {
-  const std::string& method = prompt.run.method;
-  if (method != "prompt" && method != "linear_class" && method != "lora") {
-    cluster::throw_usage("a run of method " + method +
+  if (!experiments::has_prompt(prompt.run)) {
+    cluster::throw_usage("a run of method " + prompt.run.method +
                          " has no prompt to export; expected prompt, linear_class or lora");
   }
   ParameterMap tensors = prompt.trained;
