@@ -141,6 +141,19 @@ std::optional<std::map<std::string, int>> last_codes(const JobTraces& traces) {
   return codes;
 }
 
+// A controller that is killed before it has written down a job's end takes the job for running for
+// ever, on processors that others wait for.
+void note_unheard_end(JobStanding& standing, const SubmittedJob& job, const JobTraces& traces) {
+  if (standing.state != JobStanding::State::running || job.elements > 1) return;
+  const auto codes = last_codes(traces);
+  if (!codes || standing.active_ids.size() != 1 || !codes->contains(standing.active_ids[0])) return;
+  standing.exit_code = codes->at(standing.active_ids[0]);
+  standing.text += fmt::format(
+      "; its script has ended with exit code {}: where Slurm lists it for more than a minute, it "
+      "has not heard of that, and scancel {} frees the place",
+      standing.exit_code, standing.active_ids[0]);
+}
+
 }  // namespace
 
 fs::path job_folder(const fs::path& results, const std::string& name) {
@@ -224,7 +237,11 @@ JobStanding standing_of(const SubmittedJob& job, const JobTraces& traces,
   using State = JobStanding::State;
   std::vector<cluster::SlurmJob> active;
   std::copy_if(jobs.begin(), jobs.end(), std::back_inserter(active), cluster::is_active);
-  if (!active.empty()) return of_active(active, job.elements);
+  if (!active.empty()) {
+    JobStanding standing = of_active(active, job.elements);
+    note_unheard_end(standing, job, traces);
+    return standing;
+  }
   if (traces.cancelled) return over(State::cancelled, "by marquee slurm cancel");
   const std::string again = "; the same marquee slurm submit goes on from there";
   if (const auto codes = last_codes(traces)) {

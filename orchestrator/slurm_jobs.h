@@ -57,8 +57,8 @@ struct JobStanding {
     vanished,  // it started, but neither it nor Slurm tells of an end
   };
   State state = State::lost;
-  std::string text;                     // for people: reason, nodes, codes, what to do
-  int exit_code = -1;                   // of ended ones, where it is known; the worst of an array
+  std::string text;    // for people: reason, nodes, codes, what to do
+  int exit_code = -1;  // of its script, where that has ended; the worst of an array
   std::vector<std::string> active_ids;  // numbers of jobs with the name that may still do something
   std::vector<std::string> held_ids;
 };

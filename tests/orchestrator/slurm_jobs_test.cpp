@@ -51,6 +51,21 @@ TEST(SlurmJobs, StandAsSlurmSaysWhileTheyAreInItsQueue) {
   EXPECT_EQ(state_of(traces, {slurm("17", "PENDING", "BeginTime")}), State::waiting);
 }
 
+TEST(SlurmJobs, OfWhoseEndSlurmHasNotHeardAreNamed) {
+  JobTraces traces;
+  traces.started = {{"17", 0}, {"17", 1}};
+  traces.ended = {{"17", 0, 143}};
+  const JobStanding running = standing_of(job_of(), traces, {slurm("17", "RUNNING")});
+  EXPECT_EQ(running.exit_code, -1);
+  EXPECT_EQ(running.text.find("scancel"), std::string::npos) << running.text;
+  traces.ended.push_back({"17", 1, 0});
+  const JobStanding ghost = standing_of(job_of(), traces, {slurm("17", "RUNNING")});
+  EXPECT_EQ(ghost.state, State::running) << "Slurm may be about to hear of it";
+  EXPECT_EQ(ghost.exit_code, 0);
+  EXPECT_NE(ghost.text.find("scancel 17"), std::string::npos) << ghost.text;
+  EXPECT_EQ(standing_of(job_of(), traces, {slurm("18", "RUNNING")}).exit_code, -1);
+}
+
 TEST(SlurmJobs, AreLostWhenSlurmHasForgottenThem) {
   const JobStanding lost = standing_of(job_of(), {}, {});
   EXPECT_EQ(lost.state, State::lost);
