@@ -19,6 +19,7 @@ nav a { margin-right: 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 td.number, th.number { text-align: right; }
+td.said { white-space: normal; min-width: 12rem; }
 td.message { white-space: pre-wrap; min-width: 24rem; }
 tr.best td { font-weight: 600; } tr.oracle td { opacity: 0.7; font-style: italic; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2rem; margin: 1rem 0; }
@@ -37,7 +38,7 @@ code { font-size: 0.86em; background: var(--soft); padding: 0 0.25em; }
 0.05 for images like fresh real ones and 1 for copies of the training images. fid_mini is a
 Fréchet distance on the features of the mini network, not FID. Oracle rows show what real images (oracle_real)
 and images that the tokenizer only encodes and decodes (oracle_reconstruction) reach on the same test images.</p>
-<nav>{{#tasks}}<a href="#{{anchor}}">{{task}}</a>{{/tasks}}{{#has_failures}}<a href="#failures">failures</a>{{/has_failures}}<a href="#made">how it was made</a></nav>
+<nav>{{#tasks}}<a href="#{{anchor}}">{{task}}</a>{{/tasks}}{{#has_cited}}<a href="#cited">{{cited_title}}</a>{{/has_cited}}{{#has_failures}}<a href="#failures">failures</a>{{/has_failures}}<a href="#made">how it was made</a></nav>
 {{#tasks}}
 <h2 id="{{anchor}}">{{task}}</h2>
 <div class="wide"><table>
@@ -51,6 +52,18 @@ and images that the tokenizer only encodes and decodes (oracle_reconstruction) r
 {{#samples}}<figure><figcaption>{{caption}}</figcaption><a href="{{image}}"><img src="{{image}}" alt="samples: {{caption}}" loading="lazy"></a></figure>
 {{/samples}}</div>
 {{/tasks}}
+{{#has_cited}}
+<h2 id="cited">{{cited_title}}</h2>
+<p class="about">{{cited_about}}</p>
+{{#cited}}
+<h3>{{title}}</h3>
+<div class="wide"><table>
+<thead><tr><th>generator</th><th>metric</th><th class="number">value</th><th>protocol</th><th>citation</th><th>page</th><th>note</th></tr></thead>
+<tbody>
+{{#numbers}}<tr><td>{{generator}}</td><td>{{metric}}</td><td class="number">{{value}}</td><td class="said">{{protocol}}</td><td class="said">{{#has_url}}<a href="{{url}}" rel="noreferrer">{{citation}}</a>{{/has_url}}{{^has_url}}{{citation}}{{/has_url}}</td><td>{{page}}</td><td class="said">{{note}}</td></tr>
+{{/numbers}}</tbody></table></div>
+{{/cited}}
+{{/has_cited}}
 {{#has_failures}}
 <h2 id="failures">Attempts that did not end well</h2>
 <div class="wide"><table>

@@ -342,7 +342,10 @@ std::vector<SideComparison> compare_sides(const std::vector<std::string>& texts,
     comparison.pairs = pairing.pairs.size();
     comparison.unpaired = std::move(pairing.unpaired);
     std::set<std::string> tasks;
-    for (const Pair& pair : pairing.pairs) tasks.insert(pair.first->config.task);
+    for (const Pair& pair : pairing.pairs) {
+      tasks.insert(pair.first->config.task);
+      comparison.cells.insert({pair.first->config.task, pair.first->config.shots});
+    }
     comparison.tasks = tasks.size();
     comparison.metrics = compare_metrics(
         pairing.pairs, chosen_metrics(pairing.pairs, options.metrics, comparison), options.seed);

@@ -16,6 +16,7 @@
 #include "analysis/report/paired_statistics.h"
 #include "analysis/report/query.h"
 #include "analysis/report/table.h"
+#include "experiments/cited_numbers.h"
 
 namespace marquee::analysis {
 
@@ -48,7 +49,8 @@ struct MetricComparison {
 struct SideComparison {
   std::string first, other;  // as the user named them
   std::size_t pairs = 0, tasks = 0;
-  std::vector<std::string> unpaired;  // "first: dtd, 5 shots, seed 2"
+  std::set<std::pair<std::string, std::string>> cells;  // task and shots of pairs
+  std::vector<std::string> unpaired;                    // "first: dtd, 5 shots, seed 2"
   std::vector<std::string> made;    // "base mini", "protocol mini-v1", ...: both sides' conditions
   std::vector<std::string> across;  // conditions that differ, and how; the caller has allowed it
   std::vector<MetricComparison> metrics;
@@ -63,8 +65,12 @@ struct SideComparison {
 std::vector<SideComparison> compare_sides(const std::vector<std::string>& sides,
                                           const CompareOptions& options);
 
-// Tables with their explanations: "table", "markdown" or "latex".
-std::string compare_text(const std::vector<SideComparison>& comparisons, const std::string& format);
-nlohmann::json to_json(const std::vector<SideComparison>& comparisons);
+// Tables with their explanations: "table", "markdown" or "latex". Beneath them stand those of
+// `cited` that are of a task, shots and metric compared; in JSON they are each comparison's
+// "cited".
+std::string compare_text(const std::vector<SideComparison>& comparisons, const std::string& format,
+                         const std::vector<experiments::CitedNumber>& cited = {});
+nlohmann::json to_json(const std::vector<SideComparison>& comparisons,
+                       const std::vector<experiments::CitedNumber>& cited = {});
 
 }  // namespace marquee::analysis

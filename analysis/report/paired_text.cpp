@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/report/cited_tables.h"
 #include "analysis/report/paired_comparison.h"
 #include "cluster/suggest.h"
 
@@ -122,8 +123,8 @@ json to_json(const PairedSummary& summary) {
 
 }  // namespace
 
-std::string compare_text(const std::vector<SideComparison>& comparisons,
-                         const std::string& format) {
+std::string compare_text(const std::vector<SideComparison>& comparisons, const std::string& format,
+                         const std::vector<experiments::CitedNumber>& cited) {
   std::string text;
   bool student = false;
   for (const SideComparison& comparison : comparisons) {
@@ -154,18 +155,20 @@ std::string compare_text(const std::vector<SideComparison>& comparisons,
     }
     text += "\n";
   }
-  return text +
-         note(
-             "Difference: the other side minus the first. Interval: expanded percentile bootstrap "
-             "of the mean" +
-                 std::string(student ? " (t: Student's, for fewer than six)" : "") +
-                 ".\np: Wilcoxon's signed ranks; Holm: adjusted over all rows above that count the "
-                 "same.\nEffect: rank-biserial, -1 to 1. Pairs of one task share its images: over "
-                 "tasks each counts once.",
-             format);
+  text += note(
+      "Difference: the other side minus the first. Interval: expanded percentile bootstrap "
+      "of the mean" +
+          std::string(student ? " (t: Student's, for fewer than six)" : "") +
+          ".\np: Wilcoxon's signed ranks; Holm: adjusted over all rows above that count the "
+          "same.\nEffect: rank-biserial, -1 to 1. Pairs of one task share its images: over "
+          "tasks each counts once.",
+      format);
+  const std::string beside = cited_text(cited_beside(comparisons, cited), format);
+  return beside.empty() ? text : text + "\n" + beside;
 }
 
-json to_json(const std::vector<SideComparison>& comparisons) {
+json to_json(const std::vector<SideComparison>& comparisons,
+             const std::vector<experiments::CitedNumber>& cited) {
   json all = json::array();
   for (const SideComparison& comparison : comparisons) {
     json metrics = json::array();
@@ -190,7 +193,8 @@ json to_json(const std::vector<SideComparison>& comparisons) {
                    {"made", comparison.made},
                    {"across", comparison.across},
                    {"unpaired", comparison.unpaired},
-                   {"metrics", metrics}});
+                   {"metrics", metrics},
+                   {"cited", cited_json(cited_beside(comparison, cited))}});
   }
   return all;
 }

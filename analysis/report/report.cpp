@@ -8,6 +8,7 @@
 #include <kainjow/mustache.hpp>
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/cited_tables.h"
 #include "analysis/report/comparison.h"
 #include "analysis/report/database.h"
 #include "analysis/report/loss_curve.h"
@@ -17,6 +18,7 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
+#include "cluster/text.h"
 
 namespace marquee::analysis {
 namespace {
@@ -226,7 +228,31 @@ std::string status_text(SQLite::Database& database, const Comparison& comparison
   return text;
 }
 
-std::string markdown_page(const Comparison& comparison, const std::string& status) {
+ms::data cited_data(const std::vector<experiments::CitedNumber>& cited) {
+  ms::data groups{ms::data::type::list};
+  for (const CitedGroup& group : cited_groups(cited)) {
+    ms::data numbers{ms::data::type::list};
+    for (const experiments::CitedNumber& number : group.numbers) {
+      ms::data entry;
+      entry.set("has_url", !number.url.empty());
+      const std::pair<const char*, const std::string&> texts[] = {
+          {"generator", number.generator}, {"metric", number.metric},
+          {"value", number.value_text},    {"protocol", number.protocol},
+          {"citation", number.citation},   {"url", number.url},
+          {"page", number.page},           {"note", number.note}};
+      for (const auto& [key, text] : texts) entry.set(key, cluster::printable(text));
+      numbers << entry;
+    }
+    ms::data shown;
+    shown.set("title", group.title);
+    shown.set("numbers", numbers);
+    groups << shown;
+  }
+  return groups;
+}
+
+std::string markdown_page(const Comparison& comparison, const std::string& status,
+                          const std::vector<experiments::CitedNumber>& cited) {
   std::string text = "# marquee: methods by task and shots\n\n" + status + ".\n\n" +
                      counting_text(comparison) + ".\n";
   for (const Section& section : sections_of(comparison)) {
@@ -234,12 +260,14 @@ std::string markdown_page(const Comparison& comparison, const std::string& statu
     if (const std::string empty = empty_cells_text(comparison, section); !empty.empty())
       text += "\n" + empty + "\n";
   }
+  if (!cited.empty()) text += "\n" + cited_text(cited, "markdown");
   return text;
 }
 
 }  // namespace
 
-std::vector<fs::path> write_report(const fs::path& results) {
+std::vector<fs::path> write_report(const fs::path& results,
+                                   const std::vector<experiments::CitedNumber>& cited) {
   const fs::path published = results / "results.sqlite", folder = results / "report";
   const Comparison comparison = load_comparison(published);
   SQLite::Database database = open_published(published);
@@ -258,13 +286,17 @@ std::vector<fs::path> write_report(const fs::path& results) {
     page.set("has_failures", !failures.list_value().empty());
     page.set("failures", failures);
     page.set("made", how_it_was_made(database, comparison));
+    page.set("has_cited", !cited.empty());
+    page.set("cited_title", kCitedTitle);
+    page.set("cited_about", kCitedAbout);
+    page.set("cited", cited_data(cited));
     ms::mustache form(kPage);
     MARQUEE_CHECK(form.is_valid(), "the report's template: " + form.error_message());
     cluster::write_file_durably(folder / "index.html", form.render(page));
   } catch (const SQLite::Exception& error) {
     cluster::throw_environment(published.string() + ": " + error.what());
   }
-  cluster::write_file_durably(folder / "table.md", markdown_page(comparison, status));
+  cluster::write_file_durably(folder / "table.md", markdown_page(comparison, status, cited));
   return {folder / "index.html", folder / "table.md"};
 }
 

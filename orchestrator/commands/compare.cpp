@@ -1,10 +1,15 @@
 // marquee compare: methods, configurations, runs, sweeps or databases against each other.
 #include <iostream>
 
+#include "analysis/report/cited_tables.h"
+#include "analysis/report/comparison.h"
 #include "analysis/report/paired_comparison.h"
 #include "cluster/error.h"
+#include "cluster/log.h"
 #include "cluster/split.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
+#include "experiments/cited_numbers.h"
 #include "orchestrator/commands/commands.h"
 
 namespace marquee::orchestrator {
@@ -34,8 +39,11 @@ CommandLine compare_line() {
       ("across", po::value<std::string>()->default_value(""),
        "what may differ between the sides, with commas between")  //
       ("format", cluster::one_of({"table", "markdown", "latex", "json"})->default_value("table"),
-       "table, markdown, latex or json")                                          //
-      ("json", "the same as --format json")                                       //
+       "table, markdown, latex or json")     //
+      ("json", "the same as --format json")  //
+      ("references", po::value<std::string>()->value_name("FILE")->default_value(""),
+       "numbers cited from papers, shown beneath (default: DIR/references.yaml of --out, where it "
+       "is there)")                                                               //
       ("seed", po::value<std::uint64_t>()->default_value(0), "of the bootstrap")  //
       ("timeout", po::value<double>()->default_value(analysis::QueryLimits().seconds),
        "seconds that reading a side may take");
@@ -61,12 +69,19 @@ int compare_command(const Arguments& arguments) {
   options.seed = values["seed"].as<std::uint64_t>();
   options.limits.seconds = values["timeout"].as<double>();
   if (!(options.limits.seconds > 0)) cluster::throw_usage("--timeout must be more than 0 seconds");
+  const std::string references = values["references"].as<std::string>();
+  const auto cited = experiments::find_cited_numbers(references, out, analysis::metric_names());
   const auto comparisons =
       analysis::compare_sides(values["sides"].as<std::vector<std::string>>(), options);
+  if (!references.empty() && analysis::cited_beside(comparisons, cited).empty()) {
+    cluster::log_warning("compare",
+                         cluster::printable(references) +
+                             " cites no number of a task, shots and metric that were compared");
+  }
   if (format == "json") {
-    std::cout << analysis::to_json(comparisons).dump(2) << std::endl;
+    std::cout << analysis::to_json(comparisons, cited).dump(2) << std::endl;
   } else {
-    std::cout << analysis::compare_text(comparisons, format) << std::flush;
+    std::cout << analysis::compare_text(comparisons, format, cited) << std::flush;
   }
   return 0;
 }
