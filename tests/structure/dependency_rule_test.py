@@ -18,7 +18,7 @@ ALLOWED = {
     "workers": ["cluster", "datasets", "experiments", "analysis/metrics"],
     "workers/weight_files": ["cluster"],
     "analysis/metrics": ["cluster", "experiments", "workers/torch.h"],
-    "analysis/report": ["cluster", "experiments", "datasets/task.h"],
+    "analysis/report": ["cluster", "experiments", "datasets/task.h", "datasets/tfrecord.h", "datasets/image_size.h"],
     "orchestrator": ["cluster", "experiments", "datasets", "analysis/report"],
 }
 LIBTORCH = re.compile(r"^(torch|ATen|c10)/")
