@@ -26,9 +26,10 @@ this_start=$SLURM_JOB_ID-$restarts
 hostname > "$folder/started-$this_start"
 
 # When the time is over, which Slurm tells by itself from 23.02 on. Nothing starts that cannot reach
-# a checkpoint by then.
+# a checkpoint by then. A controller that has forgotten this job may have given its number away.
 if [ -z "${SLURM_JOB_END_TIME:-}" ]; then
-  end=$(scontrol show job -o "$SLURM_JOB_ID" | sed -n 's/.* EndTime=\([^ ]*\) .*/\1/p')
+  end=$(scontrol show job -o "$SLURM_JOB_ID" | grep -F " JobName=$SLURM_JOB_NAME " |
+    sed -n 's/.* EndTime=\([^ ]*\) .*/\1/p')
   SLURM_JOB_END_TIME=$(date -d "$end" +%s 2> /dev/null || echo 0)
   export SLURM_JOB_END_TIME
 fi

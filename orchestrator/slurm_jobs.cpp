@@ -130,6 +130,15 @@ JobStanding over(JobStanding::State state, std::string text, int code = -1) {
   return {state, std::move(text), code, {}, {}};
 }
 
+// Those of the last submission. One before it may have run too, where the controller had forgotten
+// it; elements of an array have numbers of their own.
+JobTraces of_last_submission(const SubmittedJob& job, JobTraces traces) {
+  if (job.launcher == "array" || job.job_id.empty()) return traces;
+  std::erase_if(traces.started, [&](const auto& start) { return start.first != job.job_id; });
+  std::erase_if(traces.ended, [&](const auto& end) { return end.job_id != job.job_id; });
+  return traces;
+}
+
 // What a script that has written its end said last, by job; nothing where a later start of it has
 // not.
 std::optional<std::map<std::string, int>> last_codes(const JobTraces& traces) {
@@ -232,9 +241,10 @@ bool is_over(const JobStanding& standing) {
   return standing.active_ids.empty();
 }
 
-JobStanding standing_of(const SubmittedJob& job, const JobTraces& traces,
+JobStanding standing_of(const SubmittedJob& job, const JobTraces& all_traces,
                         const std::vector<cluster::SlurmJob>& jobs) {
   using State = JobStanding::State;
+  const JobTraces traces = of_last_submission(job, all_traces);
   std::vector<cluster::SlurmJob> active;
   std::copy_if(jobs.begin(), jobs.end(), std::back_inserter(active), cluster::is_active);
   if (!active.empty()) {

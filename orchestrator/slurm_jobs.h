@@ -67,7 +67,7 @@ std::string state_name(JobStanding::State state);
 bool is_over(const JobStanding& standing);
 
 // `jobs`: all that Slurm knows under its name. Pure.
-JobStanding standing_of(const SubmittedJob& job, const JobTraces& traces,
+JobStanding standing_of(const SubmittedJob& job, const JobTraces& all_traces,
                         const std::vector<cluster::SlurmJob>& jobs);
 
 }  // namespace marquee::orchestrator

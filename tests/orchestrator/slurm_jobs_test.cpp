@@ -101,6 +101,18 @@ TEST(SlurmJobs, EndWithTheCodeOfTheirLastStart) {
   EXPECT_EQ(state_of(traces, {}), State::cancelled);
 }
 
+TEST(SlurmJobs, EndAsTheLastSubmissionDid) {
+  JobTraces traces;  // 16 was forgotten, and ran all the same
+  traces.started = {{"16", 0}, {"17", 0}};
+  traces.ended = {{"16", 0, 3}, {"17", 0, 0}};
+  EXPECT_EQ(standing_of(job_of(), traces, {}).exit_code, 0);
+  traces.ended = {{"17", 0, 0}};
+  EXPECT_EQ(standing_of(job_of(), traces, {}).exit_code, 0) << "16 was killed";
+  traces.started = {{"16", 0}};
+  traces.ended = {{"16", 0, 0}};
+  EXPECT_EQ(state_of(traces, {}), State::lost) << "17 never started";
+}
+
 TEST(SlurmJobs, ElementsOfAnArrayCountTogether) {
   const SubmittedJob array = job_of("array", 3);
   const JobStanding running = standing_of(
