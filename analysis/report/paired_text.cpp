@@ -99,8 +99,11 @@ std::string note(const std::string& text, const std::string& format) {
   return out + "\n";
 }
 
+// "Base mini", but not "N_generated": that is a name.
 std::string capital(std::string text) {
-  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  const std::size_t word = text.find_first_of(" _");
+  if (!text.empty() && (word == std::string::npos || text[word] == ' '))
+    text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   return text;
 }
 
