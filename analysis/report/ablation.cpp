@@ -309,7 +309,8 @@ std::vector<fs::path> write_ablations(const fs::path& results, const std::string
     written.push_back(folder / chart);
     text += "\n## " + factor.name + "\n\n![fid_mini by " + factor.name + "](" + chart + ")\n";
     for (const Place& place : places_of(factor))
-      text += "\n" + place_text(place) + "\n\n" + markdown_text(factor_table(factor, place));
+      text += "\n" + markdown_escaped(place_text(place)) + "\n\n" +
+              markdown_text(factor_table(factor, place));
     if (factor.name != "marquee") continue;
     const Table table = header_table(factor);
     const auto kept = std::count_if(table.rows.begin(), table.rows.end(),
@@ -320,7 +321,7 @@ std::vector<fs::path> write_ablations(const fs::path& results, const std::string
         std::to_string(kept) + " of " + std::to_string(table.rows.size()) + " cases.\n\n" +
         markdown_text(table);
     const Place place = places_of(factor).front();
-    text += "\nSamples, " + place_text(place) + "\n";
+    text += "\nSamples, " + markdown_escaped(place_text(place)) + "\n";
     for (const AblationVariant& variant : factor.variants) {
       const ComparisonRow* row = row_at(variant, place);
       const std::string picture =

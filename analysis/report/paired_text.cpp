@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -91,12 +92,15 @@ std::string table_text(const Table& table, const std::string& format) {
   return aligned_text(table);
 }
 
-// Explanations are comments of LaTeX and paragraphs of the rest.
+// Explanations, a line each: comments of LaTeX and paragraphs of the rest.
 std::string note(const std::string& text, const std::string& format) {
-  if (format != "latex") return text + "\n";
-  std::string out = "% ";
-  for (const char c : text) out += c == '\n' ? std::string("\n% ") : std::string(1, c);
-  return out + "\n";
+  std::string out, line;
+  for (std::istringstream lines(text); std::getline(lines, line);)
+    out += (format == "latex"      ? "% " + line
+            : format == "markdown" ? markdown_escaped(line)
+                                   : line) +
+           "\n";
+  return out;
 }
 
 // "Base mini", but not "N_generated": that is a name.

@@ -166,7 +166,8 @@ std::string in_columns(Table table, const std::string& format, EmptyColumns colu
       left_out.empty() ? ""
                        : "without a value in any row and not shown: " + cluster::join(left_out);
   if (format == "markdown")
-    return markdown_text(table) + (without.empty() ? "" : "\nColumns " + without + "\n");
+    return markdown_text(table) +
+           (without.empty() ? "" : "\nColumns " + markdown_escaped(without) + "\n");
   if (format == "latex") return latex_text(table) + (without.empty() ? "" : "% " + without + "\n");
   const std::size_t count = table.rows.size();
   return aligned_text(table) + "(" + std::to_string(count) + (count == 1 ? " row" : " rows") +

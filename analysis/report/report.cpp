@@ -253,12 +253,13 @@ ms::data cited_data(const std::vector<experiments::CitedNumber>& cited) {
 
 std::string markdown_page(const Comparison& comparison, const std::string& status,
                           const std::vector<experiments::CitedNumber>& cited) {
-  std::string text = "# marquee: methods by task and shots\n\n" + status + ".\n\n" +
-                     counting_text(comparison) + ".\n";
+  std::string text = "# marquee: methods by task and shots\n\n" + markdown_escaped(status) +
+                     ".\n\n" + markdown_escaped(counting_text(comparison)) + ".\n";
   for (const Section& section : sections_of(comparison)) {
-    text += "\n## " + section.title + "\n\n" + markdown_text(section_table(comparison, section));
+    text += "\n## " + markdown_escaped(section.title) + "\n\n" +
+            markdown_text(section_table(comparison, section));
     if (const std::string empty = empty_cells_text(comparison, section); !empty.empty())
-      text += "\n" + empty + "\n";
+      text += "\n" + markdown_escaped(empty) + "\n";
   }
   if (!cited.empty()) text += "\n" + cited_text(cited, "markdown");
   return text;

@@ -21,15 +21,6 @@ std::string one_line(const std::string& text) {
 }
 
 // What has a meaning in Markdown; '_' has none within words.
-std::string markdown_cell(const std::string& text) {
-  std::string out;
-  for (const char c : one_line(text)) {
-    if (std::string_view("|\\`*<>[]&").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 std::string latex_cell(const std::string& text) {
   std::string out;
   const std::string line = one_line(text);
@@ -93,15 +84,24 @@ std::string aligned_text(const Table& table) {
   return out;
 }
 
+std::string markdown_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : one_line(text)) {
+    if (std::string_view("|\\`*<>[]&").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::string markdown_text(const Table& table) {
   std::string out = "|";
-  for (const std::string& name : table.header) out += " " + markdown_cell(name) + " |";
+  for (const std::string& name : table.header) out += " " + markdown_escaped(name) + " |";
   out += "\n|";
   for (const bool right : table.numeric) out += right ? " ---: |" : " --- |";
   out += "\n";
   for (const auto& row : table.rows) {
     out += "|";
-    for (const std::string& cell : row) out += " " + markdown_cell(cell) + " |";
+    for (const std::string& cell : row) out += " " + markdown_escaped(cell) + " |";
     out += "\n";
   }
   return out;

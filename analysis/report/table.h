@@ -20,6 +20,8 @@ std::string number_text(const char* format, double value);
 // points.
 std::string aligned_text(const Table& table);
 std::string markdown_text(const Table& table);
+// Text of any origin for a line or a cell of Markdown.
+std::string markdown_escaped(const std::string& text);
 // A tabular with booktabs rules (\\usepackage{booktabs}).
 std::string latex_text(const Table& table);
 

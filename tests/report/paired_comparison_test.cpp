@@ -1,6 +1,8 @@
 // Which runs are paired, what is refused and why, and what comes out.
 #include "analysis/report/paired_comparison.h"
 
+#include <sstream>
+
 #include <gmock/gmock.h>
 
 #include "cluster/error.h"
@@ -200,6 +202,23 @@ TEST_F(PairedComparison, NamesSidesThatAreNone) {
   EXPECT_THAT(refusal({"none", "finetune"}), HasSubstr("holds no finished run"));
   EXPECT_THAT(refusal({"none", ""}), HasSubstr("a side is empty"));
   EXPECT_THAT(refusal({"none", "task=x' OR '1'='1"}), HasSubstr("is no filter"));
+}
+
+TEST_F(PairedComparison, LeavesHostileNamesText) {
+  two_tasks();
+  auto all = compared({"none", "prompt"});
+  all[0].other = "<img src=x onerror=y> & [a](b)";
+  all[0].unpaired = {"\\write18{x}: `<script>`"};
+  const std::string markdown = compare_text(all, "markdown");
+  EXPECT_THAT(markdown, HasSubstr("\\<img src=x onerror=y\\> \\& \\[a\\](b) against none"));
+  EXPECT_THAT(markdown, HasSubstr("\\`\\<script\\>\\`"));
+  // In LaTeX sentences are comments, and names in tables are escaped.
+  std::istringstream lines(compare_text(all, "latex"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("%")) continue;
+    EXPECT_EQ(line.find("\\write18"), std::string::npos) << line;
+    EXPECT_EQ(line.find("<img"), std::string::npos) << line;
+  }
 }
 
 TEST_F(PairedComparison, IsShownInEveryFormat) {
