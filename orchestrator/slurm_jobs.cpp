@@ -131,11 +131,15 @@ JobStanding over(JobStanding::State state, std::string text, int code = -1) {
 }
 
 // Those of the last submission. One before it may have run too, where the controller had forgotten
-// it; elements of an array have numbers of their own.
+// it. Elements of an array have the number of the array and later ones.
 JobTraces of_last_submission(const SubmittedJob& job, JobTraces traces) {
-  if (job.launcher == "array" || job.job_id.empty()) return traces;
-  std::erase_if(traces.started, [&](const auto& start) { return start.first != job.job_id; });
-  std::erase_if(traces.ended, [&](const auto& end) { return end.job_id != job.job_id; });
+  if (job.job_id.empty()) return traces;
+  const auto number = [](const std::string& id) { return std::pair(id.size(), id); };
+  const auto foreign = [&](const std::string& id) {
+    return job.launcher == "array" ? number(id) < number(job.job_id) : id != job.job_id;
+  };
+  std::erase_if(traces.started, [&](const auto& start) { return foreign(start.first); });
+  std::erase_if(traces.ended, [&](const auto& end) { return foreign(end.job_id); });
   return traces;
 }
 

@@ -111,6 +111,10 @@ TEST(SlurmJobs, EndAsTheLastSubmissionDid) {
   traces.started = {{"16", 0}};
   traces.ended = {{"16", 0, 0}};
   EXPECT_EQ(state_of(traces, {}), State::lost) << "17 never started";
+  const SubmittedJob array = job_of("array", 2);
+  traces.started = {{"9", 0}, {"16", 0}, {"17", 0}, {"18", 0}};
+  traces.ended = {{"9", 0, 1}, {"16", 0, 3}, {"17", 0, 0}, {"18", 0, 0}};
+  EXPECT_EQ(standing_of(array, traces, {}).exit_code, 0);
 }
 
 TEST(SlurmJobs, ElementsOfAnArrayCountTogether) {
