@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "analysis/report/comparison.h"
 #include "cluster/error.h"
 #include "tests/report/finished_runs.h"
 
@@ -202,6 +203,22 @@ TEST_F(PairedComparison, NamesSidesThatAreNone) {
   EXPECT_THAT(refusal({"none", "finetune"}), HasSubstr("holds no finished run"));
   EXPECT_THAT(refusal({"none", ""}), HasSubstr("a side is empty"));
   EXPECT_THAT(refusal({"none", "task=x' OR '1'='1"}), HasSubstr("is no filter"));
+}
+
+TEST_F(PairedComparison, KnowsWhichWayEachMetricIsBetter) {
+  std::vector<experiments::MetricValue> values;
+  for (const std::string& metric : metric_names()) values.push_back(metric_of(metric, 1));
+  finish(run_of("eurosat", "none"), values);
+  for (experiments::MetricValue& value : values) value.value = 2;
+  finish(prompt(0), values);
+  std::vector<std::string> lower;
+  const auto all = compared({"none", "prompt"});
+  for (const MetricComparison& metric : all[0].metrics) {
+    if (metric.lower_is_better) lower.push_back(metric.metric);
+    EXPECT_EQ(metric.pairs.wins, metric.lower_is_better ? 0 : 1) << metric.metric;
+  }
+  EXPECT_THAT(lower, testing::UnorderedElementsAre("fid_mini", "kid_mini", "fid", "sfid",
+                                                   "fid_infinity", "kid", "memorisation"));
 }
 
 TEST_F(PairedComparison, LeavesHostileNamesText) {
