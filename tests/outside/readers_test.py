@@ -49,6 +49,7 @@ TENSORBOARD = """\
 import glob, json, os, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util.tensor_util import make_ndarray
 found = {}
 for path in glob.glob(f"{sys.argv[1]}/**/events.out.tfevents.*", recursive=True):
     reader = EventAccumulator(os.path.dirname(path), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
@@ -58,7 +59,7 @@ for path in glob.glob(f"{sys.argv[1]}/**/events.out.tfevents.*", recursive=True)
         "scalars": {tag: [(event.step, event.value) for event in reader.Scalars(tag)] for tag in tags["scalars"]},
         "images": {tag: [(event.width, event.height, len(event.encoded_image_string)) for event in reader.Images(tag)]
                    for tag in tags["images"]},
-        "texts": {tag: reader.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in tags["tensors"]},
+        "texts": {tag: make_ndarray(reader.Tensors(tag)[0].tensor_proto)[0].decode() for tag in tags["tensors"]},
         "times": sorted({event.wall_time for event in EventFileLoader(path).Load()}),
     }
 print(json.dumps(found))
