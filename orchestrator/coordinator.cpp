@@ -183,6 +183,7 @@ void Coordinator::keep_alive(double now) {
   }
   for (const auto& [rank, agent] : agents_) {
     if (now - agent.last_heard < kAgentSilenceSeconds) continue;
+    lost_agent_ = true;
     cluster::throw_environment("agent " + std::to_string(rank) + " on " + agent.facts.host +
                                " has been silent for " +
                                std::to_string(static_cast<int>(kAgentSilenceSeconds)) +

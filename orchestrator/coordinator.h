@@ -35,6 +35,8 @@ class Coordinator {
   // The whole sweep. Errors are printed here, once. Returns the exit code, which every agent has
   // been told by then; the caller finalises MPI.
   int run();
+  // An agent has fallen silent: the world's end, which is collective, would wait for it for ever.
+  bool lost_agent() const { return lost_agent_; }
 
  private:
   struct Running {
@@ -138,8 +140,9 @@ class Coordinator {
   std::optional<Scheduler> scheduler_;
   HostHealth health_;
   ProgressLine progress_line_;
-  int stopping_ = 0;      // the signal of a graceful stop, 0 while there is none
-  bool gave_up_ = false;  // too many runs have failed
+  int stopping_ = 0;  // the signal of a graceful stop, 0 while there is none
+  bool lost_agent_ = false;
+  bool gave_up_ = false;                             // too many runs have failed
   std::vector<std::pair<int, AttemptEnded>> ended_;  // by rank, not entered yet
   struct News {
     std::vector<std::pair<int, Assignment>> assignments;

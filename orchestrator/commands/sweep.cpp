@@ -138,7 +138,13 @@ int be_rank(const SweepOptions& options) {
   cluster::init_log(log);
   int code = 0;
   try {
-    code = session.rank() == 0 ? Coordinator(session, options).run() : Agent(session).run();
+    if (session.rank() == 0) {
+      Coordinator coordinator(session, options);
+      code = coordinator.run();
+      if (coordinator.lost_agent()) session.abort(code);
+    } else {
+      code = Agent(session).run();
+    }
   } catch (const std::exception& error) {
     // An agent that cannot go on takes the whole MPI world down; the ledger is the truth.
     cluster::log_error("agent", error.what());
