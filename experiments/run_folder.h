@@ -70,8 +70,8 @@ std::vector<int> attempt_numbers(const std::filesystem::path& run_folder);
 // The newest attempt whose record says done, 0 when there is none. What is tried after it computes
 // anew: checkpoints up to this one are not gone on from.
 int newest_finished(const std::filesystem::path& run_folder);
-// Readable records of a run, by attempt number; unreadable ones are logged and skipped.
-// What is refused is logged, or told in `refused` where it is given.
+// Readable records of a run, by attempt number; unreadable ones are skipped: logged, or told in
+// `refused` where it is given.
 std::vector<AttemptRecord> scan_attempts(const std::filesystem::path& run_folder,
                                          std::vector<std::string>* refused = nullptr);
 

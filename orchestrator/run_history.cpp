@@ -12,10 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-json rows_of(const std::filesystem::path& database, const std::string& sql) {
-  return json::parse(analysis::query_text(database, sql, "json"));
-}
-
 json parsed(const json& text) {
   return text.is_string() ? json::parse(text.get<std::string>(), nullptr, false) : json();
 }
@@ -42,11 +38,11 @@ experiments::RunTimeModel read_times(const std::filesystem::path& results,
   const std::filesystem::path database = results / "results.sqlite";
   if (results.empty() || !std::filesystem::exists(database)) return times;
   // The newest are the most like what comes.
-  const json finished =
-      rows_of(database,
-              "SELECT r.config AS config, a.fingerprint AS fingerprint, a.provenance AS provenance "
-              "FROM attempts a JOIN runs r ON r.run_id = a.run_id WHERE a.status = 'done' "
-              "ORDER BY a.ended DESC LIMIT 5000");
+  const json finished = analysis::query_rows(
+      database,
+      "SELECT r.config AS config, a.fingerprint AS fingerprint, a.provenance AS provenance "
+      "FROM attempts a JOIN runs r ON r.run_id = a.run_id WHERE a.status = 'done' "
+      "ORDER BY a.ended DESC LIMIT 5000");
   for (const json& row : finished) learn(times, row);
   return times;
 }
@@ -55,7 +51,7 @@ RunHistory read_history(const std::filesystem::path& results, const std::string&
   RunHistory history{{}, read_times(results, machine)};
   const std::filesystem::path database = results / "results.sqlite";
   if (results.empty() || !std::filesystem::exists(database)) return history;
-  for (const json& row : rows_of(database, "SELECT run_id, status FROM runs"))
+  for (const json& row : analysis::query_rows(database, "SELECT run_id, status FROM runs"))
     history.status[row.at("run_id").get<std::string>()] = row.at("status").get<std::string>();
   return history;
 }

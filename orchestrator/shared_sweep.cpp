@@ -49,8 +49,8 @@ void SharedSweep::refresh() {
   const fs::path database = results_ / "results.sqlite";
   if (!fs::exists(database)) return;
   try {
-    const json rows = json::parse(analysis::query_text(
-        database, "SELECT run_id, status, coalesce(rerun_after, 0) AS after FROM runs", "json"));
+    const json rows = analysis::query_rows(
+        database, "SELECT run_id, status, coalesce(rerun_after, 0) AS after FROM runs");
     for (const json& row : rows) {
       known_[row.at("run_id").get<std::string>()] = {row.at("status").get<std::string>(),
                                                      row.at("after").get<int>()};

@@ -30,10 +30,10 @@ bool is_plain(const std::string& name) {
 
 void export_curves(const fs::path& results, const fs::path& file,
                    std::vector<std::string>& left_out) {
-  const json runs = json::parse(query_text(
+  const json runs = query_rows(
       results / "results.sqlite",
       "SELECT run_id, counting_attempt FROM runs WHERE counting_attempt IS NOT NULL ORDER BY 1",
-      "json", limits_of_tables()));
+      limits_of_tables());
   cluster::DurableWriter writer(file);
   writer.append("run_id,attempt,step,loss\r\n");
   for (const json& row : runs) {
@@ -60,9 +60,8 @@ std::vector<std::string> export_tables(const fs::path& results, const fs::path& 
   const fs::path database = results / "results.sqlite";
   std::vector<std::string> files;
   try {
-    const json names = json::parse(query_text(
-        database, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name",
-        "json"));
+    const json names = query_rows(
+        database, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name");
     for (const json& row : names) {
       const std::string name = row.at("name").get<std::string>();
       if (name.starts_with("sqlite_")) continue;

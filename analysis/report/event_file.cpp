@@ -4,9 +4,8 @@
 #include <sstream>
 
 #include "analysis/report/loss_curve.h"
+#include "analysis/report/samples.h"
 #include "analysis/report/table.h"
-#include "cluster/clock.h"
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "datasets/image_size.h"
 #include "datasets/tfrecord.h"
@@ -17,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kMaxPictureBytes = std::uintmax_t{64} << 20;
 constexpr int kStringType = 7, kChannels = 3;
 
 // Seconds since 1970 of "2026-01-31T12:00:00.123Z".
@@ -87,12 +85,12 @@ std::string settings_table(const ExportedRun& run) {
   return markdown_text(table);
 }
 
-void add_samples(const fs::path& file, std::int64_t step, EventWriter& writer) {
-  if (!fs::exists(file)) return;
-  const std::string png = cluster::read_file(file, kMaxPictureBytes);
-  const auto size = datasets::declared_image_size(std::as_bytes(std::span(png)));
-  if (!size) cluster::throw_environment(file.string() + ": is no PNG file");
-  writer.image("samples", step, png, size->first, size->second);
+void add_samples(const fs::path& folder, std::int64_t step, EventWriter& writer) {
+  const auto png = read_samples(folder);
+  if (!png) return;
+  const auto size = datasets::declared_image_size(std::as_bytes(std::span(*png)));
+  if (!size) cluster::throw_environment((folder / "samples.png").string() + ": is no PNG file");
+  writer.image("samples", step, *png, size->first, size->second);
 }
 
 }  // namespace
@@ -120,7 +118,7 @@ std::string event_file(const ExportedRun& run, std::vector<std::string>& left_ou
     writer.scalar("metrics/" + metric.metric, last, metric.value);
   writer.text("configuration", last, settings_table(run));
   try {
-    add_samples(run.folder / "samples.png", last, writer);
+    add_samples(run.folder, last, writer);
   } catch (const cluster::Error& error) {
     left_out.emplace_back(error.what());
   }

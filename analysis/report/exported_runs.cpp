@@ -22,10 +22,6 @@ QueryLimits export_limits() {
   return limits;
 }
 
-json rows_of(const fs::path& database, const std::string& sql) {
-  return json::parse(query_text(database, sql, "json", export_limits()));
-}
-
 }  // namespace
 
 std::vector<ExportedRun> finished_runs(const fs::path& results, const std::string& condition) {
@@ -34,20 +30,22 @@ std::vector<ExportedRun> finished_runs(const fs::path& results, const std::strin
   std::vector<ExportedRun> runs;
   try {
     std::map<std::string, std::vector<experiments::MetricValue>> metrics;
-    for (const json& row : rows_of(database,
-                                   "SELECT run_id, metric, value, standard_error, n_generated, "
-                                   "n_reference, protocol, network_hash FROM metrics"))
+    for (const json& row : query_rows(database,
+                                      "SELECT run_id, metric, value, standard_error, n_generated, "
+                                      "n_reference, protocol, network_hash FROM metrics",
+                                      export_limits()))
       metrics[row.at("run_id").get<std::string>()].push_back(
           experiments::metrics_from_json(json::array({row})).front());
     // No host: exports are for others.
     for (const json& row :
-         rows_of(database,
-                 "SELECT p.run_id, p.attempt, r.config, p.ended_utc, a.seconds, "
-                 "a.trainable_parameters, p.data_version, p.resize_rule, p.program_version, "
-                 "p.commit_hash, p.device, p.instruction_set, p.torch_version, p.threads "
-                 "FROM provenance p JOIN runs r ON r.run_id = p.run_id JOIN attempts a ON "
-                 "a.run_id = p.run_id AND a.attempt = p.attempt "
-                 "ORDER BY p.task, p.shots, p.method, p.seed, p.run_id")) {
+         query_rows(database,
+                    "SELECT p.run_id, p.attempt, r.config, p.ended_utc, a.seconds, "
+                    "a.trainable_parameters, p.data_version, p.resize_rule, p.program_version, "
+                    "p.commit_hash, p.device, p.instruction_set, p.torch_version, p.threads "
+                    "FROM provenance p JOIN runs r ON r.run_id = p.run_id JOIN attempts a ON "
+                    "a.run_id = p.run_id AND a.attempt = p.attempt "
+                    "ORDER BY p.task, p.shots, p.method, p.seed, p.run_id",
+                    export_limits())) {
       ExportedRun run;
       run.run_id = row.at("run_id").get<std::string>();
       if (!std::binary_search(chosen.begin(), chosen.end(), run.run_id)) continue;

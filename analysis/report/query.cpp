@@ -194,6 +194,11 @@ std::string query_text(const std::filesystem::path& path, const std::string& sql
   return in_columns(read_table(reader, sql), format, columns);
 }
 
+nlohmann::json query_rows(const std::filesystem::path& path, const std::string& sql,
+                          const QueryLimits& limits) {
+  return nlohmann::json::parse(query_text(path, sql, "json", limits));
+}
+
 std::vector<std::string> run_ids_where(const std::filesystem::path& path,
                                        const std::string& condition, const QueryLimits& limits) {
   check_condition(condition);

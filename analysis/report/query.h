@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 namespace marquee::analysis {
 
 // A query that reaches one of these is refused as a whole, with words that name the limit.
@@ -33,6 +35,10 @@ enum class EmptyColumns { keep, leave_out };
 std::string query_text(const std::filesystem::path& database, const std::string& sql,
                        const std::string& format, const QueryLimits& limits = {},
                        EmptyColumns columns = EmptyColumns::keep);
+
+// The same for programs: an array with an object for each row.
+nlohmann::json query_rows(const std::filesystem::path& database, const std::string& sql,
+                          const QueryLimits& limits = {});
 
 // Ids of the runs of the view `results` for which `condition` (what stands behind WHERE) is true,
 // sorted. Throws usage for text that is not one condition: comments, `;`, unbalanced parentheses or

@@ -14,12 +14,18 @@ std::filesystem::path attempt_folder(const std::filesystem::path& results, const
   return experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt);
 }
 
+std::optional<std::string> read_samples(const std::filesystem::path& attempt_folder) {
+  const std::filesystem::path file = attempt_folder / "samples.png";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  return cluster::read_file(file, kMaxPictureBytes);
+}
+
 std::string copy_samples(const std::filesystem::path& results, const RunEntry& run,
                          const std::filesystem::path& folder) {
-  const std::filesystem::path source = attempt_folder(results, run) / "samples.png";
-  if (!std::filesystem::exists(source)) return "";
+  const auto samples = read_samples(attempt_folder(results, run));
+  if (!samples) return "";
   const std::string name = run.run_id.substr(0, 12) + ".png";
-  cluster::write_file_durably(folder / name, cluster::read_file(source, kMaxPictureBytes));
+  cluster::write_file_durably(folder / name, *samples);
   return name;
 }
 

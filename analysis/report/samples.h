@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "analysis/report/comparison.h"
@@ -9,6 +10,10 @@
 namespace marquee::analysis {
 
 std::filesystem::path attempt_folder(const std::filesystem::path& results, const RunEntry& run);
+
+// Bytes of an attempt's grid (samples.png); nothing where there is none. Throws environment for one
+// of more than 64 MiB.
+std::optional<std::string> read_samples(const std::filesystem::path& attempt_folder);
 
 // Copies the grid of an attempt into `folder`; returns its name there, "" where there is none (any
 // more).

@@ -20,7 +20,6 @@ std::string one_line(const std::string& text) {
   return cluster::printable(text);
 }
 
-// What has a meaning in Markdown; '_' has none within words.
 std::string latex_cell(const std::string& text) {
   std::string out;
   const std::string line = one_line(text);
@@ -84,6 +83,7 @@ std::string aligned_text(const Table& table) {
   return out;
 }
 
+// What has a meaning in Markdown; '_' has none within words.
 std::string markdown_escaped(const std::string& text) {
   std::string out;
   for (const char c : one_line(text)) {

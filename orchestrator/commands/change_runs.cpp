@@ -84,9 +84,8 @@ ChangedRuns change_runs(const std::string& kind,
 }
 
 void print_runs(const fs::path& results, const std::vector<std::string>& runs) {
-  const json rows = json::parse(analysis::query_text(
-      results / "results.sqlite", "SELECT run_id, task, shots, method, seed, status FROM results",
-      "json"));
+  const json rows = analysis::query_rows(
+      results / "results.sqlite", "SELECT run_id, task, shots, method, seed, status FROM results");
   std::map<std::string, const json*> by_id;
   for (const json& row : rows) by_id[row.at("run_id").get<std::string>()] = &row;
   for (const std::string& run : runs) {

@@ -32,9 +32,8 @@ std::string whole_id(const std::filesystem::path& database, const std::string& p
     cluster::throw_usage("'" + prefix + "' is no run id; expected at least " +
                          std::to_string(kShortestPrefix) + " of its 64 hex digits");
   }
-  const json found = json::parse(analysis::query_text(
-      database, "SELECT run_id FROM runs WHERE run_id GLOB '" + prefix + "*' ORDER BY 1 LIMIT 2",
-      "json"));
+  const json found = analysis::query_rows(
+      database, "SELECT run_id FROM runs WHERE run_id GLOB '" + prefix + "*' ORDER BY 1 LIMIT 2");
   if (found.empty())
     cluster::throw_usage("no run in " + database.string() + " has an id that starts with " +
                          prefix);

@@ -42,10 +42,6 @@ CommandLine explain_line() {
   return line;
 }
 
-json rows_of(const std::filesystem::path& database, const std::string& sql) {
-  return json::parse(analysis::query_text(database, sql, "json"));
-}
-
 std::string text_of(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
 }
@@ -66,7 +62,7 @@ bool coordinator_lives(const std::filesystem::path& results) {
 
 // Waiting runs of the sweeps that hold this one which the scheduler would start before it.
 std::size_t runs_ahead(const std::filesystem::path& database, const std::string& run_id) {
-  const json waiting = rows_of(
+  const json waiting = analysis::query_rows(
       database,
       "SELECT DISTINCT r.run_id AS run_id, r.config AS config, s.position AS position FROM runs r "
       "JOIN sweep_runs s ON s.run_id = r.run_id WHERE r.status = 'pending' AND s.sweep = "
@@ -168,11 +164,13 @@ int explain_command(const Arguments& arguments) {
   const auto database = published_results(values["out"].as<std::string>());
   const std::string where =
       " WHERE run_id = '" + whole_id(database, values["run"].as<std::string>()) + "' ";
-  json all = {
-      {"run", rows_of(database, "SELECT * FROM runs" + where)[0]},
-      {"attempts", rows_of(database, "SELECT * FROM attempts" + where + "ORDER BY attempt")},
-      {"metrics", rows_of(database, "SELECT * FROM metrics" + where + "ORDER BY metric")},
-      {"events", rows_of(database, "SELECT * FROM events" + where + "ORDER BY event")}};
+  json all = {{"run", analysis::query_rows(database, "SELECT * FROM runs" + where)[0]},
+              {"attempts", analysis::query_rows(
+                               database, "SELECT * FROM attempts" + where + "ORDER BY attempt")},
+              {"metrics",
+               analysis::query_rows(database, "SELECT * FROM metrics" + where + "ORDER BY metric")},
+              {"events",
+               analysis::query_rows(database, "SELECT * FROM events" + where + "ORDER BY event")}};
   all.update(outlook(all.at("run"), all.at("attempts"), database));
   if (values.count("json") > 0) {
     std::cout << all.dump(2) << "\n";

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "analysis/report/run_card.h"
+#include "analysis/report/samples.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "orchestrator/commands/export_parts.h"
@@ -9,7 +10,6 @@
 namespace marquee::orchestrator {
 namespace {
 
-constexpr std::uintmax_t kMaxPictureBytes = std::uintmax_t{64} << 20;
 constexpr const char* kPicture = "samples.png";
 
 // A folder of its own for each run: README.md and the grid.
@@ -18,9 +18,8 @@ void write_card(const analysis::ExportedRun& run, const std::filesystem::path& f
   cluster::create_directories_durably(folder);
   std::string picture;
   try {
-    if (std::filesystem::exists(run.folder / kPicture)) {
-      cluster::write_file_durably(folder / kPicture,
-                                  cluster::read_file(run.folder / kPicture, kMaxPictureBytes));
+    if (const auto samples = analysis::read_samples(run.folder)) {
+      cluster::write_file_durably(folder / kPicture, *samples);
       picture = kPicture;
     }
   } catch (const cluster::Error& error) {

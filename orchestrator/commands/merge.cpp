@@ -50,12 +50,6 @@ CommandLine merge_line() {
   return line;
 }
 
-json rows_of(const fs::path& database, const std::string& sql) {
-  analysis::QueryLimits limits;
-  limits.seconds = 600;
-  return json::parse(analysis::query_text(database, sql, "json", limits));
-}
-
 // Sweeps and their runs, as the source has published them. Whatever is not what it should be is
 // left out with its reason: the file may be anybody's.
 std::vector<experiments::SweepFile> sweeps_of(const fs::path& source,
@@ -63,9 +57,12 @@ std::vector<experiments::SweepFile> sweeps_of(const fs::path& source,
   std::vector<experiments::SweepFile> sweeps;
   const fs::path database = source / "results.sqlite";
   if (!fs::exists(database)) return sweeps;
+  analysis::QueryLimits limits;
+  limits.seconds = 600;
   try {
     std::map<std::string, std::size_t> places;
-    for (const json& row : rows_of(database, "SELECT sweep, file, file_sha256 FROM sweeps")) {
+    for (const json& row :
+         analysis::query_rows(database, "SELECT sweep, file, file_sha256 FROM sweeps", limits)) {
       experiments::SweepFile sweep;
       sweep.name = row.at("sweep").get<std::string>();
       sweep.file = row.at("file").get<std::string>();
@@ -73,9 +70,11 @@ std::vector<experiments::SweepFile> sweeps_of(const fs::path& source,
       places[sweep.name] = sweeps.size();
       sweeps.push_back(std::move(sweep));
     }
-    for (const json& row : rows_of(database,
-                                   "SELECT s.sweep, r.run_id, r.config FROM sweep_runs s JOIN runs "
-                                   "r ON r.run_id = s.run_id ORDER BY s.sweep, s.position")) {
+    for (const json& row :
+         analysis::query_rows(database,
+                              "SELECT s.sweep, r.run_id, r.config FROM sweep_runs s JOIN runs "
+                              "r ON r.run_id = s.run_id ORDER BY s.sweep, s.position",
+                              limits)) {
       experiments::RunConfig run =
           experiments::run_config_from_json(json::parse(row.at("config").get<std::string>()));
       const std::string id = row.at("run_id").get<std::string>();

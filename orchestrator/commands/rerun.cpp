@@ -68,11 +68,10 @@ CommandLine rerun_line() {
 
 // The sweeps that the runs belong to, as commands that compute them.
 std::vector<std::string> commands_for(const ChangedRuns& changed, const std::string& out) {
-  const json rows = json::parse(analysis::query_text(
+  const json rows = analysis::query_rows(
       changed.results / "results.sqlite",
       "SELECT s.file AS file, m.run_id AS run_id FROM sweep_runs m JOIN sweeps s USING (sweep) "
-      "ORDER BY s.rowid",
-      "json"));
+      "ORDER BY s.rowid");
   std::vector<std::string> commands;
   for (const json& row : rows) {
     const bool wanted = std::find(changed.changed.begin(), changed.changed.end(),

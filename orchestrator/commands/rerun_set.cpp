@@ -64,7 +64,7 @@ std::map<std::string, json> rows_of(const fs::path& database, const std::string&
     const std::vector<std::string> some(from, from + static_cast<std::ptrdiff_t>(count));
     const std::string query = "SELECT run_id, " + columns + " FROM runs WHERE run_id IN ('" +
                               cluster::join(some, "', '") + "')";
-    json found = json::parse(analysis::query_text(database, query, "json"));
+    json found = analysis::query_rows(database, query);
     for (json& row : found) {
       const auto id = row.at("run_id").get<std::string>();
       rows[id] = std::move(row);

@@ -60,13 +60,9 @@ constexpr const char* kExcluded =
     "SELECT time, text FROM events WHERE kind = 'host_excluded'"
     " AND epoch = (SELECT max(epoch) FROM coordinators) ORDER BY event";
 
-json rows_of(const fs::path& database, const char* sql) {
-  return json::parse(analysis::query_text(database, sql, "json"));
-}
-
 json sweeps_of(const fs::path& database) {
   json by_name = json::object();
-  for (const json& row : rows_of(database, kCounts)) {
+  for (const json& row : analysis::query_rows(database, kCounts)) {
     json& sweep = by_name[row.at("sweep").get<std::string>()];
     const auto count = row.at("n").get<std::int64_t>();
     sweep[row.at("status").get<std::string>()] = count;
@@ -87,7 +83,8 @@ json workers_of(const fs::path& database) {
   const std::vector<experiments::ClaimState> claims = experiments::open_claims(results);
   if (claims.empty()) return workers;
   std::map<std::string, json> runs;
-  for (const json& row : rows_of(database, "SELECT run_id, task, shots, method, seed FROM runs"))
+  for (const json& row :
+       analysis::query_rows(database, "SELECT run_id, task, shots, method, seed FROM runs"))
     runs[row.at("run_id").get<std::string>()] = row;
   for (const experiments::ClaimState& claim : claims) {
     std::error_code error;
@@ -106,12 +103,14 @@ json workers_of(const fs::path& database) {
 }
 
 json status_of(const fs::path& database) {
-  json status{{"sweeps", sweeps_of(database)}, {"failures", rows_of(database, kFailures)}};
+  json status{{"sweeps", sweeps_of(database)},
+              {"failures", analysis::query_rows(database, kFailures)}};
   json coordinator, slots = json::array(), stuck = json::array(), excluded = json::array();
   try {
-    if (const json found = rows_of(database, kCoordinator); !found.empty()) coordinator = found[0];
-    slots = rows_of(database, kSlots);
-    excluded = rows_of(database, kExcluded);
+    if (const json found = analysis::query_rows(database, kCoordinator); !found.empty())
+      coordinator = found[0];
+    slots = analysis::query_rows(database, kSlots);
+    excluded = analysis::query_rows(database, kExcluded);
   } catch (const cluster::Error&) {
     // Published by a version that did not tell: counts are all there is.
   }
