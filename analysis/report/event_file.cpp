@@ -75,13 +75,10 @@ class EventWriter {
   std::ostringstream out_;
 };
 
-std::string settings_table(const ExportedRun& run) {
-  Table table{{"key", "value"}, {}, {false, false}};
-  table.rows.push_back({"run_id", run.run_id});
-  for (const auto& [key, value] : run.settings.items())
-    table.rows.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
-  for (const auto& [key, value] : run.provenance.items())
-    table.rows.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
+std::string settings_text(const ExportedRun& run) {
+  Table table{{"key", "value"}, {{"run_id", run.run_id}}, {false, false}};
+  for (const nlohmann::json* part : {&run.settings, &run.provenance})
+    for (auto& row : key_table(*part).rows) table.rows.push_back(std::move(row));
   return markdown_text(table);
 }
 
@@ -116,7 +113,7 @@ std::string event_file(const ExportedRun& run, std::vector<std::string>& left_ou
   const std::int64_t last = curve.steps.empty() ? 0 : curve.steps.back();
   for (const experiments::MetricValue& metric : run.metrics)
     writer.scalar("metrics/" + metric.metric, last, metric.value);
-  writer.text("configuration", last, settings_table(run));
+  writer.text("configuration", last, settings_text(run));
   try {
     add_samples(run.folder, last, writer);
   } catch (const cluster::Error& error) {

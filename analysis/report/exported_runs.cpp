@@ -68,6 +68,13 @@ std::vector<ExportedRun> finished_runs(const fs::path& results, const std::strin
   return runs;
 }
 
+Table key_table(const json& content) {
+  Table table{{"key", "value"}, {}, {false, false}};
+  for (const auto& [key, value] : content.items())
+    table.rows.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
+  return table;
+}
+
 std::string file_name_of(const std::string& text) {
   std::string name;
   for (const char c : text) {

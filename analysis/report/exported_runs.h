@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/table.h"
 #include "experiments/result_record.h"
 #include "experiments/run_config.h"
 
@@ -30,6 +31,9 @@ struct ExportedRun {
 // Throws environment for a damaged database, usage as query_text.
 std::vector<ExportedRun> finished_runs(const std::filesystem::path& results,
                                        const std::string& condition);
+
+// Columns key and value: settings or provenance of a run.
+Table key_table(const nlohmann::json& content);
 
 // "drawn_shapes_count": a name for files; letters, digits, '.', '-' and '_' alone.
 std::string file_name_of(const std::string& text);

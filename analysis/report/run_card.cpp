@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/comparison.h"
 #include "analysis/report/table.h"
-#include "cluster/text.h"
 
 namespace marquee::analysis {
 namespace {
@@ -14,10 +14,6 @@ constexpr const char* kDigits = "%.6g";
 
 std::string quoted(const std::string& text) {
   return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
-}
-
-std::string plain(const json& value) {
-  return cluster::printable(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 std::string metrics_table(const ExportedRun& run) {
@@ -33,12 +29,6 @@ std::string metrics_table(const ExportedRun& run) {
   return markdown_text(table);
 }
 
-std::string key_table(const json& content) {
-  Table table{{"key", "value"}, {}, {false, false}};
-  for (const auto& [key, value] : content.items()) table.rows.push_back({key, plain(value)});
-  return markdown_text(table);
-}
-
 }  // namespace
 
 std::string run_card(const ExportedRun& run, const std::string& picture) {
@@ -48,10 +38,11 @@ std::string run_card(const ExportedRun& run, const std::string& picture) {
           "\nmethod: " + quoted(config.method) + "\nseed: " + std::to_string(config.seed) +
           "\nbase: " + quoted(config.base) + "\nbase_hash: " + quoted(config.base_hash) +
           "\nrun_id: " + quoted(run.run_id) + "\n---\n\n";
-  card +=
-      "# " + plain(config.method) + " on " + plain(config.task) + ", " + plain(config.shots) +
-      (config.shots.find_first_not_of("0123456789") == std::string::npos ? " images a class" : "") +
-      ", seed " + std::to_string(config.seed) + "\n\n";
+  card += "# " +
+          markdown_escaped(config.method + " on " + config.task + ", " + config.shots +
+                           (counts_images(config.shots) ? " images a class" : "") + ", seed " +
+                           std::to_string(config.seed)) +
+          "\n\n";
   card += std::to_string(run.trained_numbers) + " numbers were trained; base `" +
           file_name_of(config.base) + "`.\n\n";
   if (!picture.empty()) card += "![generated images](" + picture + ")\n\n";
@@ -63,7 +54,8 @@ std::string run_card(const ExportedRun& run, const std::string& picture) {
             " --out prompt.safetensors\nmarquee sample --prompt prompt.safetensors --out "
             "images.png\n```\n\nThe base must have the hash above; another one is refused.\n\n";
   }
-  card += "## How it was made\n\n" + key_table(run.settings) + "\n" + key_table(run.provenance);
+  card += "## How it was made\n\n" + markdown_text(key_table(run.settings)) + "\n" +
+          markdown_text(key_table(run.provenance));
   return card;
 }
 
