@@ -39,18 +39,27 @@ void Sha256::update(std::string_view bytes) {
   update(std::as_bytes(std::span(bytes)));
 }
 
-std::string Sha256::hex() {
+std::string Sha256::bytes() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   MARQUEE_CHECK(EVP_DigestFinal_ex(context_->handle, digest.data(), &size) == 1, "SHA-256 end");
+  return {digest.begin(), digest.begin() + size};
+}
+
+std::string Sha256::hex() {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
-  text.reserve(std::size_t{2} * size);
-  for (unsigned i = 0; i < size; ++i) {
-    text += kDigits[digest[i] >> 4];
-    text += kDigits[digest[i] & 15];
+  for (const char byte : bytes()) {
+    text += kDigits[static_cast<unsigned char>(byte) >> 4];
+    text += kDigits[static_cast<unsigned char>(byte) & 15];
   }
   return text;
+}
+
+std::string sha256_bytes(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.bytes();
 }
 
 std::string sha256_hex(std::string_view bytes) {

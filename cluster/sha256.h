@@ -19,13 +19,15 @@ class Sha256 {
 
   void update(std::span<const std::byte> bytes);
   void update(std::string_view bytes);
-  std::string hex();  // finishes: no update after it
+  std::string bytes();  // 32 of them; finishes: no update after it
+  std::string hex();    // likewise
 
  private:
   struct Context;
   std::unique_ptr<Context> context_;
 };
 
+std::string sha256_bytes(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 // Throws environment when the file cannot be read.
 std::string sha256_file(const std::filesystem::path& path);

@@ -101,4 +101,18 @@ std::vector<int> labels_of(const Dataset& dataset) {
   return labels;
 }
 
+std::vector<std::string> class_names(const TaskInfo& task, const DataFolder& data) {
+  switch (layout_of(task, data.path)) {
+    case DataLayout::images:
+      return list_image_folder(task, data).classes;
+    case DataLayout::tfds:
+      if (task.rule != LabelRule::plain) return {};
+      return tfds_label_names(open_tfds_folder(task, data.path), task.label_key);
+    case DataLayout::drawn:
+    case DataLayout::vtab1k:
+      return {};
+  }
+  return {};
+}
+
 }  // namespace marquee::datasets

@@ -72,4 +72,8 @@ DataSource source_of(const TaskInfo& task, const std::filesystem::path& data_dir
 
 std::vector<int> labels_of(const Dataset& dataset);
 
+// What the data call the classes, by label; empty where they have no names for them (drawn tasks,
+// VTAB-1k folders, tasks whose classes are made by a rule). As stored: they may be hostile.
+std::vector<std::string> class_names(const TaskInfo& task, const DataFolder& data);
+
 }  // namespace marquee::datasets

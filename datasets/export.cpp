@@ -10,9 +10,7 @@
 #include "cluster/staged_folder.h"
 #include "datasets/encode_jpeg.h"
 #include "datasets/encode_png.h"
-#include "datasets/image_folder.h"
 #include "datasets/scratch_cache.h"
-#include "datasets/tfds_folder.h"
 
 namespace marquee::datasets {
 namespace {
@@ -56,11 +54,7 @@ std::string_view ending_of(std::string_view bytes) {
 
 // Folder names of the classes: their names where all are fit for one, else their numbers.
 std::vector<std::string> class_folders(const TaskInfo& task, const DataFolder& data, int classes) {
-  std::vector<std::string> names;
-  if (layout_of(task, data.path) == DataLayout::images)
-    names = list_image_folder(task, data).classes;
-  if (layout_of(task, data.path) == DataLayout::tfds && task.rule == LabelRule::plain)
-    names = tfds_label_names(open_tfds_folder(task, data.path), task.label_key);
+  std::vector<std::string> names = class_names(task, data);
   const std::set<std::string> different(names.begin(), names.end());
   bool fit =
       different.size() == static_cast<std::size_t>(classes) && different.size() == names.size();

@@ -136,7 +136,7 @@ class Planner {
         if (checkpoint_step(name) && kept_.count(entry.path()) == 0)
           files.emplace_back(entry.path(), finished(attempt) ? "checkpoint of a finished run"
                                                              : "older than the valid checkpoints");
-        if (finished(attempt) && !policy_.samples && name == "samples.png")
+        if (finished(attempt) && !policy_.samples && name.ends_with(".png"))
           files.emplace_back(entry.path(), "samples of a finished run");
       }
       if (files.empty() || (!finished(attempt) && says_running(folder))) continue;

@@ -14,7 +14,7 @@ struct KeepPolicy {
   // Newest valid checkpoints of a finished run. (Of a run that is not done the two newest valid
   // ones stay, whatever this says.)
   int checkpoints = 1;
-  bool samples = true;          // samples.png of finished runs; result.h5 has them anyway
+  bool samples = true;  // pictures (*.png) of finished runs; result.h5 has the images anyway
   bool failed_attempts = true;  // folders of a finished run's other attempts
 
   bool operator==(const KeepPolicy&) const = default;

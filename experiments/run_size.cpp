@@ -12,6 +12,8 @@ using nlohmann::json;
 
 constexpr std::int64_t kFloatBytes = 4, kTokenBytes = 4;
 constexpr std::int64_t kShownImages = 64, kChannels = 3;
+// Of preview.png, real.png, neighbours.png and film.png.
+constexpr std::int64_t kSmallImages = 3 * 20 + 3 * 8, kWidestSmall = 96;
 constexpr std::int64_t kFileOverhead = 64 * 1024;                // of an HDF5 file's structure
 constexpr std::int64_t kSmallFiles = 32 * 1024;                  // run.yaml, log, attempt.json
 constexpr std::int64_t kRuntimeBytes = std::int64_t{350} << 20;  // LibTorch, HDF5, code
@@ -81,7 +83,8 @@ RunSize size_of_run(const RunConfig& run, const BaseManifest& base,
   size.trained_numbers = trained_numbers(run, base, classes, images.train);
   if (trains(run))
     size.checkpoint_bytes = 3 * kFloatBytes * size.trained_numbers + losses + kFileOverhead;
-  size.samples_bytes = kShownImages * pixels;
+  const std::int64_t small = std::min(side, kWidestSmall);
+  size.samples_bytes = kShownImages * pixels + kSmallImages * small * small * kChannels;
   const std::int64_t tokens = is_oracle(run) ? 0 : run.samples * (latent * latent + 1);
   size.result_bytes = kFloatBytes * size.trained_numbers + tokens * kTokenBytes +
                       kShownImages * pixels + losses + kFileOverhead + kSmallFiles;

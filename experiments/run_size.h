@@ -15,7 +15,7 @@ struct RunSize {
   std::int64_t trained_numbers = 0;
   std::int64_t checkpoint_bytes = 0;     // of one; 0 where nothing is tuned
   std::int64_t result_bytes = 0;         // result.h5 and the small files beside it
-  std::int64_t samples_bytes = 0;        // samples.png
+  std::int64_t samples_bytes = 0;        // samples.png and the small pictures beside it
   std::int64_t token_cache_bytes = 0;    // of its few-shot set, shared by the methods
   std::int64_t feature_cache_bytes = 0;  // of its task's test images, shared by all runs of it
   std::int64_t memory_bytes = 0;

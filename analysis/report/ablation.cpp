@@ -1,20 +1,13 @@
 #include "analysis/report/ablation.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
 
-#include "analysis/report/plot.h"
-#include "analysis/report/samples.h"
-#include "cluster/durable_file.h"
-#include "cluster/error.h"
-
 namespace marquee::analysis {
 namespace {
 
-namespace fs = std::filesystem;
 using experiments::RunConfig;
 using nlohmann::json;
 
@@ -157,95 +150,6 @@ std::size_t without_factor(const std::vector<const Variant*>& members, const Var
   return 0;
 }
 
-// What the writer needs of a place where a variant was run.
-using Place = std::pair<std::string, std::string>;  // task, shots
-
-std::vector<Place> places_of(const AblationFactor& factor) {
-  std::vector<Place> places;
-  for (const ComparisonRow* row : factor.variants.front().rows)
-    places.emplace_back(row->task, row->shots);
-  return places;
-}
-
-const ComparisonRow* row_at(const AblationVariant& variant, const Place& place) {
-  for (const ComparisonRow* row : variant.rows)
-    if (row->task == place.first && row->shots == place.second) return row;
-  return nullptr;
-}
-
-std::string place_text(const Place& place) {
-  return place.first + ", " + place.second + (counts_images(place.second) ? " shots" : "");
-}
-
-constexpr const char* kShown[] = {"fid_mini", "recall", "coverage", "memorisation"};
-
-Table factor_table(const AblationFactor& factor, const Place& place) {
-  Table table{{factor.name, "seeds", "trained numbers"}, {}, {false, true, true}};
-  for (const char* metric : kShown) table.header.emplace_back(metric);
-  table.numeric.resize(table.header.size(), true);
-  for (std::size_t i = 0; i < factor.variants.size(); ++i) {
-    const AblationVariant& variant = factor.variants[i];
-    const ComparisonRow* row = row_at(variant, place);
-    if (row == nullptr) continue;
-    std::vector<std::string> cells{variant.name + (i == 0 ? " (default)" : ""),
-                                   std::to_string(row->finished.size()),
-                                   std::to_string(row->trainable_parameters)};
-    for (const char* metric : kShown) cells.push_back(summary_text(*row, metric));
-    table.rows.push_back(std::move(cells));
-  }
-  return table;
-}
-
-std::optional<double> mean_of(const ComparisonRow& row, const char* metric) {
-  const auto found = row.metrics.find(metric);
-  if (found == row.metrics.end()) return std::nullopt;
-  return found->second.mean;
-}
-
-// The marquee header's promise: recall or coverage up at a fid_mini no more than 5 % worse.
-constexpr double kMostWorse = 0.05;
-constexpr const char* kHolds = "yes";
-
-Table header_table(const AblationFactor& factor) {
-  Table table{{"marquee header", "against", "task, shots", "fid_mini", "recall", "coverage",
-               "more at no more than 5 % worse fid_mini"},
-              {},
-              {false, false, false, true, true, true, false}};
-  for (std::size_t i = 1; i < factor.variants.size(); ++i) {
-    const AblationVariant &on = factor.variants[i], &off = factor.variants[factor.without[i]];
-    if (on.rows.front()->config.marquee == "none") continue;
-    for (const Place& place : places_of(factor)) {
-      const ComparisonRow *with = row_at(on, place), *without = row_at(off, place);
-      if (with == nullptr || without == nullptr) continue;
-      const auto change = [&](const char* metric) {
-        return mean_of(*with, metric).value_or(NAN) - mean_of(*without, metric).value_or(NAN);
-      };
-      const double fid = change("fid_mini") / mean_of(*without, "fid_mini").value_or(NAN),
-                   recall = change("recall"), coverage = change("coverage");
-      const bool holds = fid <= kMostWorse && (recall > 0 || coverage > 0);
-      table.rows.push_back({on.name, off.name, place_text(place),
-                            number_text("%+.1f %%", 100 * fid), number_text("%+.3f", recall),
-                            number_text("%+.3f", coverage), holds ? kHolds : "no"});
-    }
-  }
-  return table;
-}
-
-std::string chart_of(const AblationFactor& factor) {
-  std::vector<DotSeries> series;
-  for (const Place& place : places_of(factor)) {
-    DotSeries dots{place_text(place), {}};
-    for (const AblationVariant& variant : factor.variants) {
-      const ComparisonRow* row = row_at(variant, place);
-      dots.values.push_back(row == nullptr ? std::nullopt : mean_of(*row, "fid_mini"));
-    }
-    series.push_back(std::move(dots));
-  }
-  std::vector<std::string> names;
-  for (const AblationVariant& variant : factor.variants) names.push_back(variant.name);
-  return dot_plot(names, series, {"fid_mini by " + factor.name, "fid_mini", ""});
-}
-
 }  // namespace
 
 Ablations find_ablations(const Comparison& comparison) {
@@ -289,54 +193,6 @@ Ablations find_ablations(const Comparison& comparison) {
     found.factors.push_back(std::move(result));
   }
   return found;
-}
-
-std::vector<fs::path> write_ablations(const fs::path& results, const std::string& sweep,
-                                      const fs::path& folder) {
-  const Comparison comparison = load_comparison(results / "results.sqlite", sweep);
-  const Ablations ablations = find_ablations(comparison);
-  if (ablations.factors.empty())
-    cluster::throw_usage(results.string() +
-                         ": no two finished variants differ in one factor; nothing to compare");
-  cluster::create_directories_durably(folder);
-  std::vector<fs::path> written{folder / "README.md"};
-  std::string text =
-      "# Ablations\n\nOne factor at a time from one default; written by `marquee ablations`. " +
-      counting_text(comparison) + ".\n";
-  for (const AblationFactor& factor : ablations.factors) {
-    const std::string chart = factor.name + ".svg";
-    cluster::write_file_durably(folder / chart, chart_of(factor));
-    written.push_back(folder / chart);
-    text += "\n## " + factor.name + "\n\n![fid_mini by " + factor.name + "](" + chart + ")\n";
-    for (const Place& place : places_of(factor))
-      text += "\n" + markdown_escaped(place_text(place)) + "\n\n" +
-              markdown_text(factor_table(factor, place));
-    if (factor.name != "marquee") continue;
-    const Table table = header_table(factor);
-    const auto kept = std::count_if(table.rows.begin(), table.rows.end(),
-                                    [](const auto& cells) { return cells.back() == kHolds; });
-    text +=
-        "\nThe header on against off, the same otherwise. What is hoped for (recall or coverage "
-        "up, fid_mini no more than 5 % worse) holds in " +
-        std::to_string(kept) + " of " + std::to_string(table.rows.size()) + " cases.\n\n" +
-        markdown_text(table);
-    const Place place = places_of(factor).front();
-    text += "\nSamples, " + markdown_escaped(place_text(place)) + "\n";
-    for (const AblationVariant& variant : factor.variants) {
-      const ComparisonRow* row = row_at(variant, place);
-      const std::string picture =
-          row == nullptr ? "" : copy_samples(results, row->finished.front(), folder);
-      if (picture.empty()) continue;
-      written.push_back(folder / picture);
-      text += "\n" + variant.name + "\n\n![samples, " + variant.name + "](" + picture + ")\n";
-    }
-  }
-  if (!ablations.left_out.empty()) {
-    text += "\n## Left out\n\nVariants that differ from the default in several factors:\n\n";
-    for (const std::string& settings : ablations.left_out) text += "* `" + settings + "`\n";
-  }
-  cluster::write_file_durably(written.front(), text);
-  return written;
 }
 
 }  // namespace marquee::analysis

@@ -3,7 +3,6 @@
 // factor.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -32,12 +31,5 @@ struct Ablations {
 
 // Of the finished rows of `comparison`, which must outlive the result.
 Ablations find_ablations(const Comparison& comparison);
-
-// Writes `folder`/README.md (tables and what they say), charts as SVG and sample grids of the
-// marquee header. Returns what was written, README.md first. Throws environment where the database
-// is damaged or the folder cannot be written, usage where no two variants differ in one factor.
-std::vector<std::filesystem::path> write_ablations(const std::filesystem::path& results,
-                                                   const std::string& sweep,
-                                                   const std::filesystem::path& folder);
 
 }  // namespace marquee::analysis

@@ -90,6 +90,7 @@ MetricSummary summarise(const std::vector<const Run*>& runs, const std::string& 
     if (found == run->metrics.end()) continue;
     values.push_back(found->second.first);
     summary.spread = found->second.second;
+    summary.by_seed[run->config.seed] = found->second.first;
   }
   summary.seeds = static_cast<int>(values.size());
   for (const double value : values) summary.mean += value / summary.seeds;
@@ -121,6 +122,7 @@ ComparisonRow make_row(const std::vector<const Run*>& runs) {
       finished.push_back(run);
     } else {
       ++row.unfinished;
+      row.waiting.insert(run->status);
     }
   }
   std::sort(finished.begin(), finished.end(),
@@ -214,14 +216,17 @@ std::size_t place_of(const std::vector<std::string>& order, const std::string& w
   return static_cast<std::size_t>(std::find(order.begin(), order.end(), word) - order.begin());
 }
 
-// Numbers first, then vtab1k, then full; the oracle rows of a task stand below all.
+// Numbers first, then vtab1k, then full.
+long place_of_shots(const std::string& shots) {
+  if (counts_images(shots)) return std::atol(shots.c_str());
+  return shots == "full" ? 2000000000L : 1000000000L;
+}
+
+// The oracle rows of a task stand below all.
 auto sort_key(const ComparisonRow& row) {
-  const long shots = counts_images(row.shots) ? std::atol(row.shots.c_str())
-                     : row.shots == "full"    ? 2000000000L
-                                              : 1000000000L;
   return std::make_tuple(place_of(datasets::task_names(), row.task), row.task, row.oracle,
-                         row.outside, shots, place_of(experiments::method_names(), row.method),
-                         row.variant);
+                         row.outside, place_of_shots(row.shots),
+                         place_of(experiments::method_names(), row.method), row.variant);
 }
 
 }  // namespace
@@ -230,12 +235,35 @@ bool counts_images(const std::string& shots) {
   return shots.find_first_not_of("0123456789") == std::string::npos;
 }
 
+bool stands_above(const ComparisonRow& a, const ComparisonRow& b) {
+  const auto key = [](const ComparisonRow& row) {
+    return std::make_tuple(row.oracle, place_of_shots(row.shots), row.outside,
+                           place_of(experiments::method_names(), row.method), row.method,
+                           row.variant);
+  };
+  return key(a) < key(b);
+}
+
 const std::vector<std::string>& metric_names() {
   static const std::vector<std::string> names{
       "fid_mini", "kid_mini",        "fid",       "sfid",         "fid_infinity",
       "kid",      "inception_score", "precision", "recall",       "f_score",
       "density",  "coverage",        "vendi",     "memorisation", "label_accuracy"};
   return names;
+}
+
+bool lower_is_better(const std::string& metric) {
+  static const std::set<std::string> lower{"fid_mini",     "kid_mini", "fid",         "sfid",
+                                           "fid_infinity", "kid",      "memorisation"};
+  return lower.contains(metric);
+}
+
+std::string group_name(const std::string& task) {
+  const auto& tasks = datasets::all_tasks();
+  const auto found = std::find_if(tasks.begin(), tasks.end(), [&](const datasets::TaskInfo& info) {
+    return info.name == task;
+  });
+  return std::string(to_string(found == tasks.end() ? datasets::TaskGroup::own : found->group));
 }
 
 std::string summary_text(const ComparisonRow& row, const std::string& metric) {
@@ -338,10 +366,7 @@ std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Se
   return rows;
 }
 
-namespace {
-
-// Metrics that some row has.
-std::vector<std::string> shown_metrics(const std::vector<const ComparisonRow*>& rows) {
+std::vector<std::string> metrics_of(const std::vector<const ComparisonRow*>& rows) {
   std::vector<std::string> shown;
   for (const std::string& metric : metric_names()) {
     if (std::any_of(rows.begin(), rows.end(),
@@ -357,14 +382,12 @@ std::string why_empty(const ComparisonRow& row, const std::string& metric) {
   return "not computed";
 }
 
-}  // namespace
-
 std::string empty_cells_text(const Comparison& comparison, const Section& section) {
   const std::vector<const ComparisonRow*> rows = rows_of(comparison, section);
   // The metrics that lack of the same rows for the same reason, in the order of the table.
   std::vector<std::pair<std::pair<std::set<std::string>, std::string>, std::vector<std::string>>>
       groups;
-  for (const std::string& metric : shown_metrics(rows)) {
+  for (const std::string& metric : metrics_of(rows)) {
     std::map<std::string, std::set<std::string>> reasons;  // and the rows' names
     for (const ComparisonRow* row : rows) {
       if (!row->metrics.empty() && !row->metrics.contains(metric))
@@ -389,7 +412,7 @@ std::string empty_cells_text(const Comparison& comparison, const Section& sectio
 
 Table section_table(const Comparison& comparison, const Section& section) {
   const std::vector<const ComparisonRow*> rows = rows_of(comparison, section);
-  const std::vector<std::string> metrics = shown_metrics(rows);
+  const std::vector<std::string> metrics = metrics_of(rows);
   Table table{{"shots", "method", "seeds"}, {}, {false, false, true}};
   for (const std::string& metric : metrics) table.header.push_back(metric);
   for (const char* name : {"parameters", "seconds"}) table.header.emplace_back(name);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct MetricSummary {
   double spread =
       0;  // one seed: standard error of the metric; several: standard deviation over them
   int seeds = 0;
+  std::map<std::uint64_t, double> by_seed{};  // empty for images from outside
 };
 
 // One finished run of a row.
@@ -44,6 +46,7 @@ struct ComparisonRow {
   experiments::RunConfig config;   // of one of its runs
   std::vector<RunEntry> finished;  // by seed
   int unfinished = 0;              // runs without a result (yet)
+  std::set<std::string> waiting;   // their statuses: pending, running, failed, cancelled
 
   std::string name() const { return variant.empty() ? method : method + " (" + variant + ")"; }
 };
@@ -55,8 +58,17 @@ struct Comparison {
 
 // "fid_mini", "kid_mini", "precision", ...: in the order of a report.
 const std::vector<std::string>& metric_names();
+bool lower_is_better(const std::string& metric);
+// Group of a task, "own" for one that is not known here: somebody else may have written the file.
+std::string group_name(const std::string& task);
+// Metrics that some row has.
+std::vector<std::string> metrics_of(const std::vector<const ComparisonRow*>& rows);
 // "2.31 ± 0.04", digits by the size of the spread; "" for a metric that the row lacks.
 std::string summary_text(const ComparisonRow& row, const std::string& metric);
+
+// The order of rows below each other, whatever their tasks: shots ascending, methods as named,
+// images from outside behind them, oracles last.
+bool stands_above(const ComparisonRow& a, const ComparisonRow& b);
 
 // `sweep` "": every run. Throws environment for a damaged database.
 Comparison load_comparison(const std::filesystem::path& database, const std::string& sweep = "");
@@ -68,6 +80,8 @@ struct Section {
 };
 std::vector<Section> sections_of(const Comparison& comparison);
 std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Section& section);
+// "not computed": why a row with other metrics lacks this one.
+std::string why_empty(const ComparisonRow& row, const std::string& metric);
 // A column for each metric that some row has.
 Table section_table(const Comparison& comparison, const Section& section);
 // Why cells of the table are empty, a sentence for each metric; empty where none is.

@@ -22,21 +22,6 @@ struct Pair {
   const ComparedRun* other = nullptr;
 };
 
-bool lower_is_better(const std::string& metric) {
-  static const std::set<std::string> lower{"fid_mini",     "kid_mini", "fid",         "sfid",
-                                           "fid_infinity", "kid",      "memorisation"};
-  return lower.contains(metric);
-}
-
-// A task of a file that somebody else wrote may be none that is known here.
-std::string group_of(const std::string& task) {
-  const auto& tasks = datasets::all_tasks();
-  const auto found = std::find_if(tasks.begin(), tasks.end(), [&](const datasets::TaskInfo& info) {
-    return info.name == task;
-  });
-  return std::string(to_string(found == tasks.end() ? datasets::TaskGroup::own : found->group));
-}
-
 using Cells = std::map<std::string, std::vector<const ComparedRun*>>;
 
 Cells cells_of(const ComparedSide& side) {
@@ -258,7 +243,7 @@ std::vector<MetricComparison> compare_metrics(const std::vector<Pair>& pairs,
   for (const Pair& pair : pairs) {
     all.push_back(&pair);
     by_task[pair.first->config.task].push_back(&pair);
-    by_group[group_of(pair.first->config.task)].push_back(&pair);
+    by_group[group_name(pair.first->config.task)].push_back(&pair);
   }
   std::vector<bool> lower;
   for (const std::string& metric : metrics) lower.push_back(lower_is_better(metric));

@@ -7,6 +7,8 @@
 
 #include <kainjow/mustache.hpp>
 
+#include "experiments/run_config.h"
+
 namespace marquee::analysis {
 namespace {
 
@@ -95,6 +97,13 @@ std::size_t distinct_colours() {
   return std::size(kColours);
 }
 
+std::optional<std::size_t> colour_of_method(const std::string& method) {
+  const auto& methods = experiments::method_names();
+  const auto found = std::find(methods.begin(), methods.end(), method);
+  if (found == methods.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - methods.begin());
+}
+
 std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& options) {
   std::vector<double> xs, ys;
   for (const PlotLine& line : lines) {
@@ -102,6 +111,8 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
       xs.push_back(x);
       ys.push_back(y);
     }
+    for (const auto& interval : line.intervals)
+      if (interval) ys.insert(ys.end(), {interval->low, interval->high});
   }
   if (xs.empty()) return "";
   const auto range = [](const std::vector<double>& values) {
@@ -145,8 +156,15 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotOptions& opt
                  " transform=\"rotate(-90 14 " + coordinate((kTop + floor) / 2) + ")\"");
 
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string colour = kColours[i % std::size(kColours)];
+    const std::string colour = kColours[lines[i].colour.value_or(i) % std::size(kColours)];
     std::string points;
+    for (std::size_t point = 0; point < lines[i].intervals.size(); ++point) {
+      const auto& interval = lines[i].intervals[point];
+      if (!interval) continue;
+      const double at = x.position(lines[i].points[point].first);
+      svg += line_from(at, y.position(interval->low), at, y.position(interval->high),
+                       "stroke=\"" + colour + "\" stroke-opacity=\"0.6\"");
+    }
     for (const auto& [px, py] : lines[i].points) {
       points += coordinate(x.position(px)) + "," + coordinate(y.position(py)) + " ";
       if (options.markers) {
@@ -187,10 +205,11 @@ std::string dot_plot(const std::vector<std::string>& rows, const std::vector<Dot
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + coordinate(width) +
                     " " + coordinate(height) + "\" width=\"" + coordinate(width) +
                     "\" role=\"img\" aria-label=\"" +
-                    kainjow::mustache::html_escape(options.title) +
-                    "\" font-family=\"sans-serif\" font-size=\"11\">"
-                    "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>";
-  const std::string grid = "stroke=\"#ddd\"";
+                    kainjow::mustache::html_escape(options.title) + "\"";
+  svg += options.in_page ? ">"
+                         : " font-family=\"sans-serif\" font-size=\"11\">"
+                           "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>";
+  const std::string grid = options.in_page ? "class=\"grid\"" : "stroke=\"#ddd\"";
   svg += text_at(left, 16, "start", options.title, " font-weight=\"bold\"");
   for (const double tick : round_ticks(x.low, x.high)) {
     svg += line_from(x.position(tick), kTop, x.position(tick), floor, grid);

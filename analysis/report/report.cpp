@@ -1,23 +1,29 @@
 #include "analysis/report/report.h"
 
-#include <cmath>
-#include <numeric>
-#include <optional>
 #include <set>
 
 #include <kainjow/mustache.hpp>
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/ablation_page.h"
 #include "analysis/report/cited_tables.h"
 #include "analysis/report/comparison.h"
+#include "analysis/report/cost_table.h"
 #include "analysis/report/database.h"
-#include "analysis/report/loss_curve.h"
-#include "analysis/report/page.h"
-#include "analysis/report/plot.h"
-#include "analysis/report/samples.h"
+#include "analysis/report/few_shot_curves.h"
+#include "analysis/report/html.h"
+#include "analysis/report/main_table.h"
+#include "analysis/report/page_files.h"
+#include "analysis/report/private_text.h"
+#include "analysis/report/run_facts.h"
+#include "analysis/report/task_sections.h"
+#include "cluster/base64.h"
+#include "cluster/build_info.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
-#include "cluster/log.h"
+#include "cluster/host.h"
+#include "cluster/sha256.h"
+#include "cluster/suggest.h"
 #include "cluster/text.h"
 
 namespace marquee::analysis {
@@ -25,210 +31,163 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace ms = kainjow::mustache;
-using nlohmann::json;
 
-std::string described(const ComparisonRow& row, const RunEntry& run) {
-  return row.name() + (row.oracle ? "" : ", " + row.shots + " shots") + ", seed " +
-         std::to_string(run.seed);
-}
+// Of attempts that did not end well, the newest.
+constexpr int kMostFailures = 500;
 
-// The loss curve of an attempt; no points where nothing was trained or the file is damaged.
-PlotLine loss_curve(const fs::path& results, const RunEntry& run, const std::string& name) {
-  PlotLine line{name, {}};
-  LossCurve curve;
-  try {
-    curve = read_loss_curve(attempt_folder(results, run));
-  } catch (const cluster::Error& error) {
-    cluster::log_warning("report", error.what());
-    return line;
+std::set<std::string> hosts_of(SQLite::Database& database) {
+  std::set<std::string> hosts;
+  for (const char* table : {"attempts", "coordinators", "slots"}) {
+    if (!database.tableExists(table)) continue;
+    SQLite::Statement rows(database, std::string("SELECT DISTINCT host FROM ") + table);
+    while (rows.executeStep()) hosts.insert(rows.getColumn(0).getString());
   }
-  // Means over up to 100 windows: single steps are noise.
-  const std::size_t window = std::max<std::size_t>(1, curve.losses.size() / 100);
-  for (std::size_t first = 0; first + window <= curve.losses.size(); first += window) {
-    const auto from = curve.losses.begin() + static_cast<std::ptrdiff_t>(first);
-    const double sum = std::accumulate(from, from + static_cast<std::ptrdiff_t>(window), 0.0);
-    line.points.emplace_back(static_cast<double>(curve.steps[first + window - 1]),
-                             sum / static_cast<double>(window));
-  }
-  return line;
-}
-
-// fid_mini, or fid where that was measured; nullptr where neither was.
-const char* distance_name(const ComparisonRow& row) {
-  for (const char* name : {"fid_mini", "fid"})
-    if (row.metrics.contains(name)) return name;
-  return nullptr;
-}
-
-std::optional<double> distance_of(const ComparisonRow& row) {
-  const char* name = distance_name(row);
-  return name == nullptr ? std::nullopt : std::optional(row.metrics.at(name).mean);
-}
-
-std::string few_shot_plot(const std::vector<const ComparisonRow*>& rows) {
-  std::map<std::string, PlotLine> lines;
-  std::set<double> shots;
-  std::string metric;  // rows of a section are measured by one protocol
-  for (const ComparisonRow* row : rows) {
-    const std::optional<double> distance = distance_of(*row);
-    if (row->oracle || !distance || !row->variant.empty() || !counts_images(row->shots)) continue;
-    metric = distance_name(*row);
-    const double x = std::stod(row->shots);
-    shots.insert(x);
-    lines[row->method].name = row->method;
-    lines[row->method].points.emplace_back(x, *distance);
-  }
-  if (shots.size() < 2) return "";
-  // In the order of the table, so that a method has one colour in all plots.
-  std::vector<PlotLine> list;
-  for (const std::string& method : experiments::method_names())
-    if (const auto line = lines.find(method); line != lines.end()) list.push_back(line->second);
-  return line_plot(list, {metric + " by shots", "images per class", metric, true, true});
-}
-
-ms::data cells_of(const std::vector<std::string>& texts, const std::vector<bool>& numeric) {
-  ms::data cells{ms::data::type::list};
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    ms::data cell;
-    cell.set("text", texts[i]);
-    cell.set("number", bool{numeric[i]});
-    cells << cell;
-  }
-  return cells;
-}
-
-// The row with the lowest distance among those with the same shots.
-bool is_best(const ComparisonRow& row, const std::vector<const ComparisonRow*>& rows) {
-  const std::optional<double> own = distance_of(row);
-  if (row.oracle || !own) return false;
-  return std::none_of(rows.begin(), rows.end(), [&](const ComparisonRow* other) {
-    const std::optional<double> distance = distance_of(*other);
-    return !other->oracle && other->shots == row.shots && distance && *distance < *own;
-  });
-}
-
-ms::data section_data(const fs::path& results, const Comparison& comparison, const Section& shown) {
-  const std::vector<const ComparisonRow*> rows = rows_of(comparison, shown);
-  const Table table = section_table(comparison, shown);
-  const std::string& task = shown.title;
-  ms::data section;
-  const std::string empty = empty_cells_text(comparison, shown);
-  section.set("has_empty", !empty.empty());
-  section.set("empty", empty);
-  section.set("task", task);
-  std::string anchor = task;
-  for (const char unwanted : {'/', ' ', ',', '(', ')'})
-    std::replace(anchor.begin(), anchor.end(), unwanted, '-');
-  section.set("anchor", anchor);
-  section.set("header", cells_of(table.header, table.numeric));
-
-  ms::data lines{ms::data::type::list}, samples{ms::data::type::list}, plots{ms::data::type::list};
-  std::vector<std::pair<std::string, std::vector<PlotLine>>> losses;  // by shots, in their order
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const ComparisonRow& row = *rows[i];
-    ms::data line;
-    line.set("kind", row.oracle ? "oracle" : is_best(row, rows) ? "best" : "plain");
-    line.set("cells", cells_of(table.rows[i], table.numeric));
-    lines << line;
-    if (row.finished.empty()) continue;
-    const RunEntry& first = row.finished.front();
-    if (const std::string name = copy_samples(results, first, results / "report" / "images");
-        !name.empty()) {
-      ms::data picture;
-      picture.set("caption", described(row, first));
-      picture.set("image", "images/" + name);
-      samples << picture;
-    }
-    PlotLine curve = loss_curve(results, first, row.name());
-    if (curve.points.empty()) continue;
-    if (losses.empty() || losses.back().first != row.shots) losses.push_back({row.shots, {}});
-    losses.back().second.push_back(std::move(curve));
-  }
-  const auto add_plot = [&](const std::string& svg) {
-    if (svg.empty()) return;
-    ms::data plot;
-    plot.set("plot", svg);
-    plots << plot;
-  };
-  add_plot(few_shot_plot(rows));
-  const std::size_t most = distinct_colours();
-  for (const auto& [shots, curves] : losses) {
-    for (std::size_t first = 0; first < curves.size(); first += most) {
-      const auto begin = curves.begin() + static_cast<std::ptrdiff_t>(first);
-      const std::size_t count = std::min(most, curves.size() - first);
-      add_plot(line_plot({begin, begin + static_cast<std::ptrdiff_t>(count)},
-                         {"tuning loss, " + shots + " shots", "step", "loss", false, false}));
-    }
-  }
-  section.set("rows", lines);
-  section.set("samples", samples);
-  section.set("plots", plots);
-  return section;
-}
-
-ms::data failures_of(SQLite::Database& database) {
-  ms::data list{ms::data::type::list};
-  SQLite::Statement rows(
-      database, "SELECT task, shots, method, seed, attempt, status, cause, message FROM failures");
-  constexpr const char* kNames[] = {"task",    "shots",  "method", "seed",
-                                    "attempt", "status", "cause",  "message"};
-  while (rows.executeStep()) {
-    ms::data entry;
-    for (int i = 0; i < rows.getColumnCount(); ++i)
-      entry.set(kNames[i], rows.getColumn(i).getString());
-    list << entry;
-  }
-  return list;
-}
-
-ms::data how_it_was_made(SQLite::Database& database, const Comparison& comparison) {
-  ms::data list{ms::data::type::list};
-  SQLite::Statement query(database,
-                          "SELECT a.host, a.started, a.ended, a.result_sha256, a.prompt_sha256, "
-                          "a.tokens_sha256, a.class_prior, a.fingerprint, a.provenance, r.config "
-                          "FROM attempts a JOIN runs r ON r.run_id = a.run_id "
-                          "WHERE a.run_id = ?1 AND a.attempt = ?2");
-  constexpr const char* kNames[] = {
-      "host",          "started",     "ended",       "result_sha256", "prompt_sha256",
-      "tokens_sha256", "class_prior", "fingerprint", "provenance",    "configuration"};
-  for (const ComparisonRow& row : comparison.rows) {
-    for (const RunEntry& run : row.finished) {
-      query.reset();
-      query.bind(1, run.run_id);
-      query.bind(2, run.attempt);
-      if (!query.executeStep()) continue;
-      ms::data facts{ms::data::type::list};
-      for (int i = 0; i < query.getColumnCount(); ++i) {
-        const std::string value = query.getColumn(i).getString();
-        if (value.empty()) continue;
-        ms::data fact;
-        fact.set("key", kNames[i]);
-        fact.set("value", value);
-        facts << fact;
-      }
-      ms::data entry;
-      entry.set("name", row.task + ", " + described(row, run));
-      entry.set("run", run.run_id.substr(0, 12) + ", attempt " + std::to_string(run.attempt));
-      entry.set("facts", facts);
-      list << entry;
-    }
-  }
-  return list;
+  return hosts;
 }
 
 std::string status_text(SQLite::Database& database, const Comparison& comparison) {
-  std::string text;
+  std::vector<std::string> sweeps;
   SQLite::Statement names(database, "SELECT sweep FROM sweeps ORDER BY registered");
-  while (names.executeStep())
-    text += (text.empty() ? "Sweep " : ", ") + names.getColumn(0).getString();
-  if (text.empty()) text = "Single runs";
+  while (names.executeStep()) sweeps.push_back(names.getColumn(0).getString());
+  std::string text = sweeps.empty() ? "Single runs" : "Sweep " + cluster::join(sweeps);
   text += ":";
   for (const auto& [status, count] : comparison.statuses)
     text += " " + std::to_string(count) + " " + status;
   return text;
 }
 
-ms::data cited_data(const std::vector<experiments::CitedNumber>& cited) {
+// Words of a list, each under `key`.
+ms::data list_of(const char* key, const std::vector<std::string>& texts) {
+  ms::data list{ms::data::type::list};
+  for (const std::string& text : texts) {
+    ms::data entry;
+    entry.set(key, text);
+    list << entry;
+  }
+  return list;
+}
+
+void set_filters(ms::data& page, const Comparison& comparison) {
+  std::vector<std::string> tasks, shots, methods;
+  std::vector<const ComparisonRow*> order;
+  for (const ComparisonRow& row : comparison.rows) order.push_back(&row);
+  const auto add = [](std::vector<std::string>& list, const std::string& word) {
+    if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(word);
+  };
+  for (const ComparisonRow* row : order) add(tasks, row->task);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto* a, const auto* b) { return stands_above(*a, *b); });
+  for (const ComparisonRow* row : order) {
+    if (!row->oracle) add(shots, row->shots);
+    add(methods, row->method);
+  }
+  page.set("tasks", list_of("task", tasks));
+  page.set("shots", list_of("shots", shots));
+  page.set("methods", list_of("method", methods));
+}
+
+void set_main_tables(ms::data& page, const std::vector<MainTable>& tables) {
+  ms::data list{ms::data::type::list}, curves{ms::data::type::list};
+  std::vector<std::string> metrics;
+  const MainTable* before = nullptr;
+  for (const MainTable& table : tables) {
+    const bool first = before == nullptr || before->title != table.title;
+    before = &table;
+    if (std::find(metrics.begin(), metrics.end(), table.metric) == metrics.end())
+      metrics.push_back(table.metric);
+    ms::data entry;
+    entry.set("metric", table.metric);
+    entry.set("title", table.title);
+    entry.set("first", first);
+    entry.set("table", main_table_html(table));
+    entry.set("about", main_table_about(table));
+    ms::data reasons{ms::data::type::list};
+    for (const std::string& reason : empty_reasons(table)) {
+      ms::data told;
+      told.set("mark", empty_mark(empty_reasons(table), {{}, {}, 0, false, false, reason}));
+      told.set("reason", reason);
+      reasons << told;
+    }
+    entry.set("has_reasons", !reasons.list_value().empty());
+    entry.set("reasons", reasons);
+    list << entry;
+    if (!first) continue;
+    for (const std::string& curve : few_shot_curves(table)) {
+      ms::data plot;
+      plot.set("plot", curve);
+      curves << plot;
+    }
+  }
+  page.set("main_tables", list);
+  page.set("has_several_metrics", metrics.size() > 1);
+  page.set("metrics", list_of("metric", metrics));
+  page.set("has_curves", !curves.list_value().empty());
+  page.set("curves", curves);
+}
+
+void set_ablations(ms::data& page, const Comparison& comparison) {
+  const Ablations ablations = find_ablations(comparison);
+  ms::data list{ms::data::type::list};
+  for (const AblationFactor& factor : ablations.factors) {
+    if (factor.name == "method") continue;  // the main table
+    ms::data entry;
+    entry.set("factor", factor.name);
+    entry.set("anchor", anchor_of("ablation-" + factor.name));
+    entry.set("plot", ablation_chart(factor, /*in_page=*/true));
+    ms::data places{ms::data::type::list};
+    for (const AblationPlace& place : places_of(factor)) {
+      ms::data told;
+      told.set("place", place_text(place));
+      told.set("table",
+               html_table(factor_table(factor, place), {factor.name + ", " + place_text(place)}));
+      places << told;
+    }
+    entry.set("places", places);
+    const bool has_header = factor.name == "marquee";
+    entry.set("has_header", has_header);
+    if (has_header)
+      entry.set("header_table", html_table(header_table(factor), {"the marquee header"}));
+    list << entry;
+  }
+  page.set("has_ablations", !list.list_value().empty());
+  page.set("ablations", list);
+  if (!ablations.left_out.empty())
+    page.set("left_out",
+             std::to_string(ablations.left_out.size()) +
+                 (ablations.left_out.size() == 1 ? " variant differs" : " variants differ") +
+                 " in several factors and stand in the tables of the tasks alone.");
+}
+
+void set_failures(ms::data& page, SQLite::Database& database, const PrivateText& text) {
+  Table table{{"task", "shots", "method", "seed", "attempt", "status", "cause", "message"},
+              {},
+              {false, false, false, true, true, false, false, false}};
+  SQLite::Statement rows(database,
+                         "SELECT task, shots, method, seed, attempt, status, cause, message "
+                         "FROM failures ORDER BY ended DESC LIMIT " +
+                             std::to_string(kMostFailures));
+  HtmlTable options{"attempts that did not end well"};
+  options.column_classes = {"", "", "", "", "", "", "", "message"};
+  while (rows.executeStep()) {
+    std::vector<std::string> cells;
+    for (int i = 0; i < rows.getColumnCount(); ++i)
+      cells.push_back(text(rows.getColumn(i).getString()));
+    options.row_attributes.push_back(" data-row" + html_attribute("data-shots", cells[1]) +
+                                     html_attribute("data-method", cells[2]));
+    table.rows.push_back(std::move(cells));
+  }
+  const auto all = database.execAndGet("SELECT count(*) FROM failures").getInt64();
+  const bool cut = all > kMostFailures;
+  page.set("has_failures", !table.rows.empty());
+  page.set("failures_about",
+           cut ? "The newest " + std::to_string(kMostFailures) + " of " + std::to_string(all) +
+                     "; marquee query failures has all of them."
+               : "All of them, the newest first; a run whose later attempt succeeded is none the "
+                 "worse.");
+  page.set("failures_table", html_table(table, options));
+}
+
+void set_cited(ms::data& page, const std::vector<experiments::CitedNumber>& cited) {
   ms::data groups{ms::data::type::list};
   for (const CitedGroup& group : cited_groups(cited)) {
     ms::data numbers{ms::data::type::list};
@@ -248,13 +207,64 @@ ms::data cited_data(const std::vector<experiments::CitedNumber>& cited) {
     shown.set("numbers", numbers);
     groups << shown;
   }
-  return groups;
+  page.set("has_cited", !cited.empty());
+  page.set("cited_title", kCitedTitle);
+  page.set("cited_about", kCitedAbout);
+  page.set("cited", groups);
 }
 
-std::string markdown_page(const Comparison& comparison, const std::string& status,
+// JSON within a script element: no character that could end it.
+std::string script_json(const nlohmann::json& content) {
+  std::string out;
+  for (const char c : content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))
+    c == '<' ? out += "\\u003c" : out += c;
+  return out;
+}
+
+void set_made(ms::data& page, SQLite::Database& database, const Comparison& comparison,
+              const PrivateText& text) {
+  const RunFacts facts = run_facts(database, comparison, text);
+  std::string about;
+  if (facts.on_gpu > 0)
+    about = std::to_string(facts.on_gpu) + " of " + std::to_string(facts.runs.at("runs").size()) +
+            " runs were computed on GPUs: tuning has the same bits each time, sampling need not "
+            "have them on another kind of GPU.";
+  if (!text.shown()) about += " Hosts, users and folders are left out.";
+  page.set("made_about", about);
+  page.set("common_table",
+           html_table(facts.common, {"the same for all runs", {}, {}, {"", "said"}}));
+  page.set("facts", script_json(facts.runs));
+}
+
+void set_contents(ms::data& page, const ms::data& tasks) {
+  ms::data sections{ms::data::type::list};
+  const auto add = [&](const std::string& anchor, const std::string& name) {
+    ms::data entry;
+    entry.set("anchor", anchor);
+    entry.set("name", name);
+    sections << entry;
+  };
+  const auto has = [&](const char* key) { return page.get(key)->is_true(); };
+  add("main", "Methods by tasks");
+  if (has("has_curves")) add("few-shot", "Few-shot curves");
+  if (has("has_ablations")) add("ablations", "Ablations");
+  for (const ms::data& task : tasks.list_value())
+    add(task.get("anchor")->string_value(), task.get("title")->string_value());
+  add("cost", "Cost");
+  if (has("has_cited")) add("cited", kCitedTitle);
+  if (has("has_failures")) add("failures", "Failures");
+  add("made", "How it was made");
+  page.set("sections", sections);
+}
+
+std::string markdown_page(const Comparison& comparison, const std::vector<MainTable>& tables,
+                          const std::string& status,
                           const std::vector<experiments::CitedNumber>& cited) {
   std::string text = "# marquee: methods by task and shots\n\n" + markdown_escaped(status) +
                      ".\n\n" + markdown_escaped(counting_text(comparison)) + ".\n";
+  for (const MainTable& table : tables)
+    text += "\n## " + markdown_escaped(table.metric + ", " + table.title) + "\n\n" +
+            main_table_markdown(table);
   for (const Section& section : sections_of(comparison)) {
     text += "\n## " + markdown_escaped(section.title) + "\n\n" +
             markdown_text(section_table(comparison, section));
@@ -265,40 +275,56 @@ std::string markdown_page(const Comparison& comparison, const std::string& statu
   return text;
 }
 
+std::string latex_page(const std::vector<MainTable>& tables) {
+  std::string text = "% Written by marquee report. \\usepackage{booktabs,graphicx}\n";
+  for (const MainTable& table : tables) text += "\n" + main_table_latex(table);
+  return text;
+}
+
 }  // namespace
 
-std::vector<fs::path> write_report(const fs::path& results,
-                                   const std::vector<experiments::CitedNumber>& cited) {
+std::vector<fs::path> write_report(const fs::path& results, const ReportOptions& options) {
   const fs::path published = results / "results.sqlite", folder = results / "report";
   const Comparison comparison = load_comparison(published);
   SQLite::Database database = open_published(published);
   cluster::create_directories_durably(folder / "images");
-  const std::string status = status_text(database, comparison);
+  const std::vector<MainTable> tables = main_tables(comparison);
+  std::string status;
   try {
+    const PrivateText text(hosts_of(database), options.hosts);
+    status = status_text(database, comparison);
     ms::data page;
     page.set("title", "marquee: " + fs::weakly_canonical(results).filename().string());
+    page.set("version", std::string(cluster::build_version()));
+    page.set("written", cluster::utc_now().substr(0, std::string("2026-01-01T00:00:00").size()));
     page.set("status", status);
+    page.set("live", options.refresh_seconds > 0);
+    page.set("refresh", std::to_string(options.refresh_seconds));
+    page.set("style", kPageStyle);
+    page.set("script", kPageScript);
+    page.set("script_hash", cluster::base64(cluster::sha256_bytes(kPageScript)));
     page.set("counting", counting_text(comparison));
-    ms::data tasks{ms::data::type::list};
-    for (const Section& section : sections_of(comparison))
-      tasks << section_data(results, comparison, section);
-    page.set("tasks", tasks);
-    const ms::data failures = failures_of(database);
-    page.set("has_failures", !failures.list_value().empty());
-    page.set("failures", failures);
-    page.set("made", how_it_was_made(database, comparison));
-    page.set("has_cited", !cited.empty());
-    page.set("cited_title", kCitedTitle);
-    page.set("cited_about", kCitedAbout);
-    page.set("cited", cited_data(cited));
-    ms::mustache form(kPage);
+    set_filters(page, comparison);
+    set_main_tables(page, tables);
+    set_ablations(page, comparison);
+    const ms::data tasks = task_sections(results, comparison);
+    page.set("task_sections", tasks);
+    Table cost = cost_table(database, comparison);
+    page.set("cost_table", html_table(cost, {"cost"}));
+    set_cited(page, options.cited);
+    set_failures(page, database, text);
+    set_made(page, database, comparison, text);
+    set_contents(page, tasks);
+    ms::mustache form(kPageTemplate);
     MARQUEE_CHECK(form.is_valid(), "the report's template: " + form.error_message());
     cluster::write_file_durably(folder / "index.html", form.render(page));
   } catch (const SQLite::Exception& error) {
     cluster::throw_environment(published.string() + ": " + error.what());
   }
-  cluster::write_file_durably(folder / "table.md", markdown_page(comparison, status, cited));
-  return {folder / "index.html", folder / "table.md"};
+  cluster::write_file_durably(folder / "table.md",
+                              markdown_page(comparison, tables, status, options.cited));
+  cluster::write_file_durably(folder / "table.tex", latex_page(tables));
+  return {folder / "index.html", folder / "table.md", folder / "table.tex"};
 }
 
 }  // namespace marquee::analysis

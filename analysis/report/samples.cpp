@@ -22,9 +22,15 @@ std::optional<std::string> read_samples(const std::filesystem::path& attempt_fol
 
 std::string copy_samples(const std::filesystem::path& results, const RunEntry& run,
                          const std::filesystem::path& folder) {
-  const auto samples = read_samples(attempt_folder(results, run));
+  // A finished attempt does not change.
+  const std::string name = run.run_id.substr(0, 12) + "-" + std::to_string(run.attempt) + ".png";
+  const std::filesystem::path from = attempt_folder(results, run);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(folder / name, error);
+  if (!error && size == std::filesystem::file_size(from / "samples.png", error) && !error)
+    return name;
+  const auto samples = read_samples(from);
   if (!samples) return "";
-  const std::string name = run.run_id.substr(0, 12) + ".png";
   cluster::write_file_durably(folder / name, *samples);
   return name;
 }

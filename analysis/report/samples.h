@@ -15,8 +15,8 @@ std::filesystem::path attempt_folder(const std::filesystem::path& results, const
 // of more than 64 MiB.
 std::optional<std::string> read_samples(const std::filesystem::path& attempt_folder);
 
-// Copies the grid of an attempt into `folder`; returns its name there, "" where there is none (any
-// more).
+// Copies the grid of an attempt into `folder`, unless it is there already; returns its name there,
+// "" where there is none (any more).
 std::string copy_samples(const std::filesystem::path& results, const RunEntry& run,
                          const std::filesystem::path& folder);
 

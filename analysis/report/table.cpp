@@ -20,35 +20,6 @@ std::string one_line(const std::string& text) {
   return cluster::printable(text);
 }
 
-std::string latex_cell(const std::string& text) {
-  std::string out;
-  const std::string line = one_line(text);
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (std::string_view("{}$&#_%").find(c) != std::string_view::npos) {
-      out += std::string("\\") + c;
-    } else if (c == '\\') {
-      out += "\\textbackslash{}";
-    } else if (c == '~') {
-      out += "\\textasciitilde{}";
-    } else if (c == '^') {
-      out += "\\textasciicircum{}";
-    } else if (c == '<') {
-      out += "\\textless{}";
-    } else if (c == '>') {
-      out += "\\textgreater{}";
-    } else if (c == '[' || c == ']' || c == '*') {  // behind \\ they would be its options
-      out += std::string("{") + c + "}";
-    } else if (line.compare(i, 2, "\xc2\xb1") == 0) {
-      out += "$\\pm$";
-      ++i;
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string number_text(const char* format, double value) {
@@ -107,12 +78,42 @@ std::string markdown_text(const Table& table) {
   return out;
 }
 
+std::string latex_escaped(const std::string& text) {
+  std::string out;
+  const std::string line = one_line(text);
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (std::string_view("{}$&#_%").find(c) != std::string_view::npos) {
+      out += std::string("\\") + c;
+    } else if (c == '\\') {
+      out += "\\textbackslash{}";
+    } else if (c == '~') {
+      out += "\\textasciitilde{}";
+    } else if (c == '^') {
+      out += "\\textasciicircum{}";
+    } else if (c == '<') {
+      out += "\\textless{}";
+    } else if (c == '>') {
+      out += "\\textgreater{}";
+    } else if (c == '[' || c == ']' || c == '*') {  // behind \\ they would be its options
+      out += std::string("{") + c + "}";
+    } else if (line.compare(i, 2, "\xc2\xb1") == 0) {
+      out += "$\\pm$";
+      ++i;
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string latex_text(const Table& table) {
   std::string out = "\\begin{tabular}{";
   for (const bool right : table.numeric) out += right ? "r" : "l";
   out += "}\n\\toprule\n";
   const auto put_row = [&](const std::vector<std::string>& row) {
-    for (std::size_t i = 0; i < row.size(); ++i) out += (i > 0 ? " & " : "") + latex_cell(row[i]);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      out += (i > 0 ? " & " : "") + latex_escaped(row[i]);
     out += " \\\\\n";
   };
   put_row(table.header);

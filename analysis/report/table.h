@@ -22,6 +22,8 @@ std::string aligned_text(const Table& table);
 std::string markdown_text(const Table& table);
 // Text of any origin for a line or a cell of Markdown.
 std::string markdown_escaped(const std::string& text);
+// The same for LaTeX.
+std::string latex_escaped(const std::string& text);
 // A tabular with booktabs rules (\\usepackage{booktabs}).
 std::string latex_text(const Table& table);
 

@@ -1,7 +1,7 @@
 // marquee ablations: one factor at a time from one default, from a results folder.
 #include <iostream>
 
-#include "analysis/report/ablation.h"
+#include "analysis/report/ablation_page.h"
 #include "orchestrator/commands/commands.h"
 
 namespace marquee::orchestrator {

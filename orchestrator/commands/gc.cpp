@@ -36,8 +36,8 @@ CommandLine gc_line() {
       ("sweep", po::value<std::string>()->value_name("FILE")->default_value(""),
        "sweep FILE whose block `keep` says what stays")  //
       ("checkpoints", cluster::such_as({"last", "none", "all"}),
-       "of finished runs: last, none, all or a number (default: last)")              //
-      ("samples", cluster::one_of({"all", "none"}), "samples.png of finished runs")  //
+       "of finished runs: last, none, all or a number (default: last)")                   //
+      ("samples", cluster::one_of({"all", "none"}), "pictures (*.png) of finished runs")  //
       ("attempts", cluster::one_of({"all", "done"}),
        "folders of a finished run's attempts; done: of the one that counts")  //
       ("dry-run", "list what would go, remove nothing")                       //

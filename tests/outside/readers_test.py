@@ -2,7 +2,6 @@
 environment of their own. Skipped by name where they cannot be installed."""
 
 import csv
-import hashlib
 import json
 import pathlib
 import struct
@@ -13,7 +12,8 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fault"))
 
-from harness import BIN, MARQUEE, FaultTest  # noqa: E402
+from harness import MARQUEE, FaultTest  # noqa: E402
+from pypi import interpreter_with  # noqa: E402
 
 PACKAGES = ["pandas==2.3.3", "datasette==0.65.5", "tensorboard==2.20.0", "setuptools==80.9.0"]
 
@@ -66,29 +66,10 @@ print(json.dumps(found))
 """
 
 
-def python():
-    """The interpreter of an environment with the packages; made once for each list of them."""
-    key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
-    folder = BIN.parent / f"outside-readers-{key}"
-    interpreter = folder / "bin" / "python"
-    if (folder / "whole").exists():
-        return interpreter
-    for command in ([sys.executable, "-m", "venv", str(folder)],
-                    [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-        except OSError as error:
-            raise unittest.SkipTest(f"no environment for PyPI packages: {error}") from error
-        if done.returncode != 0:
-            raise unittest.SkipTest(f"no environment for PyPI packages: {(done.stderr or done.stdout)[-300:]}")
-    (folder / "whole").touch()
-    return interpreter
-
-
 class Readers(FaultTest):
     @classmethod
     def setUpClass(cls):
-        cls.python = python()
+        cls.python = interpreter_with(PACKAGES)
 
     def setUp(self):
         super().setUp()

@@ -1,11 +1,10 @@
 // Which runs an ablation sets against each other, and the page that says it.
-#include "analysis/report/ablation.h"
-
 #include <algorithm>
 #include <map>
 
 #include <gtest/gtest.h>
 
+#include "analysis/report/ablation_page.h"
 #include "analysis/report/plot.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"

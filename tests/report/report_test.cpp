@@ -270,10 +270,10 @@ TEST_F(Results, BecomeAPageThatEscapesWhatItQuotes) {
   ledger_.finish_attempt(record);
   publish();
   const auto written = write_report(folder_.path());
-  ASSERT_EQ(written.size(), 2u);
+  ASSERT_EQ(written.size(), 3u);
   const std::string page = cluster::read_file(folder_.path() / "report/index.html", 1 << 20);
-  EXPECT_EQ(page.find("<script>"), std::string::npos);
-  EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
+  EXPECT_EQ(page.find("<script>alert"), std::string::npos);
+  EXPECT_NE(page.find("&lt;script&gt;alert"), std::string::npos);
   EXPECT_NE(page.find("fid_mini"), std::string::npos);
   const std::string table = cluster::read_file(folder_.path() / "report/table.md", 1 << 20);
   EXPECT_NE(table.find("| 5 | prompt | 2 | 5.0 ± 1.4 |"), std::string::npos) << table;
@@ -289,7 +289,7 @@ TEST_F(Results, SurviveDamagedCurvesAndShowGoodOnesAndPictures) {
   const std::string page = cluster::read_file(folder_.path() / "report/index.html", 1 << 20);
   EXPECT_NE(page.find("<polyline"), std::string::npos);
   const std::string link =
-      "images/" + experiments::run_id(sweep_.runs[0]).text().substr(0, 12) + ".png";
+      "images/" + experiments::run_id(sweep_.runs[0]).text().substr(0, 12) + "-1.png";
   EXPECT_NE(page.find(link), std::string::npos);
   EXPECT_EQ(cluster::read_file(folder_.path() / "report" / link, 100), "picture");
 }
