@@ -5,8 +5,8 @@ export MARQUEE_LIBTORCH=${MARQUEE_LIBTORCH:-$ROOT/.deps/libtorch}
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 3; }
 
-missing_packages() {
-  grep -vE '^(#|$)' "$ROOT/scripts/packages.txt" | while read -r package; do
+missing_packages() {  # LIST
+  grep -vE '^(#|$)' "$ROOT/scripts/$1" | while read -r package; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
   done
 }
@@ -18,7 +18,7 @@ install_packages() {
     return 0
   }
   local missing
-  missing=$(missing_packages)
+  missing=$(missing_packages packages.txt)
   [ -n "$missing" ] || return 0
   # shellcheck disable=SC2086
   set -- $missing
@@ -36,6 +36,19 @@ Ask an administrator for: apt-get install --no-install-recommends $*"
     die "apt-get update failed; missing packages: $*"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
     >/dev/null || die "apt-get install failed for: $*"
+}
+
+# What scripts/test_packages.txt lists, where root or sudo (without a password) can have it.
+install_test_packages() {
+  command -v dpkg-query >/dev/null || return 0
+  local missing as_root=()
+  missing=$(missing_packages test_packages.txt)
+  [ -n "$missing" ] || return 0
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+  say "installing for tests: $missing"
+  # shellcheck disable=SC2086
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+    >/dev/null 2>&1 || say "not to be had: $missing; tests that want it are skipped"
 }
 
 # configure_and_build PRESET TARGET...

@@ -69,7 +69,8 @@ TEST_F(Executor, LeavesASealedAttemptWithAllItsFiles) {
   EXPECT_EQ(listener.phases,
             (std::vector<std::string>{"load", "cache", "tune", "sample", "score", "save"}));
   for (const char* name :
-       {"run.yaml", "checkpoint-8.h5", "result.h5", "samples.png", "curves.json"})
+       {"run.yaml", "checkpoint-8.h5", "result.h5", "samples.png", "curves.json", "preview.png",
+        "real.png", "neighbours.png", "film.png", "pictures.json"})
     EXPECT_TRUE(std::filesystem::exists(folder_of(wanted) / name)) << name;
   const experiments::AttemptRecord record = experiments::read_attempt(folder_of(wanted));
   EXPECT_EQ(record.status, "done");

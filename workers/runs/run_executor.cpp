@@ -1,11 +1,9 @@
 #include "workers/runs/run_executor.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <set>
 
 #include "analysis/metrics/linear_probe.h"
-#include "analysis/metrics/memorisation.h"
 #include "cluster/build_info.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
@@ -21,9 +19,13 @@
 #include "workers/device.h"
 #include "workers/evaluation/score.h"
 #include "workers/features/feature_files.h"
+#include "workers/runs/film_strip.h"
 #include "workers/runs/fingerprint.h"
+#include "workers/runs/pace.h"
 #include "workers/runs/reference_images.h"
 #include "workers/runs/result_file.h"
+#include "workers/runs/run_pictures.h"
+#include "workers/runs/run_score.h"
 #include "workers/runs/sampling.h"
 #include "workers/tuning/checkpoint.h"
 #include "workers/tuning/gradient_tree.h"
@@ -39,99 +41,8 @@ using nlohmann::json;
 constexpr std::int64_t kShownImages = 64;
 constexpr std::size_t kProbeImages = 5000;  // real images that name what generated ones show
 constexpr int kGridColumns = 10;
-
-// Thrown through counted work to leave it; never crosses execute().
-struct Interrupted {};
-
-// Seconds that a trainer may be silent, as tests say; 0 where nothing is said.
-double deadline_of_tests() {
-  const char* named = std::getenv("MARQUEE_DEADLINE_S");
-  return named == nullptr ? 0.0 : std::atof(named);
-}
-
-// Deadlines from the pace of a phase so far: generous, since a machine may be shared, but finite.
-class Pace {
- public:
-  Pace(ProgressSink& sink, std::string phase)
-      : sink_(sink), phase_(std::move(phase)), last_(cluster::monotonic_seconds()) {}
-
-  void report(std::int64_t step, std::int64_t total) {
-    if (!goes_on(step, total)) throw Interrupted{};
-  }
-  // Of a gang, whose members leave together: where its sums go on beside computing, one step after
-  // somebody has asked, so that nobody waits for the answers.
-  void report(std::int64_t step, std::int64_t total, Communicator& gang) {
-    const bool leaves = !goes_on(step, total);
-    gang.be_patient_for(deadline_);
-    std::unique_ptr<PendingSum> asked = ask_ranks(gang, leaves);
-    if (gang.overlaps() && gang.size() > 1) asked.swap(asked_);
-    if (asked != nullptr && any_said(*asked)) throw Interrupted{};
-  }
-  CountProgress counter() {
-    return [this](std::int64_t done, std::int64_t total) { report(done, total); };
-  }
-
- private:
-  bool goes_on(std::int64_t step, std::int64_t total) {
-    constexpr double kShortest = 120, kFactor = 50;
-    const double now = cluster::monotonic_seconds();
-    if (reported_) slowest_ = std::max(slowest_, now - last_);
-    last_ = now;
-    reported_ = true;
-    const double told = deadline_of_tests();
-    deadline_ = told > 0 ? told : std::max(kShortest, kFactor * slowest_);
-    sink_.progress(phase_, step, total, deadline_);
-    return !sink_.interrupted();
-  }
-
-  ProgressSink& sink_;
-  std::string phase_;
-  double last_, slowest_ = 0, deadline_ = 0;
-  bool reported_ = false;
-  std::unique_ptr<PendingSum> asked_;  // of the step before
-};
-
-// Rows that have a label.
-SplitFeatures labelled(const Tensor& features, const Tensor& labels) {
-  const Tensor chosen = (labels >= 0).nonzero().flatten();
-  return {features.index_select(0, chosen), labels.index_select(0, chosen), {}};
-}
-
-// What generated images are compared with.
-struct Scale {
-  Tensor reference;  // features of the reference split
-  Tensor training;   // of the images that the run was tuned on; undefined where it was not
-  const analysis::LinearProbe& probe;
-  std::int64_t probe_images;
-  int classes;
-};
-
-// The metrics of the run's protocol, and those that need its training images and labels.
-std::vector<experiments::MetricValue> score(const RunConfig& run,
-                                            const experiments::Protocol& protocol,
-                                            const FeatureOutputs& generated, const Tensor& labels,
-                                            const Scale& scale) {
-  const std::string output = main_output(protocol);
-  const Tensor& features = generated.at(output);
-  const auto n = features.size(0), m = scale.reference.size(0);
-  const MeasuredSet made{generated, {}, n}, real{{{output, scale.reference}}, {}, m};
-  std::vector<experiments::MetricValue> metrics =
-      score(protocol, protocol.metrics, made, real, run.network_hash, {run.seed});
-  const auto add = [&](const char* name, const analysis::Estimate& estimate,
-                       std::int64_t n_generated, std::int64_t n_reference) {
-    metrics.push_back({name, estimate.value, estimate.standard_error, n_generated, n_reference,
-                       protocol.name, run.network_hash});
-  };
-  if (scale.training.defined()) {
-    add("memorisation", analysis::memorisation(features, scale.training, scale.reference), n, m);
-  }
-  const SplitFeatures named = labelled(features, labels);
-  if (named.labels.numel() > 0 && scale.classes > 1) {
-    add("label_accuracy", scale.probe.accuracy(named.features, named.labels), named.labels.numel(),
-        scale.probe_images);
-  }
-  return metrics;
-}
+constexpr std::int64_t kFilmImages = 3;
+constexpr int kFilmColumns = 8;
 
 // What was left out of training, reference and probe images: each record once.
 json skipped_records(const std::vector<std::vector<std::string>>& lists) {
@@ -336,6 +247,8 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   experiments::ResultRecord result;
   ResultContent content{run, result, {}, {}, {}, {}, {}, {}, {}};
   std::vector<std::vector<std::string>> skipped;
+  std::vector<NearestImage> nearest;
+  FilmStrip film(kFilmImages, kFilmColumns);
   FeatureOutputs features;
   TuningState state;
   std::optional<std::filesystem::path> resumed;
@@ -417,7 +330,7 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       }
       Pace sampling(sink, "sample");
       Samples samples = generate(run, tokenizer_, *adapter, told, &network, outputs, kShownImages,
-                                 sampling.counter());
+                                 sampling.counter(), film.observer());
       features = std::move(samples.features);
       times.images = run.samples;
       content.labels = samples.labels;
@@ -447,8 +360,13 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
     if (experiments::trains(run))
       training = training_features(run, content.training, measure, data, scoring.counter());
     scoring.report(0, 1);
-    result.metrics = score(run, protocol, features, content.labels,
-                           {reference.features, training, probe, known.labels.numel(), classes});
+    if (training.defined()) {
+      const auto shown = static_cast<std::int64_t>(content.images.size());
+      nearest = nearest_images(features.at(measure.output).narrow(0, 0, shown), training);
+    }
+    result.metrics =
+        score_run(run, protocol, features, content.labels,
+                  {reference.features, training, probe, known.labels.numel(), classes});
     if (asked.labels.numel() > 0) {
       result.provenance["label_accuracy_of_reference"] =
           probe.accuracy(asked.features, asked.labels).value;
@@ -488,6 +406,10 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   Pace(sink, "save").report(0, 1);
   datasets::write_png(folder / "samples.png",
                       datasets::make_grid(content.images, std::min<int>(kGridColumns, classes)));
+  write_pictures(folder,
+                 {run, data, content.images, content.labels, content.training, nearest,
+                  film.pictures(base.tokenizer), film.columns()},
+                 classes);
   if (!state.losses.empty())
     cluster::write_file_durably(folder / "curves.json", curve_of(state.losses).dump() + "\n");
   result.seconds = cluster::monotonic_seconds() - clock;

@@ -13,6 +13,7 @@
 #include "experiments/run_config.h"
 #include "workers/base_model.h"
 #include "workers/features/feature_network.h"
+#include "workers/runs/pace.h"
 #include "workers/tuning/communicator.h"
 
 namespace marquee::workers {
@@ -27,17 +28,6 @@ struct RunRequest {
   std::uint64_t claim = 0;           // epoch of the run's claim; 0: none (experiments/claim.h)
   int rerun_of = 0;                  // AttemptRecord::rerun_of
   std::optional<cluster::LeaseFence> fence{};  // the attempt is not sealed when it no longer holds
-};
-
-// Where progress goes and requests to stop come from.
-class ProgressSink {
- public:
-  virtual ~ProgressSink() = default;
-  // phase: load, cache, tune, sample, score, save. The next call is due within `deadline_seconds`.
-  virtual void progress(const std::string& phase, std::int64_t step, std::int64_t total,
-                        double deadline_seconds) = 0;
-  // Asked between steps: leave at the next good place.
-  virtual bool interrupted() = 0;
 };
 
 // The GPU's memory does not suffice for the run; attempt.json's cause is of the kind
@@ -61,10 +51,10 @@ class RunExecutor {
   explicit RunExecutor(int threads, torch::Device device = torch::kCPU)
       : threads_(threads), device_(device) {}
 
-  // Writes run.yaml, checkpoints, result.h5, samples.png, curves.json and, last, attempt.json into
-  // the attempt's folder. Throws cluster::Error on failure, attempt.json then says so; GangBroken
-  // without a word there: the agent knows more; OutOfMemory. Other ranks of the gang than 0 only
-  // tune and write nothing.
+  // Writes run.yaml, checkpoints, result.h5, samples.png, the small pictures of run_pictures.h,
+  // curves.json and, last, attempt.json into the attempt's folder. Throws cluster::Error on
+  // failure, attempt.json then says so; GangBroken without a word there: the agent knows more;
+  // OutOfMemory. Other ranks of the gang than 0 only tune and write nothing.
   RunOutcome execute(const RunRequest& request, Communicator& gang, ProgressSink& sink);
 
  private:

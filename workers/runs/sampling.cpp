@@ -35,7 +35,7 @@ Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& ada
 Samples generate(const experiments::RunConfig& run, const BaseTokenizer& tokenizer,
                  const Adapter& adapter, const TaskClasses& task, const FeatureNetwork* network,
                  const std::vector<std::string>& outputs, std::int64_t keep,
-                 const CountProgress& progress) {
+                 const CountProgress& progress, const FrameObserver& observe) {
   const torch::InferenceMode inference;
   Samples samples;
   std::vector<Tensor> labels, tokens;
@@ -47,7 +47,8 @@ Samples generate(const experiments::RunConfig& run, const BaseTokenizer& tokeniz
     const auto place = static_cast<std::uint64_t>(first);
     const Subjects subjects = subjects_of(run, asked.narrow(0, first, count), place, task);
     labels.push_back(labels_of(subjects));
-    tokens.push_back(adapter.sample_tokens(run, subjects, place));
+    tokens.push_back(
+        adapter.sample_tokens(run, subjects, place, first == 0 ? observe : FrameObserver()));
     const Tensor images = tokenizer.decode(tokens.back());
     if (network != nullptr) features.add(network->extract_decoded(images, outputs));
     append_images(images, keep, samples.images);

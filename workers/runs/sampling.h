@@ -30,10 +30,11 @@ Tensor sample_image_tokens(const experiments::RunConfig& run, const Adapter& ada
                            const FrameObserver& observe = {});
 
 // `outputs`: of the network, of every image; without a network no features. Tokens are decoded
-// where the tokenizer's weights are, features computed on the CPU.
+// where the tokenizer's weights are, features computed on the CPU. `observe` sees the steps of the
+// first batch.
 Samples generate(const experiments::RunConfig& run, const BaseTokenizer& tokenizer,
                  const Adapter& adapter, const TaskClasses& task, const FeatureNetwork* network,
                  const std::vector<std::string>& outputs, std::int64_t keep,
-                 const CountProgress& progress);
+                 const CountProgress& progress, const FrameObserver& observe = {});
 
 }  // namespace marquee::workers
