@@ -196,7 +196,7 @@ void set_strips(ms::data& section, const Album& album, const fs::path& results,
 std::string table_html(const Comparison& comparison, const Section& shown,
                        const std::vector<const ComparisonRow*>& rows) {
   const Table table = section_table(comparison, shown);
-  HtmlTable options{shown.title};
+  HtmlTable options{shown.title + ": every metric"};
   for (const ComparisonRow* row : rows) {
     options.row_attributes.push_back(" data-row" +
                                      html_attribute("data-shots", row->oracle ? "" : row->shots) +

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cluster/host.h"
+#include "workers/tuning/gradient_tree.h"
 
 namespace marquee::workers {
 namespace {
