@@ -310,7 +310,7 @@ std::vector<fs::path> write_report(const fs::path& results, const ReportOptions&
     const ms::data tasks = task_sections(results, comparison);
     page.set("task_sections", tasks);
     Table cost = cost_table(database, comparison);
-    page.set("cost_table", html_table(cost, {"cost"}));
+    page.set("cost_table", html_table(cost, {"what each method took"}));
     set_cited(page, options.cited);
     set_failures(page, database, text);
     set_made(page, database, comparison, text);

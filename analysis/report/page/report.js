@@ -136,7 +136,7 @@
     const { picture, caption } = pictures[place];
     const copy = picture.cloneNode(true);
     if (copy.tagName === 'IMG') {
-      const factor = Math.max(1, Math.min(6, Math.floor(innerWidth * 0.9 / picture.naturalWidth)));
+      const factor = Math.max(2, Math.min(6, Math.floor(innerWidth * 0.9 / picture.naturalWidth))); // whole, so that pixels stay squares
       copy.width = picture.naturalWidth * factor;
       copy.height = picture.naturalHeight * factor;
     }
