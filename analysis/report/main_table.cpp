@@ -57,8 +57,8 @@ MainCell mean_of(const std::vector<const ComparisonRow*>& tasks, const std::stri
   }
   const auto count = static_cast<double>(tasks.size());
   if (summaries.size() < tasks.size()) {
-    cell.why = "mean of " + std::to_string(tasks.size()) + " tasks, of which " +
-               std::to_string(tasks.size() - summaries.size()) + " have no number";
+    cell.why = "numbers for " + std::to_string(summaries.size()) + " of " +
+               std::to_string(tasks.size()) + " tasks";
     return cell;
   }
   // Seeds that every task has: their means are comparable with each other.

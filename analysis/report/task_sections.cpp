@@ -160,7 +160,7 @@ void set_strips(ms::data& section, const Album& album, const fs::path& results,
     std::string note;
     if (pictures->nearest) {
       strip.set("nearest", picture_data(*pictures->nearest, "nearest training images: " + caption));
-      note = "beside them the nearest training image of each";
+      note = "second grid: the nearest training image of each";
       const std::vector<double>& distances = pictures->facts->distances;
       if (!distances.empty()) {
         const auto [low, high] = std::minmax_element(distances.begin(), distances.end());

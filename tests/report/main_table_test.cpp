@@ -108,7 +108,7 @@ TEST_F(MainTables, AMeanNeedsEveryTaskOfItsGroup) {
   EXPECT_DOUBLE_EQ(*row(made, "prompt").cells[mean].mean, 15);
   const MainCell& missing = row(made, "none").cells[mean];
   EXPECT_FALSE(missing.mean);
-  EXPECT_EQ(missing.why, "mean of 2 tasks, of which 1 have no number");
+  EXPECT_EQ(missing.why, "numbers for 1 of 2 tasks");
 }
 
 TEST_F(MainTables, AMeansIntervalIsOverTheSeedsThatAllTasksHave) {
