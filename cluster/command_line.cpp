@@ -46,6 +46,10 @@ std::string CommandLine::help() const {
 }
 
 po::variables_map parse(CommandLine& line, const Arguments& arguments) {
+  constexpr const char* kDryRun = "dry-run";
+  const bool own_dry_run = line.options.find_nothrow(kDryRun, false) != nullptr;
+  if (!own_dry_run)
+    line.options.add_options()(kDryRun, "check these options, say so, and do nothing");
   line.options.add_options()("help,h", "show this help and exit");
   po::options_description all, program;
   program.add_options()("describe", "");
@@ -73,6 +77,7 @@ po::variables_map parse(CommandLine& line, const Arguments& arguments) {
     throw_usage(error.what() + hint);
   }
   if (values.count("help") == 0) check_words(all, values);
+  line.only_checked = !own_dry_run && values.count(kDryRun) > 0;
   return values;
 }
 
@@ -84,8 +89,13 @@ bool printed_help(const CommandLine& line, const po::variables_map& values) {
       std::cout << to_json(facts_of(line)) << "\n";
     return true;
   }
-  if (values.count("help") == 0) return false;
-  std::cout << line.help();
+  if (values.count("help") > 0) {
+    std::cout << line.help();
+  } else if (line.only_checked) {
+    std::cout << "understood; nothing was done (--dry-run)\n";
+  } else {
+    return false;
+  }
   return true;
 }
 

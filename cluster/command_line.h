@@ -30,16 +30,19 @@ struct CommandLine {
   boost::program_options::options_description hidden;  // positional arguments
   boost::program_options::positional_options_description positional;
   std::vector<CommandPart> parts{};  // of a command that has some besides what it does itself
+  bool only_checked = false;         // set by parse(): --dry-run of a command without its own
 
   std::string help() const;
 };
 
-// Parses `arguments` (those after the subcommand's name); adds --help itself. Throws usage that
-// names the option and the nearest valid one, or the option's value and the nearest word for it.
+// Parses `arguments` (those after the subcommand's name); adds --help itself, and --dry-run where
+// the command declares none that says what it would do. Throws usage that names the option and the
+// nearest valid one, or the option's value and the nearest word for it.
 boost::program_options::variables_map parse(CommandLine& line, const Arguments& arguments);
 
-// True after printing the help text to standard output, when --help was given (with --describe, for
-// programs, the facts of the command as JSON).
+// True when there is nothing left to do: the help text stands on standard output (--help), or the
+// facts of the command as JSON (--describe, for programs), or that the command line was understood
+// (--dry-run of a command without its own). Every command asks, or it could not describe itself.
 bool printed_help(const CommandLine& line, const boost::program_options::variables_map& values);
 
 // What a command says of itself: it is run with --describe alone, which printed_help() answers.

@@ -59,6 +59,30 @@ TEST(CommandLine, AnswersHelpWithoutRequiredArguments) {
   EXPECT_NE(line.help().find("--workers"), std::string::npos);
 }
 
+// What a command with these options would do: 0 nothing more, 1 its work.
+int run_thing(CommandLine line, const Arguments& arguments) {
+  const po::variables_map values = parse(line, arguments);
+  return printed_help(line, values) ? 0 : 1;
+}
+
+TEST(CommandLine, ADryRunChecksAsAlwaysAndDoesNothing) {
+  EXPECT_EQ(run_thing(sample_line(), {"a.yaml", "--workers", "3"}), 1);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_thing(sample_line(), {"a.yaml", "--workers", "3", "--dry-run"}), 0);
+  EXPECT_NE(testing::internal::GetCapturedStdout().find("understood"), std::string::npos);
+  for (const Arguments& wrong : {Arguments{"--dry-run"},
+                                 {"a", "b", "--dry-run"},
+                                 {"a", "--worker", "3", "--dry-run"},
+                                 {"a", "--workers", "many", "--dry-run"}})
+    EXPECT_NE(usage_error(wrong), "");
+}
+
+TEST(CommandLine, ACommandsOwnDryRunIsLeftToIt) {
+  CommandLine line = sample_line();
+  line.options.add_options()("dry-run", "list what would be done");
+  EXPECT_EQ(run_thing(line, {"a.yaml", "--dry-run"}), 1);
+}
+
 int run_words(const Arguments& arguments) {
   CommandLine line;
   line.usage = "marquee thing FILE";
@@ -92,7 +116,7 @@ TEST(CommandLine, RefusesAnotherWordAndNamesTheNearest) {
 TEST(CommandFacts, HoldWhatIsDeclared) {
   const CommandFacts facts = facts_of(run_words);
   EXPECT_EQ(facts.usage, "marquee thing FILE");
-  ASSERT_EQ(facts.options.size(), 6u);  // --help is one
+  ASSERT_EQ(facts.options.size(), 7u);  // --dry-run and --help among them
   EXPECT_EQ(facts.options[0],
             (OptionFacts{
                 .name = "out", .short_name = "o", .value = "DIR", .text = "to", .required = true}));
