@@ -10,8 +10,8 @@
 
 #include <unistd.h>
 
-#include "analysis/report/comparison.h"
 #include "analysis/report/datasette.h"
+#include "analysis/report/section_tables.h"
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
 #include "cluster/host.h"

@@ -6,6 +6,7 @@
 
 #include "analysis/report/plot.h"
 #include "analysis/report/samples.h"
+#include "analysis/report/section_tables.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 

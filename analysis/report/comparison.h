@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "analysis/report/table.h"
 #include "experiments/run_config.h"
 
 namespace marquee::analysis {
@@ -61,11 +60,10 @@ const std::vector<std::string>& metric_names();
 bool lower_is_better(const std::string& metric);
 // Group of a task, "own" for one that is not known here: somebody else may have written the file.
 std::string group_name(const std::string& task);
+// In the registry; behind all of them for one that is not known here.
+std::size_t place_of_task(const std::string& task);
 // Metrics that some row has.
 std::vector<std::string> metrics_of(const std::vector<const ComparisonRow*>& rows);
-// "2.31 ± 0.04", digits by the size of the spread; "" for a metric that the row lacks.
-std::string summary_text(const ComparisonRow& row, const std::string& metric);
-
 // The order of rows below each other, whatever their tasks: shots ascending, methods as named,
 // images from outside behind them, oracles last.
 bool stands_above(const ComparisonRow& a, const ComparisonRow& b);
@@ -73,26 +71,7 @@ bool stands_above(const ComparisonRow& a, const ComparisonRow& b);
 // `sweep` "": every run. Throws environment for a damaged database.
 Comparison load_comparison(const std::filesystem::path& database, const std::string& sweep = "");
 
-// Rows that may stand in one table: of one task, measured by one protocol with one network.
-struct Section {
-  std::string task, protocol, network_hash;
-  std::string title;  // the task; with the protocol where the task was measured by several
-};
-std::vector<Section> sections_of(const Comparison& comparison);
-std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Section& section);
-// "not computed": why a row with other metrics lacks this one.
-std::string why_empty(const ComparisonRow& row, const std::string& metric);
-// A column for each metric that some row has.
-Table section_table(const Comparison& comparison, const Section& section);
-// Why cells of the table are empty, a sentence for each metric; empty where none is.
-std::string empty_cells_text(const Comparison& comparison, const Section& section);
-// How the numbers were made, in one line: counts, budgets and protocols.
-std::string counting_text(const Comparison& comparison);
-
 // Whether `shots` is a number of images a class, and no named set.
 bool counts_images(const std::string& shots);
-
-// What `marquee sweep` prints at its end.
-std::string comparison_text(const std::filesystem::path& database, const std::string& sweep);
 
 }  // namespace marquee::analysis

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "analysis/report/section_tables.h"
 #include "cluster/suggest.h"
 #include "datasets/task.h"
 

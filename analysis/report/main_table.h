@@ -17,7 +17,8 @@ struct MainCell {
   int seeds = 0;
   bool best = false;   // among the rows with the same shots that are no oracles
   bool close = false;  // not the best, but its interval and the best one's overlap
-  std::string why{};   // without a mean: "pending", "not in these sweeps", "numbers for 2 of 7 tasks"
+  std::string
+      why{};  // without a mean: "pending", "not in these sweeps", "numbers for 2 of 7 tasks"
 };
 
 struct MainColumn {

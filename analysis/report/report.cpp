@@ -16,6 +16,7 @@
 #include "analysis/report/page_files.h"
 #include "analysis/report/private_text.h"
 #include "analysis/report/run_facts.h"
+#include "analysis/report/section_tables.h"
 #include "analysis/report/task_sections.h"
 #include "cluster/base64.h"
 #include "cluster/build_info.h"

@@ -11,6 +11,7 @@
 #include "analysis/report/plot.h"
 #include "analysis/report/run_facts.h"
 #include "analysis/report/samples.h"
+#include "analysis/report/section_tables.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
 #include "cluster/suggest.h"

@@ -11,6 +11,7 @@
 #include "analysis/report/comparison.h"
 #include "analysis/report/plot.h"
 #include "analysis/report/query.h"
+#include "analysis/report/section_tables.h"
 #include "analysis/report/table.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
