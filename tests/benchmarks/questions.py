@@ -16,7 +16,7 @@ def seconds(command, repeat):
     best = None
     for _ in range(repeat):
         began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         taken = time.perf_counter() - began
         best = taken if best is None else min(best, taken)
     return best

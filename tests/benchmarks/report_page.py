@@ -9,17 +9,8 @@ import argparse
 import pathlib
 import subprocess
 import tempfile
-import time
 
-
-def seconds(command, repeat):
-    best = None
-    for _ in range(repeat):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        taken = time.perf_counter() - began
-        best = taken if best is None else min(best, taken)
-    return best
+from questions import seconds
 
 
 def main():
