@@ -163,6 +163,29 @@ TEST_F(MainTables, AreWrittenForLatexWithGroupsAndMarks) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '{'), std::count(text.begin(), text.end(), '}'));
 }
 
+TEST_F(MainTables, HostileNamesStayTextInEveryForm) {
+  measured("eurosat", "prompt", 0, 10);
+  experiments::EvaluationRecord outside;
+  outside.name = "\\input{/etc/passwd} & 5 % $x$ | <b> [a](b)";
+  outside.task = "eurosat";
+  outside.shots = "5";
+  outside.protocol = run_of("eurosat", "prompt").protocol;
+  outside.network_hash = kNetwork;
+  outside.metrics = {metric_of("fid_mini", 3)};
+  ledger_.enter_evaluation(outside);
+  const MainTable made = table();
+  ASSERT_EQ(made.rows.size(), 2U);
+  const std::string latex = main_table_latex(made);
+  EXPECT_EQ(latex.find("\\input"), std::string::npos);
+  EXPECT_NE(latex.find("\\textbackslash{}input\\{/etc/passwd\\} \\& 5 \\% \\$x\\$"),
+            std::string::npos)
+      << latex;
+  const std::string markdown = main_table_markdown(made);
+  EXPECT_NE(markdown.find("\\| \\<b\\> \\[a\\](b)"), std::string::npos) << markdown;
+  const std::string html = main_table_html(made);
+  EXPECT_EQ(html.find("<b>"), std::string::npos);
+}
+
 TEST_F(MainTables, CurvesAreOfTasksWithSeveralNumbersOfShots) {
   measured("eurosat", "prompt", 0, 10, "1");
   measured("eurosat", "prompt", 0, 8, "5");
