@@ -49,7 +49,10 @@ std::string main_table_about(const MainTable& table) {
       if (table.columns[i].is_mean && row.cells[i].mean && !row.cells[i].interval) return true;
     return false;
   });
-  if (lone) text += ". A mean without brackets is of tasks that were not run with the same seeds";
+  if (lone)
+    text +=
+        ". A mean without brackets is of tasks that share no two seeds, or of which one has no "
+        "standard error";
   return text + ".";
 }
 

@@ -40,8 +40,8 @@ PlotLine loss_line(const fs::path& results, const ComparisonRow& row) {
     cluster::log_warning("report", error.what());
     return line;
   }
-  // Means over up to 100 windows: single steps are noise.
-  const std::size_t window = std::max<std::size_t>(1, curve.losses.size() / 100);
+  // Means over up to 50 windows: single steps are noise.
+  const std::size_t window = std::max<std::size_t>(1, curve.losses.size() / 50);
   for (std::size_t first = 0; first + window <= curve.losses.size(); first += window) {
     const auto from = curve.losses.begin() + static_cast<std::ptrdiff_t>(first);
     const double sum = std::accumulate(from, from + static_cast<std::ptrdiff_t>(window), 0.0);
