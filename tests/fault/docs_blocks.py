@@ -1,5 +1,6 @@
 """The fenced blocks of README.md and docs/, and the commands in them, as docs/contributing.md says what a block is."""
 
+import difflib
 import pathlib
 import re
 import shlex
@@ -59,6 +60,12 @@ def is_whole(text):
     return True
 
 
+def is_command(line):
+    """Whether a line of a block without a name is a command; one whose program is nearly spelt like ours is, and fails."""
+    first = line.split(" ")[0].split("/")[0]
+    return bool(OURS.match(line) or difflib.get_close_matches(first, ["marquee", "scripts", "mpirun"], 1, 0.85))
+
+
 def commands_of(block):
     """The commands of a block, continued lines joined."""
     if block.kind not in ("", "console", "sh"):
@@ -71,7 +78,7 @@ def commands_of(block):
             if not line.startswith("$ "):
                 continue
             line = line[2:]
-        elif block.kind == "" and not OURS.match(line):
+        elif block.kind == "" and not is_command(line):
             continue
         elif block.kind == "sh" and "<<'END'" in line:
             while lines[here] != "END":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from docs_blocks import OTHERS, Command, alternatives, blocks_of, commands_of, pages
+from docs_blocks import OTHERS, Block, Command, alternatives, blocks_of, commands_of, pages
 from harness import BIN, ENVIRONMENT, MARQUEE, ROOT, FaultTest, make_fake_assets, real_assets, real_trainer
 
 # How a command of ours is tried; the longest name that a line begins with decides.
@@ -246,6 +246,10 @@ class DocsCommands(FaultTest):
                      "marquee plan my_sweep.yaml --workers 2"):
             with self.subTest(text), self.assertRaises((AssertionError, KeyError)):
                 self.try_line(text)
+
+    def test_a_misspelt_program_is_no_output(self):
+        block = Block("page.md", 1, "", "marqee query --list\nscript/lint ci\nmarquee query --list\nmemory  12 MiB\n")
+        self.assertEqual([2, 3, 4], [command.line for command in commands_of(block)])
 
     def test_options_named_in_the_text_exist(self):
         """`marquee COMMAND ... --option` within a sentence: what the programs say of themselves has them."""
