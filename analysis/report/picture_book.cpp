@@ -25,11 +25,9 @@ std::optional<PictureFacts> read_picture_facts(const std::filesystem::path& atte
   try {
     const auto content = nlohmann::json::parse(cluster::read_file(file, kMaxFacts));
     PictureFacts facts;
-    facts.columns = content.at("columns").get<int>();
     facts.labels = content.at("labels").get<std::vector<std::int64_t>>();
     facts.classes = content.value("classes", std::vector<std::string>{});
     facts.real_split = content.value("real_split", "");
-    facts.training_split = content.value("training_split", "");
     for (const auto& neighbour : content.value("neighbours", nlohmann::json::array()))
       facts.distances.push_back(neighbour.at("distance").get<double>());
     return facts;
@@ -42,11 +40,7 @@ std::optional<Picture> PictureBook::embed(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
   try {
-    const std::uintmax_t size = std::filesystem::file_size(file);
-    if (size > left_) {
-      full_ = true;
-      return std::nullopt;
-    }
+    if (std::filesystem::file_size(file) > left_) return std::nullopt;
     const std::string bytes = cluster::read_file(file, kMaxPicture);
     const auto declared = datasets::declared_image_size(std::as_bytes(std::span(bytes)));
     const bool is_png = bytes.starts_with("\x89PNG\r\n\x1a\n");

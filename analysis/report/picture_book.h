@@ -18,13 +18,12 @@ struct Picture {
   int width = 0, height = 0;
 };
 
-// pictures.json of an attempt.
+// What pictures.json of an attempt says of each place.
 struct PictureFacts {
-  int columns = 0;
   std::vector<std::int64_t> labels;
-  std::vector<std::string> classes;  // by place; empty where they have no names
-  std::string real_split, training_split;
-  std::vector<double> distances;  // to the nearest training images
+  std::vector<std::string> classes;  // empty where they have no names
+  std::vector<double> distances;     // to the nearest training image; empty where there are none
+  std::string real_split;
 };
 // Nothing where there is none. Throws environment, naming the file, for one that is damaged or
 // larger than 1 MiB.
@@ -38,11 +37,9 @@ class PictureBook {
   // Nothing where the attempt has no such picture, the budget is spent, or it is no PNG (that is
   // logged).
   std::optional<Picture> embed(const std::filesystem::path& file);
-  bool is_full() const { return full_; }
 
  private:
   std::size_t left_;
-  bool full_ = false;
 };
 
 }  // namespace marquee::analysis

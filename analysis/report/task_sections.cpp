@@ -169,6 +169,8 @@ void set_strips(ms::data& section, const Album& album, const fs::path& results,
                 number_text("%.3g", *high) + " of the metrics' features";
       }
     }
+    if (!pictures->nearest && pictures->facts && !pictures->facts->distances.empty())
+      note = "the nearest training images are left out: the page would grow too large";
     if (pictures->facts && shown != nullptr && pictures->facts->labels != shown->labels)
       note += std::string(note.empty() ? "" : "; ") + "of other classes than the real images above";
     strip.set("has_note", !note.empty());

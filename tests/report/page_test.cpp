@@ -91,7 +91,7 @@ TEST(Pictures, AreTakenWholeUntilThePageIsFull) {
 TEST(Pictures, FactsThatAreDamagedAreNamed) {
   cluster::TemporaryFolder folder;
   EXPECT_FALSE(read_picture_facts(folder.path()));
-  for (const char* content : {"{", "[]", "{\"columns\": \"x\", \"labels\": []}"}) {
+  for (const char* content : {"{", "[]", "{\"labels\": \"x\"}"}) {
     cluster::write_file_durably(folder.path() / "pictures.json", content);
     EXPECT_THROW(read_picture_facts(folder.path()), cluster::Error) << content;
   }

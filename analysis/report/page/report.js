@@ -28,7 +28,6 @@
   const sortBy = (table, header, column, direction) => {
     all('thead th', table).forEach((other) => other.removeAttribute('aria-sort'));
     header.setAttribute('aria-sort', direction > 0 ? 'ascending' : 'descending');
-    table.classList.add('sorted');
     const body = table.tBodies[0];
     Array.from(body.rows).map((row, place) => ({ row, place, value: valueOf(row, column) }))
       .sort((a, b) => {
