@@ -1,6 +1,6 @@
 // TensorBoard's event files, one for each finished run: the loss of every step, the metrics, the
 // sample grid, the configuration as text. TensorBoard's own reader opens them
-// (tests/tools/outside_readers_test.py).
+// (tests/outside/readers_test.py).
 #pragma once
 
 #include <cstddef>
