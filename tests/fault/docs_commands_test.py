@@ -90,6 +90,16 @@ matrix:
   seed: [0]
 simulate: {seconds: 0, steps: 2, files: false}
 """
+VTAB = """\
+name: vtab_mini
+defaults: {samples: 8}
+matrix:
+  task: [eurosat, drawn/digits]
+  shots: [vtab1k]
+  method: [prompt, scratch]
+  seed: [0]
+simulate: {seconds: 0, steps: 2, files: false}
+"""
 
 
 def how(words):
@@ -136,10 +146,11 @@ class DocsCommands(FaultTest):
     def results_for(self, words):
         """The folder of no-op results that has what a line asks for."""
         text = " ".join(words)
-        name = "families" if "base_family" in text else "lengths" if "prompt_length=" in text or "length" in text else "methods"
+        name = next((name for word, name in (("base_family", "families"), ("vtab_mini", "vtab"), ("length", "lengths"))
+                     if word in text), "methods")
         folder = self.folder / name
         if not folder.exists():
-            sweeps = {"families": [FAMILIES], "lengths": [LENGTHS],
+            sweeps = {"families": [FAMILIES], "lengths": [LENGTHS], "vtab": [VTAB],
                       "methods": [METHODS.format(name="before"), METHODS.format(name="after")]}[name]
             for number, sweep in enumerate(sweeps):
                 file = self.folder / f"{name}-{number}.yaml"
