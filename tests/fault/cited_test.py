@@ -60,7 +60,7 @@ class Cited(FaultTest):
         for name, words in (("Usual", ()), ("Other", ("--references", self.other))):
             with self.subTest(name):
                 page, table = self.report(*words)
-                self.assertRegex(page, rf"<td>{name}</td><td>fid_mini</td><td class=\"number\">0.0012340</td>")
+                self.assertRegex(page, rf"<td>{name}</td><td>fid_mini</td><td class=\"n\">0.0012340</td>")
                 self.assertEqual(plain[0][1], table[:table.index("\n## Cited numbers")])
                 self.assertIn(f"| {name} | fid_mini | 0.0012340 | 10k samples |", table)
                 told = self.compare(*words)
