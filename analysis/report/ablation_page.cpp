@@ -66,7 +66,7 @@ std::vector<AblationPlace> places_of(const AblationFactor& factor) {
 }
 
 std::string place_text(const AblationPlace& place) {
-  return place.first + ", " + place.second + (counts_images(place.second) ? " shots" : "");
+  return place.first + ", " + shots_text(place.second);
 }
 
 Table factor_table(const AblationFactor& factor, const AblationPlace& place) {

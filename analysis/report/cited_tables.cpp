@@ -27,7 +27,7 @@ std::vector<CitedGroup> cited_groups(const std::vector<CitedNumber>& numbers) {
   std::map<decltype(place_of(CitedNumber{})), CitedGroup> groups;
   for (const CitedNumber& number : numbers) {
     CitedGroup& group = groups[place_of(number)];
-    group.title = number.task + ", " + number.shots + (counts_images(number.shots) ? " shots" : "");
+    group.title = number.task + ", " + shots_text(number.shots);
     group.numbers.push_back(number);
   }
   std::vector<CitedGroup> sorted;

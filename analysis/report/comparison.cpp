@@ -235,13 +235,19 @@ bool counts_images(const std::string& shots) {
   return shots.find_first_not_of("0123456789") == std::string::npos;
 }
 
-bool stands_above(const ComparisonRow& a, const ComparisonRow& b) {
+std::string shots_text(const std::string& shots) {
+  return shots + (counts_images(shots) ? " shots" : "");
+}
+
+std::vector<const ComparisonRow*> stacked(std::vector<const ComparisonRow*> rows) {
   const auto key = [](const ComparisonRow& row) {
     return std::make_tuple(row.oracle, place_of_shots(row.shots), row.outside,
                            place_of(experiments::method_names(), row.method), row.method,
                            row.variant);
   };
-  return key(a) < key(b);
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const auto* a, const auto* b) { return key(*a) < key(*b); });
+  return rows;
 }
 
 const std::vector<std::string>& metric_names() {

@@ -64,14 +64,15 @@ std::string group_name(const std::string& task);
 std::size_t place_of_task(const std::string& task);
 // Metrics that some row has.
 std::vector<std::string> metrics_of(const std::vector<const ComparisonRow*>& rows);
-// The order of rows below each other, whatever their tasks: shots ascending, methods as named,
-// images from outside behind them, oracles last.
-bool stands_above(const ComparisonRow& a, const ComparisonRow& b);
+// Rows below each other, whatever their tasks: shots ascending, methods as named, images from
+// outside behind them, oracles last; of equal ones in their order.
+std::vector<const ComparisonRow*> stacked(std::vector<const ComparisonRow*> rows);
 
 // `sweep` "": every run. Throws environment for a damaged database.
 Comparison load_comparison(const std::filesystem::path& database, const std::string& sweep = "");
 
 // Whether `shots` is a number of images a class, and no named set.
 bool counts_images(const std::string& shots);
+std::string shots_text(const std::string& shots);  // "5 shots", "vtab1k"
 
 }  // namespace marquee::analysis

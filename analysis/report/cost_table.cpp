@@ -1,7 +1,8 @@
 #include "analysis/report/cost_table.h"
 
-#include <map>
+#include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace marquee::analysis {
 namespace {
@@ -62,10 +63,8 @@ Table cost_table(SQLite::Database& database, const Comparison& comparison) {
   std::vector<const ComparisonRow*> order;
   for (const ComparisonRow& row : comparison.rows)
     if (!row.finished.empty()) order.push_back(&row);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto* a, const auto* b) { return stands_above(*a, *b); });
   std::vector<std::pair<std::pair<std::string, std::string>, Cost>> lines;
-  for (const ComparisonRow* row : order) {
+  for (const ComparisonRow* row : stacked(std::move(order))) {
     const std::pair key{row->oracle ? "" : row->shots, row->name()};
     if (lines.empty() || lines.back().first != key) lines.push_back({key, {}});
     for (const RunEntry& run : row->finished) {

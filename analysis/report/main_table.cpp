@@ -202,8 +202,7 @@ std::vector<MainTable> main_tables(const Comparison& comparison) {
       if (!row.config.base.empty()) bases.insert(row.config.base);
     }
     const std::vector<MainColumn> columns = columns_of(rows);
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const auto* a, const auto* b) { return stands_above(*a, *b); });
+    rows = stacked(std::move(rows));
     constexpr std::size_t kShortHash = 8;
     std::string title = protocol;
     if (networks[protocol] > 1)

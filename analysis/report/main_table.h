@@ -56,9 +56,10 @@ std::string mean_text(const MainCell& cell);
 std::string interval_text(const MainCell& cell);  // "[15.9, 17.5]"; "" without one
 // What its means, brackets and marks say, in sentences.
 std::string main_table_about(const MainTable& table);
-// Reasons of the empty cells, in the order in which they first come; and the mark of a cell's: "a"
-// for the first, "" where it is not empty.
+// Reasons of the empty cells, in the order in which they first come; the mark of one, "a" for the
+// first; and that of a cell, "" where it is not empty.
 std::vector<std::string> empty_reasons(const MainTable& table);
+std::string reason_mark(const std::vector<std::string>& reasons, const std::string& reason);
 std::string empty_mark(const std::vector<std::string>& reasons, const MainCell& cell);
 
 // Of the whole table, best in bold; footnotes below.

@@ -9,21 +9,11 @@ namespace {
 
 constexpr const char* kNothing = "–";
 
-std::string shots_text(const MainRow& row) {
-  if (row.oracle) return "";
-  return row.shots;
-}
-
 // "a" for the first reason; "aa" behind "z".
 std::string mark_of(std::size_t place) {
   constexpr std::size_t kLetters = 26;
   std::string mark(1, static_cast<char>('a' + place % kLetters));
   return place < kLetters ? mark : mark_of(place / kLetters - 1) + mark;
-}
-
-std::string mark_of(const std::vector<std::string>& reasons, const std::string& reason) {
-  const auto found = std::find(reasons.begin(), reasons.end(), reason);
-  return mark_of(static_cast<std::size_t>(found - reasons.begin()));
 }
 
 std::string column_text(const MainColumn& column) {
@@ -65,8 +55,13 @@ std::vector<std::string> empty_reasons(const MainTable& table) {
   return reasons;
 }
 
+std::string reason_mark(const std::vector<std::string>& reasons, const std::string& reason) {
+  const auto found = std::find(reasons.begin(), reasons.end(), reason);
+  return mark_of(static_cast<std::size_t>(found - reasons.begin()));
+}
+
 std::string empty_mark(const std::vector<std::string>& reasons, const MainCell& cell) {
-  return cell.mean ? "" : mark_of(reasons, cell.why);
+  return cell.mean ? "" : reason_mark(reasons, cell.why);
 }
 
 std::string main_table_markdown(const MainTable& table) {
@@ -78,7 +73,7 @@ std::string main_table_markdown(const MainTable& table) {
   }
   std::string out = head + "\n" + rule + "\n";
   for (const MainRow& row : table.rows) {
-    out += "| " + markdown_escaped(shots_text(row)) + " | " + markdown_escaped(row.name) + " |";
+    out += "| " + markdown_escaped(row.shots) + " | " + markdown_escaped(row.name) + " |";
     for (const MainCell& cell : row.cells) {
       if (!cell.mean) {
         out += std::string(" ") + kNothing + " (" + empty_mark(reasons, cell) + ") |";
@@ -95,7 +90,7 @@ std::string main_table_markdown(const MainTable& table) {
   }
   out += "\n" + markdown_escaped(main_table_about(table)) + "\n";
   for (const std::string& reason : reasons)
-    out += "\n(" + mark_of(reasons, reason) + ") " + markdown_escaped(reason) + "  ";
+    out += "\n(" + reason_mark(reasons, reason) + ") " + markdown_escaped(reason) + "  ";
   return out + (reasons.empty() ? "" : "\n");
 }
 
@@ -114,7 +109,7 @@ std::string main_table_latex(const MainTable& table) {
     const MainRow& row = table.rows[i];
     if (i > 0 && (row.shots != table.rows[i - 1].shots || row.oracle != table.rows[i - 1].oracle))
       out += "\\midrule\n";
-    out += latex_escaped(shots_text(row)) + " & " + latex_escaped(row.name);
+    out += latex_escaped(row.shots) + " & " + latex_escaped(row.name);
     for (const MainCell& cell : row.cells) {
       out += " & ";
       if (!cell.mean) {
@@ -132,7 +127,7 @@ std::string main_table_latex(const MainTable& table) {
   }
   out += "\\bottomrule\n\\end{tabular}\n\\caption{" + latex_escaped(main_table_about(table));
   for (const std::string& reason : reasons)
-    out += " $^{" + mark_of(reasons, reason) + "}$ " + latex_escaped(reason) + ".";
+    out += " $^{" + reason_mark(reasons, reason) + "}$ " + latex_escaped(reason) + ".";
   return out + "}\n\\end{table*}\n";
 }
 

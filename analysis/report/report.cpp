@@ -76,9 +76,7 @@ void set_filters(ms::data& page, const Comparison& comparison) {
     if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(word);
   };
   for (const ComparisonRow* row : order) add(tasks, row->task);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto* a, const auto* b) { return stands_above(*a, *b); });
-  for (const ComparisonRow* row : order) {
+  for (const ComparisonRow* row : stacked(std::move(order))) {
     if (!row->oracle) add(shots, row->shots);
     add(methods, row->method);
   }
@@ -103,9 +101,10 @@ void set_main_tables(ms::data& page, const std::vector<MainTable>& tables) {
     entry.set("table", main_table_html(table));
     entry.set("about", main_table_about(table));
     ms::data reasons{ms::data::type::list};
-    for (const std::string& reason : empty_reasons(table)) {
+    const std::vector<std::string> found = empty_reasons(table);
+    for (const std::string& reason : found) {
       ms::data told;
-      told.set("mark", empty_mark(empty_reasons(table), {{}, {}, 0, false, false, reason}));
+      told.set("mark", reason_mark(found, reason));
       told.set("reason", reason);
       reasons << told;
     }

@@ -195,8 +195,8 @@ std::string heading(const RunDifference& pair) {
   const RunSide& side = pair.after.status.empty() ? pair.before : pair.after;
   return cluster::printable(pair.before.run_id.substr(0, kShortId) + " -> " +
                             pair.after.run_id.substr(0, kShortId) + "  " + side.task + ", " +
-                            side.shots + (counts_images(side.shots) ? " shots, " : ", ") +
-                            side.method + ", seed " + std::to_string(side.seed));
+                            shots_text(side.shots) + ", " + side.method + ", seed " +
+                            std::to_string(side.seed));
 }
 
 // Why a pair has no numbers; "" where both runs have theirs.

@@ -111,8 +111,7 @@ std::vector<json> configurations(const Comparison& comparison, Table& common) {
 }  // namespace
 
 std::string row_title(const ComparisonRow& row) {
-  return row.task + ", " + row.name() +
-         (row.oracle ? "" : ", " + row.shots + (counts_images(row.shots) ? " shots" : ""));
+  return row.task + ", " + row.name() + (row.oracle ? "" : ", " + shots_text(row.shots));
 }
 
 RunFacts run_facts(SQLite::Database& database, const Comparison& comparison,

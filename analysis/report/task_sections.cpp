@@ -64,8 +64,7 @@ class Album {
     std::vector<const ComparisonRow*> order;
     for (const ComparisonRow& row : comparison.rows)
       if (!row.finished.empty()) order.push_back(&row);
-    std::stable_sort(order.begin(), order.end(),
-                     [](const auto* a, const auto* b) { return stands_above(*a, *b); });
+    order = stacked(std::move(order));
     order.resize(std::min(order.size(), kMostGrids));
     PictureBook book(kPictureBytes);
     for (const ComparisonRow* row : order) {
@@ -235,9 +234,9 @@ ms::data training_plots(const fs::path& results, const std::vector<const Compari
     for (std::size_t first = 0; first < curves.size(); first += most) {
       const auto begin = curves.begin() + static_cast<std::ptrdiff_t>(first);
       const auto count = static_cast<std::ptrdiff_t>(std::min(most, curves.size() - first));
-      const std::string svg = line_plot(
-          {begin, begin + count}, {"tuning loss, " + shots + (counts_images(shots) ? " shots" : ""),
-                                   "step", "loss", false, false});
+      const std::string svg =
+          line_plot({begin, begin + count},
+                    {"tuning loss, " + shots_text(shots), "step", "loss", false, false});
       if (svg.empty()) continue;
       ms::data plot;
       plot.set("plot", svg);
