@@ -361,8 +361,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       training = training_features(run, content.training, measure, data, scoring.counter());
     scoring.report(0, 1);
     if (training.defined()) {
-      const auto shown = static_cast<std::int64_t>(content.images.size());
-      nearest = nearest_images(features.at(measure.output).narrow(0, 0, shown), training);
+      const PictureLayout shown = picture_layout(classes, content.images.front().height,
+                                                 static_cast<std::int64_t>(content.images.size()));
+      nearest = nearest_images(features.at(measure.output).narrow(0, 0, shown.count), training);
     }
     result.metrics =
         score_run(run, protocol, features, content.labels,

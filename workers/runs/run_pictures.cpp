@@ -1,7 +1,7 @@
 #include "workers/runs/run_pictures.h"
 
 #include <algorithm>
-#include <functional>
+#include <limits>
 #include <optional>
 
 #include "cluster/durable_file.h"
@@ -79,12 +79,21 @@ PictureLayout picture_layout(int classes, std::int64_t image_size, std::int64_t 
 }
 
 std::vector<NearestImage> nearest_images(const Tensor& generated, const Tensor& training) {
-  std::vector<NearestImage> nearest;
-  const Tensor set = training.to(torch::kFloat64);
-  for (std::int64_t row = 0; row < generated.size(0); ++row) {
-    const Tensor squares = (set - generated[row].to(torch::kFloat64)).square().sum(1);
-    const auto place = squares.argmin().item<std::int64_t>();
-    nearest.push_back({static_cast<std::size_t>(place), squares[place].sqrt().item<double>()});
+  // A training set may have as many features as memory bears once, not twice in float64.
+  constexpr std::int64_t kBlock = 1024;
+  const Tensor made = generated.to(torch::kFloat64);
+  std::vector<NearestImage> nearest(static_cast<std::size_t>(made.size(0)),
+                                    {0, std::numeric_limits<double>::infinity()});
+  for (std::int64_t first = 0; first < training.size(0); first += kBlock) {
+    const Tensor block =
+        training.narrow(0, first, std::min(kBlock, training.size(0) - first)).to(torch::kFloat64);
+    for (std::size_t row = 0; row < nearest.size(); ++row) {
+      const Tensor squares = (block - made[static_cast<std::int64_t>(row)]).square().sum(1);
+      const auto place = squares.argmin().item<std::int64_t>();
+      const double distance = squares[place].sqrt().item<double>();
+      if (distance < nearest[row].distance)
+        nearest[row] = {static_cast<std::size_t>(first + place), distance};
+    }
   }
   return nearest;
 }
@@ -106,8 +115,7 @@ void write_pictures(const std::filesystem::path& folder, const RunPictures& pict
     shown.push_back(fitted(pictures.images[place], layout.side));
   write_row(folder / "preview.png", shown, layout);
 
-  const bool by_class = !experiments::is_oracle(run);
-  if (by_class) {
+  if (!experiments::is_oracle(run)) {
     const auto dataset = datasets::open_dataset(task, run.reference, pictures.data);
     shown.clear();
     for (const auto& row : rows_of_classes(*dataset, labels))
