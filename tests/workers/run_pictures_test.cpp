@@ -83,6 +83,16 @@ TEST_F(Pictures, NearestIsByEuclideanDistanceAndOfEqualsTheFirst) {
   EXPECT_EQ(nearest[2].place, 3U);
 }
 
+TEST_F(Pictures, NearestIsTheSameHoweverManyThereAre) {
+  Tensor training = torch::arange(3000, torch::kFloat32).unsqueeze(1);
+  training[2900][0] = 17.0F;  // as the row of that place, in another block
+  const auto nearest = nearest_images(torch::tensor({{17.0F}, {2500.2F}, {5000.0F}}), training);
+  EXPECT_EQ(nearest[0].place, 17U);
+  EXPECT_EQ(nearest[1].place, 2500U);
+  EXPECT_NEAR(nearest[1].distance, 0.2, 1e-3);
+  EXPECT_EQ(nearest[2].place, 2999U);
+}
+
 TEST_F(Pictures, ShowTheRunBesideRealImagesOfTheSameClasses) {
   write_pictures(folder_.path(), pictures(), kClasses);
   const auto content = told();
