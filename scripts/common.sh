@@ -47,8 +47,9 @@ install_test_packages() {
   [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
   say "installing for tests: $missing"
   # shellcheck disable=SC2086
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
-    >/dev/null 2>&1 || say "not to be had: $missing; tests that want it are skipped"
+  { "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+  } >/dev/null 2>&1 || say "not to be had: $missing; tests that want it are skipped"
 }
 
 # configure_and_build PRESET TARGET...
