@@ -8,8 +8,8 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/suggest.h"
-#include "orchestrator/described_commands.h"
-#include "orchestrator/version_text.h"
+#include "orchestrator/shell/described_commands.h"
+#include "orchestrator/shell/version_text.h"
 
 namespace marquee::orchestrator {
 namespace {

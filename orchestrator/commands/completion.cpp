@@ -4,8 +4,8 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/described_commands.h"
-#include "orchestrator/shell_completion.h"
+#include "orchestrator/shell/described_commands.h"
+#include "orchestrator/shell/shell_completion.h"
 
 namespace marquee::orchestrator {
 

@@ -8,7 +8,7 @@
 #include "datasets/inspection.h"
 #include "datasets/task.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/progress_line.h"
+#include "orchestrator/sweep/progress_line.h"
 
 namespace marquee::orchestrator {
 

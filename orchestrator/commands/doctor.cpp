@@ -21,8 +21,8 @@
 #include "experiments/rebuild.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/commands/doctor_gpus.h"
-#include "orchestrator/gang_check.h"
-#include "orchestrator/trainer_process.h"
+#include "orchestrator/gangs/gang_check.h"
+#include "orchestrator/sweep/trainer_process.h"
 
 namespace marquee::orchestrator {
 namespace {

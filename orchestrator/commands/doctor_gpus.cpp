@@ -9,8 +9,8 @@
 #include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "cluster/mpi_session.h"
-#include "orchestrator/gang_check.h"
-#include "orchestrator/launch.h"
+#include "orchestrator/gangs/gang_check.h"
+#include "orchestrator/sweep/launch.h"
 
 namespace marquee::orchestrator {
 namespace {

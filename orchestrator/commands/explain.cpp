@@ -13,9 +13,9 @@
 #include "experiments/simulation.h"
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/human.h"
-#include "orchestrator/run_history.h"
-#include "orchestrator/run_standing.h"
-#include "orchestrator/scheduler.h"
+#include "orchestrator/scheduling/run_standing.h"
+#include "orchestrator/scheduling/scheduler.h"
+#include "orchestrator/sweep/run_history.h"
 
 namespace marquee::orchestrator {
 namespace {

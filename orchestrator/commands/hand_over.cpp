@@ -6,7 +6,7 @@
 
 #include "cluster/error.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/trainer_process.h"
+#include "orchestrator/sweep/trainer_process.h"
 
 namespace marquee::orchestrator {
 

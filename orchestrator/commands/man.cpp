@@ -6,8 +6,8 @@
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/described_commands.h"
-#include "orchestrator/man_page.h"
+#include "orchestrator/shell/described_commands.h"
+#include "orchestrator/shell/man_page.h"
 
 namespace marquee::orchestrator {
 

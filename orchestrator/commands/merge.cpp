@@ -11,7 +11,7 @@
 #include "cluster/host.h"
 #include "cluster/text.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/progress_line.h"
+#include "orchestrator/sweep/progress_line.h"
 
 namespace marquee::orchestrator {
 namespace {

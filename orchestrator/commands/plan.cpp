@@ -3,7 +3,7 @@
 
 #include "cluster/error.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/sweep_plan.h"
+#include "orchestrator/planning/sweep_plan.h"
 
 namespace marquee::orchestrator {
 namespace {

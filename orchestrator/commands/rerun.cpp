@@ -13,8 +13,8 @@
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/commands/rerun_set.h"
 #include "orchestrator/commands/rerun_slurm.h"
-#include "orchestrator/launch.h"
-#include "orchestrator/run_list.h"
+#include "orchestrator/sweep/launch.h"
+#include "orchestrator/sweep/run_list.h"
 
 namespace marquee::orchestrator {
 namespace {

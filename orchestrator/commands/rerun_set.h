@@ -10,7 +10,7 @@
 
 #include "experiments/run_config.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/derived_runs.h"
+#include "orchestrator/sweep/derived_runs.h"
 
 namespace marquee::orchestrator {
 

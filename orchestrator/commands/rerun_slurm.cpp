@@ -9,9 +9,9 @@
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/commands/slurm_parts.h"
 #include "orchestrator/commands/sweep_options.h"
-#include "orchestrator/run_list.h"
-#include "orchestrator/slurm_options.h"
-#include "orchestrator/slurm_submit.h"
+#include "orchestrator/slurm/slurm_options.h"
+#include "orchestrator/slurm/slurm_submit.h"
+#include "orchestrator/sweep/run_list.h"
 
 namespace marquee::orchestrator {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "cluster/host.h"
 #include "cluster/text.h"
-#include "orchestrator/slurm_submit.h"
+#include "orchestrator/slurm/slurm_submit.h"
 
 namespace marquee::orchestrator {
 

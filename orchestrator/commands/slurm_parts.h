@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "experiments/sweep_file.h"
-#include "orchestrator/batch_script.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/prepared_sweep.h"
-#include "orchestrator/slurm_jobs.h"
+#include "orchestrator/slurm/batch_script.h"
+#include "orchestrator/slurm/slurm_jobs.h"
+#include "orchestrator/sweep/prepared_sweep.h"
 
 namespace marquee::orchestrator {
 

@@ -2,7 +2,7 @@
 #include "cluster/error.h"
 #include "orchestrator/commands/slurm_parts.h"
 #include "orchestrator/commands/sweep_options.h"
-#include "orchestrator/slurm_options.h"
+#include "orchestrator/slurm/slurm_options.h"
 
 namespace marquee::orchestrator {
 namespace {

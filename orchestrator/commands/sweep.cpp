@@ -11,13 +11,13 @@
 #include "cluster/log.h"
 #include "cluster/mpi_session.h"
 #include "cluster/stop_signal.h"
-#include "orchestrator/agent.h"
 #include "orchestrator/commands/sweep_options.h"
-#include "orchestrator/coordinator.h"
-#include "orchestrator/launch.h"
-#include "orchestrator/progress_line.h"
-#include "orchestrator/run_list.h"
-#include "orchestrator/scheduler.h"
+#include "orchestrator/scheduling/scheduler.h"
+#include "orchestrator/sweep/agent.h"
+#include "orchestrator/sweep/coordinator.h"
+#include "orchestrator/sweep/launch.h"
+#include "orchestrator/sweep/progress_line.h"
+#include "orchestrator/sweep/run_list.h"
 
 namespace marquee::orchestrator {
 namespace {

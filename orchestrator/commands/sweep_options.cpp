@@ -1,7 +1,7 @@
 #include "orchestrator/commands/sweep_options.h"
 
 #include "cluster/error.h"
-#include "orchestrator/time_limit.h"
+#include "orchestrator/sweep/time_limit.h"
 
 namespace marquee::orchestrator {
 namespace {

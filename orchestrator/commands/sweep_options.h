@@ -2,7 +2,7 @@
 #pragma once
 
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/prepared_sweep.h"
+#include "orchestrator/sweep/prepared_sweep.h"
 
 namespace marquee::orchestrator {
 

@@ -4,8 +4,8 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "orchestrator/commands/sweep_options.h"
-#include "orchestrator/trainer_process.h"
-#include "orchestrator/worker.h"
+#include "orchestrator/sweep/trainer_process.h"
+#include "orchestrator/sweep/worker.h"
 
 namespace marquee::orchestrator {
 namespace {

@@ -28,7 +28,7 @@
 #include "cluster/log.h"
 #include "cluster/mpi_session.h"
 #include "cluster/shared_buffer.h"
-#include "orchestrator/agent.h"
+#include "orchestrator/sweep/agent.h"
 #include "tests/cluster/temporary_folder.h"
 
 namespace marquee::orchestrator {

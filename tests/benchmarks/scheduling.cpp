@@ -8,8 +8,8 @@
 
 #include <benchmark/benchmark.h>
 
-#include "orchestrator/protocol.h"
-#include "orchestrator/scheduler.h"
+#include "orchestrator/scheduling/scheduler.h"
+#include "orchestrator/sweep/protocol.h"
 
 namespace marquee::orchestrator {
 namespace {

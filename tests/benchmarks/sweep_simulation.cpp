@@ -17,7 +17,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
-#include "orchestrator/coordinator.h"
+#include "orchestrator/sweep/coordinator.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/orchestrator/simulated_cluster.h"
 #include "tests/orchestrator/simulated_sweep.h"

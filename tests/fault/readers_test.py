@@ -13,7 +13,7 @@ from harness import FaultTest, tell_soak
 
 READERS = 20
 RUNS = 400
-PUBLISH_SECONDS = 2.0  # orchestrator/timing.h: or 50 times the last copy's duration, milliseconds here
+PUBLISH_SECONDS = 2.0  # orchestrator/sweep/timing.h: or 50 times the last copy's duration, milliseconds here
 STALL_SECONDS = 30.0   # more than a busy machine makes of that
 
 SWEEP = """\

@@ -13,7 +13,7 @@ from harness import SOAK, FaultTest, tell_soak
 
 DEADLINE_SECONDS = 3
 STOPPED = 3  # trainers of one sweep
-AGENT_SILENCE_SECONDS, COORDINATOR_SILENCE_SECONDS = 120, 900  # orchestrator/timing.h
+AGENT_SILENCE_SECONDS, COORDINATOR_SILENCE_SECONDS = 120, 900  # orchestrator/sweep/timing.h
 LOAD_RUNS = 1200 if SOAK else 30  # of one second, on two workers
 
 SWEEP = """\

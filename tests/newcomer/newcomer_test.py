@@ -63,8 +63,8 @@ class Newcomer(unittest.TestCase):
         # How this machine reaches its mirror and its packages.
         for name in ("/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/ssl/certs", "/usr/local/share/ca-certificates"):
             if pathlib.Path(name).is_dir():
-                shutil.copytree(name, self.system / name.lstrip("/"), dirs_exist_ok=True, symlinks=True,
-                                ignore_dangling_symlinks=True)
+                (self.system / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
+                subprocess.run(["cp", "-a", "--remove-destination", f"{name}/.", str(self.system / name.lstrip("/"))], check=True)
         for name in ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf"):
             if pathlib.Path(name).is_file():
                 shutil.copy(name, self.system / name.lstrip("/"))

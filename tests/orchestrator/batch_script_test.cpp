@@ -1,4 +1,4 @@
-#include "orchestrator/batch_script.h"
+#include "orchestrator/slurm/batch_script.h"
 
 #include <fstream>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/cost_model.h"
+#include "orchestrator/scheduling/cost_model.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/derived_runs.h"
+#include "orchestrator/sweep/derived_runs.h"
 
 #include <functional>
 

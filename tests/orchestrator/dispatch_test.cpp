@@ -2,7 +2,7 @@
 
 #include "cluster/error.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/described_commands.h"
+#include "orchestrator/shell/described_commands.h"
 
 namespace marquee::orchestrator {
 namespace {

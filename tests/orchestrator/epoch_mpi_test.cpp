@@ -10,9 +10,9 @@
 #include "cluster/host.h"
 #include "cluster/lease.h"
 #include "cluster/mpi_session.h"
-#include "orchestrator/agent.h"
-#include "orchestrator/coordinator.h"
 #include "orchestrator/simulated_trainer.h"
+#include "orchestrator/sweep/agent.h"
+#include "orchestrator/sweep/coordinator.h"
 #include "tests/cluster/temporary_folder.h"
 
 namespace marquee::orchestrator {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "orchestrator/protocol.h"
+#include "orchestrator/sweep/protocol.h"
 
 namespace marquee::orchestrator {
 

@@ -1,6 +1,6 @@
 // Swaps between the agents of a gang: whatever the order of messages, a swap is started by both of
 // its members or by none, and when all have left nobody owes anything.
-#include "orchestrator/gang_exchange.h"
+#include "orchestrator/gangs/gang_exchange.h"
 
 #include <deque>
 #include <memory>

@@ -1,6 +1,6 @@
 // Two agents' sides of a gang in one process: what their trainers put into shared memory reaches
 // the other's, in whatever order things happen.
-#include "orchestrator/gang_swaps.h"
+#include "orchestrator/gangs/gang_swaps.h"
 
 #include <array>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "orchestrator/gangs.h"
+#include "orchestrator/gangs/gangs.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/host_health.h"
+#include "orchestrator/scheduling/host_health.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/launch.h"
+#include "orchestrator/sweep/launch.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/makespan.h"
+#include "orchestrator/scheduling/makespan.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "orchestrator/man_page.h"
+#include "orchestrator/shell/man_page.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/placeable.h"
+#include "orchestrator/scheduling/placeable.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/placement.h"
+#include "orchestrator/scheduling/placement.h"
 
 #include <gmock/gmock.h>
 

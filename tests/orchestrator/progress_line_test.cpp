@@ -1,4 +1,4 @@
-#include "orchestrator/progress_line.h"
+#include "orchestrator/sweep/progress_line.h"
 
 #include <cstdlib>
 

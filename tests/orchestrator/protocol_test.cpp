@@ -1,4 +1,4 @@
-#include "orchestrator/protocol.h"
+#include "orchestrator/sweep/protocol.h"
 
 #include <map>
 

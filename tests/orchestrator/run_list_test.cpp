@@ -1,4 +1,4 @@
-#include "orchestrator/run_list.h"
+#include "orchestrator/sweep/run_list.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "orchestrator/run_standing.h"
+#include "orchestrator/scheduling/run_standing.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/shared_sweep.h"
+#include "orchestrator/sweep/shared_sweep.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -13,7 +13,7 @@
 #include "cluster/host.h"
 #include "cluster/philox.h"
 #include "orchestrator/simulated_trainer.h"
-#include "orchestrator/timing.h"
+#include "orchestrator/sweep/timing.h"
 
 namespace marquee::orchestrator {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 
-#include "orchestrator/prepared_sweep.h"
+#include "orchestrator/sweep/prepared_sweep.h"
 #include "tests/orchestrator/fault_script.h"
 
 namespace marquee::orchestrator {

@@ -11,7 +11,7 @@
 
 #include "cluster/log.h"
 #include "experiments/inbox.h"
-#include "orchestrator/coordinator.h"
+#include "orchestrator/sweep/coordinator.h"
 #include "tests/cluster/temporary_folder.h"
 #include "tests/orchestrator/simulated_cluster.h"
 #include "tests/orchestrator/simulated_sweep.h"

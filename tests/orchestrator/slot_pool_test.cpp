@@ -1,4 +1,4 @@
-#include "orchestrator/slot_pool.h"
+#include "orchestrator/scheduling/slot_pool.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "orchestrator/slots.h"
+#include "orchestrator/scheduling/slots.h"
 
 #include <gtest/gtest.h>
 

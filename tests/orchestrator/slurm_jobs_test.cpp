@@ -1,11 +1,11 @@
-#include "orchestrator/slurm_jobs.h"
+#include "orchestrator/slurm/slurm_jobs.h"
 
 #include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
-#include "orchestrator/slurm_submit.h"
+#include "orchestrator/slurm/slurm_submit.h"
 #include "tests/cluster/temporary_folder.h"
 
 namespace marquee::orchestrator {

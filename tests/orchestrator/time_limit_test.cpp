@@ -1,4 +1,4 @@
-#include "orchestrator/time_limit.h"
+#include "orchestrator/sweep/time_limit.h"
 
 #include <gtest/gtest.h>
 

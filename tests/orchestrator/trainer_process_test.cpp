@@ -1,4 +1,4 @@
-#include "orchestrator/trainer_process.h"
+#include "orchestrator/sweep/trainer_process.h"
 
 #include <cstdlib>
 #include <fstream>

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "orchestrator/protocol.h"
+#include "orchestrator/sweep/protocol.h"
 
 namespace marquee::orchestrator {
 
