@@ -34,8 +34,12 @@ Ask an administrator for: apt-get install --no-install-recommends $*"
   say "installing $# packages"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq ||
     die "apt-get update failed; missing packages: $*"
+  local log=$ROOT/.deps/packages.log
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
-    >/dev/null || die "apt-get install failed for: $*"
+    >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "apt-get install failed for: $*"
+  }
 }
 
 # What scripts/test_packages.txt lists, where root or sudo (without a password) can have it.

@@ -41,6 +41,7 @@ class Newcomer(unittest.TestCase):
         if mirror() is None:
             self.skipTest("no Debian mirror in this machine's apt sources")
         self.system = pathlib.Path(tempfile.mkdtemp(prefix="marquee-newcomer-"))
+        self.system.chmod(0o755)  # packages run programs as users of their own
         self.mounted = []
         self.addCleanup(self.clean_up)
 
