@@ -1,8 +1,6 @@
-// Where the data that the tests compare with lie: MARQUEE_SHARED, default ../shared beside the
-// repository. Tests skip with a named reason where it is absent.
+// The shared data (tests/shared_folder.h) and what tests read of them.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -11,15 +9,12 @@
 
 #include "cluster/sha256.h"
 #include "datasets/image.h"
+#include "tests/shared_folder.h"
 
 namespace marquee::datasets {
 
 inline std::filesystem::path shared_data() {
-  const char* named = std::getenv("MARQUEE_SHARED");
-  const std::filesystem::path shared =
-      named != nullptr ? std::filesystem::path(named)
-                       : std::filesystem::path(MARQUEE_SOURCE_DIR) / ".." / "shared";
-  return shared / "data";
+  return shared_folder() / "data";
 }
 
 inline nlohmann::json read_json(const std::filesystem::path& file) {

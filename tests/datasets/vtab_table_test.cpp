@@ -20,9 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path vtab_file() {
-  const char* named = std::getenv("MARQUEE_REFERENCE_DIR");
-  return (named != nullptr ? fs::path(named) : shared_data().parent_path() / "reference") /
-         "vtab.md";
+  return reference_folder() / "vtab.md";
 }
 
 struct Row {

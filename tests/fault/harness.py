@@ -18,7 +18,7 @@ import unittest
 
 ROOT = pathlib.Path(os.environ.get("MARQUEE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("MARQUEE_BIN", ROOT / "build" / "release" / "bin"))
-SHARED = pathlib.Path(os.environ.get("MARQUEE_SHARED", ROOT.parent / "shared"))
+SHARED = pathlib.Path(os.environ.get("MARQUEE_SHARED") or ROOT.parent / "shared")
 MARQUEE = BIN / "marquee"
 FAKE_TRAINER = pathlib.Path(__file__).resolve().parent / "fake_trainer.py"
 MARK = "MARQUEE_FAULT_TEST_MARK"  # in the environment of every process that a test starts

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import os
-import pathlib
 import subprocess
 import sys
 
-from harness import ENVIRONMENT, MARQUEE, ROOT, SOME_FAILED, USAGE, FaultTest, main, real_assets, real_trainer
+from harness import ENVIRONMENT, MARQUEE, SHARED, SOME_FAILED, USAGE, FaultTest, main, real_assets, real_trainer
 
 # 24 runs; how long each lasts is scripted by method and steps.
 SWEEP = """\
@@ -153,7 +151,7 @@ class Plan(FaultTest):
         self.assertTrue(self.planned("--data", images.parent, "--no-probe")["can_start"])
 
     def test_says_where_mirroring_changes_what_images_show(self):
-        shared = pathlib.Path(os.environ.get("MARQUEE_SHARED", ROOT.parent / "shared")) / "data" / "tfds_synth"
+        shared = SHARED / "data" / "tfds_synth"
         if not shared.is_dir():
             self.skipTest(f"no data at {shared} (MARQUEE_SHARED)")
         text = SWEEP.replace("drawn/dsprites_location, drawn/shapes_count", "svhn, dtd").replace("[5]", "[vtab1k]")

@@ -12,7 +12,8 @@ import unittest
 
 ROOT = pathlib.Path(os.environ.get("MARQUEE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("MARQUEE_BIN", ROOT / "build" / "release" / "bin"))
-REFERENCE = pathlib.Path(os.environ.get("MARQUEE_REFERENCE_DIR") or ROOT / ".." / "shared" / "reference")
+SHARED = pathlib.Path(os.environ.get("MARQUEE_SHARED") or ROOT.parent / "shared")
+REFERENCE = pathlib.Path(os.environ.get("MARQUEE_REFERENCE_DIR") or SHARED / "reference")
 # Entries that nothing can be compared with, and why.
 NOT_COMPARED = {
     "*/score_key": "a key of jax's random stream, whose draws are stored",

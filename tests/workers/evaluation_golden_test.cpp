@@ -206,7 +206,7 @@ TEST_F(EvaluationGolden, CleanFid) {
 }
 
 TEST_F(EvaluationGolden, FilesHoldTheImages) {
-  const auto png = fixtures::reference_dir() / "metrics/png";
+  const auto png = reference_folder() / "metrics/png";
   if (!std::filesystem::exists(png)) GTEST_SKIP() << "no " << png;
   const auto source = open_image_source(png.string(), {});
   std::map<std::string, std::int64_t> seen;
@@ -267,7 +267,7 @@ TEST(NpzGolden, ArchivesAreReadAsNumpyReadsThem) {
     const ReferenceJson entry = archives.at(name);
     if (!entry.has("contents")) continue;
     const std::string relative = "metrics/npz/" + name;
-    const auto path = fixtures::reference_dir() / relative;
+    const auto path = reference_folder() / relative;
     EXPECT_EQ(std::filesystem::file_size(path), entry.at("bytes").value()) << name;
     const json& contents = entry.at("contents").value();
     if (contents.is_string()) {  // "numpy.load fails: ..."
@@ -304,7 +304,7 @@ TEST(NpzGolden, StatisticsHaveTheValuesThatNumpyPrints) {
   if (!archives.has("values")) GTEST_SKIP() << "no values in " << kArchives;
   const ReferenceJson values = archives.at("values");
   const auto arrays = [](const char* archive) {
-    return open_npz(fixtures::reference_dir() / "metrics/npz" / archive);
+    return open_npz(reference_folder() / "metrics/npz" / archive);
   };
   const auto tensor = [](const WeightFile& file, const char* name) {
     return mapped_tensor(file.tensor(name), file.memory()).to(torch::kFloat64);
@@ -325,7 +325,7 @@ TEST(NpzGolden, StatisticsHaveTheValuesThatNumpyPrints) {
 // Archives of statistics hold the same ones, each in its own way; of the float32 file the
 // covariance is noise, which is no covariance and is refused as one.
 TEST(NpzGolden, StatisticsAgreeAcrossFormats) {
-  const auto folder = fixtures::reference_dir() / "metrics/npz";
+  const auto folder = reference_folder() / "metrics/npz";
   const auto stored = folder / "stats_stored.npz";
   if (!std::filesystem::exists(stored)) GTEST_SKIP() << "no " << stored;
   const auto expected = read_statistics(stored, "2048").statistics.at("2048");

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kFile = "formula_tensors.json";
 
 nlohmann::json check_values() {
-  std::ifstream stream(reference_dir() / kFile);
+  std::ifstream stream(reference_folder() / kFile);
   return nlohmann::json::parse(stream);
 }
 

@@ -29,7 +29,7 @@ constexpr const char* kTamingTransformer =
 constexpr const char* kTamingTokens = "models_ar/checkpoints/tiny_vqgan_with_loss.safetensors";
 
 std::filesystem::path path_of(const char* relative) {
-  return fixtures::reference_dir() / relative;
+  return reference_folder() / relative;
 }
 
 ImportRequest maskgit_request() {

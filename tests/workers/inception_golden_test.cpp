@@ -169,7 +169,7 @@ TEST(InceptionGolden, StoredTensorsAreTheFormulas) {
   MARQUEE_REQUIRE_REFERENCE(kKeys);
   const ParameterMap weights =
       fixtures::inception_weights(ReferenceJson(kKeys).at("seed").value().get<std::uint64_t>());
-  for (const auto& [name, stored] : read_safetensors(fixtures::reference_dir() / kSample)) {
+  for (const auto& [name, stored] : read_safetensors(reference_folder() / kSample)) {
     fixtures::note_entry(kSample, name);
     fixtures::note_read(kSample, name);
     if (name.ends_with(".num_batches_tracked")) {

@@ -19,7 +19,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 WeightFile checkpoint(const std::string& relative) {
-  return open_weight_file(fixtures::reference_dir() / relative);
+  return open_weight_file(reference_folder() / relative);
 }
 
 // The formula tensors of a reference file in the layout of its checkpoints; those of variants
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
 // All files of a folder whose names begin so.
 std::vector<std::string> checkpoints(const std::string& folder, const std::string& beginning) {
   std::vector<std::string> found;
-  const auto path = fixtures::reference_dir() / folder;
+  const auto path = reference_folder() / folder;
   if (!std::filesystem::is_directory(path)) return found;
   for (const auto& entry : std::filesystem::directory_iterator(path)) {
     if (entry.path().filename().string().starts_with(beginning))
