@@ -50,11 +50,10 @@ std::string status_text(SQLite::Database& database, const Comparison& comparison
   std::vector<std::string> sweeps;
   SQLite::Statement names(database, "SELECT sweep FROM sweeps ORDER BY registered");
   while (names.executeStep()) sweeps.push_back(names.getColumn(0).getString());
-  std::string text = sweeps.empty() ? "Single runs" : "Sweep " + cluster::join(sweeps);
-  text += ":";
-  for (const auto& [status, count] : comparison.statuses)
-    text += " " + std::to_string(count) + " " + status;
-  return text;
+  const std::string what =
+      sweeps.empty() ? "Single runs"
+                     : (sweeps.size() == 1 ? "Sweep " : "Sweeps ") + cluster::join(sweeps);
+  return what + ": " + statuses_text(comparison);
 }
 
 // Words of a list, each under `key`.

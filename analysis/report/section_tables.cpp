@@ -162,15 +162,20 @@ std::string counting_text(const Comparison& comparison) {
          "; ±: standard error of one seed, standard deviation over several";
 }
 
+std::string statuses_text(const Comparison& comparison) {
+  std::vector<std::string> counts;
+  for (const auto& [status, count] : comparison.statuses)
+    counts.push_back(std::to_string(count) + " " + status);
+  return cluster::join(counts);
+}
+
 std::string comparison_text(const std::filesystem::path& path, const std::string& sweep) {
   const Comparison comparison = load_comparison(path, sweep);
   std::string text;
   for (const Section& section : sections_of(comparison))
     text += "\n" + section.title + "\n" + aligned_text(section_table(comparison, section));
-  text += "\nsweep " + sweep + ":";
-  for (const auto& [status, count] : comparison.statuses)
-    text += " " + std::to_string(count) + " " + status;
-  return text + "; " + counting_text(comparison) + "\n";
+  return text + "\nsweep " + sweep + ": " + statuses_text(comparison) + "; " +
+         counting_text(comparison) + "\n";
 }
 
 }  // namespace marquee::analysis

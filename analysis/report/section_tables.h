@@ -28,6 +28,8 @@ Table section_table(const Comparison& comparison, const Section& section);
 std::string empty_cells_text(const Comparison& comparison, const Section& section);
 // How the numbers were made, in one line: counts, budgets and protocols.
 std::string counting_text(const Comparison& comparison);
+// "136 done, 22 pending".
+std::string statuses_text(const Comparison& comparison);
 
 // What `marquee sweep` prints at its end.
 std::string comparison_text(const std::filesystem::path& database, const std::string& sweep);

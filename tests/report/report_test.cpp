@@ -260,7 +260,7 @@ TEST_F(Results, ArePrintedAtTheEndOfASweepWithTheirCounts) {
   const std::string text = comparison_text(small_results(), "small");
   EXPECT_NE(text.find("5.0 ± 1.4"), std::string::npos) << text;
   EXPECT_NE(text.find("256 generated images"), std::string::npos) << text;
-  EXPECT_NE(text.find("4 done 1 pending"), std::string::npos) << text;
+  EXPECT_NE(text.find("4 done, 1 pending"), std::string::npos) << text;
 }
 
 TEST_F(Results, BecomeAPageThatEscapesWhatItQuotes) {
