@@ -110,6 +110,10 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   const bool given = tops.contains("train");
   if (given && !tops.contains("test"))
     cluster::throw_environment(root + ": has a folder train but none named test");
+  const std::set<std::string> left{"test", "val", "validation"};
+  if (!given && std::includes(left.begin(), left.end(), tops.begin(), tops.end()))
+    cluster::throw_environment(root + ": has a folder " + *tops.begin() +
+                               " but none named train; a split of yours has both train and test");
   // Where the user split, what counts lies below the folder of the split.
   std::map<std::string, std::vector<std::string>> parts;
   if (given) {

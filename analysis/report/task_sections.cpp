@@ -165,7 +165,7 @@ void set_strips(ms::data& section, const Album& album, const fs::path& results,
       if (!distances.empty()) {
         const auto [low, high] = std::minmax_element(distances.begin(), distances.end());
         note += ", at distances from " + number_text("%.3g", *low) + " to " +
-                number_text("%.3g", *high) + " of the metrics' features";
+                number_text("%.3g", *high) + " in the metrics' features";
       }
     }
     if (!pictures->nearest && pictures->facts && !pictures->facts->distances.empty())

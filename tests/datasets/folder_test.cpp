@@ -176,11 +176,15 @@ TEST(ImageFolder, WithoutClassesIsUnlabelled) {
   EXPECT_EQ(splits.classes, (std::vector<std::string>{"all"}));
 }
 
-TEST(ImageFolder, RefusesWhatHoldsNoImagesOrNoTest) {
+TEST(ImageFolder, RefusesWhatHoldsNoImagesOrHalfASplit) {
   expect_error([] { split_folder({"a/readme.txt"}, "here"); }, cluster::ErrorKind::environment,
                "here: holds no images");
   expect_error([] { split_folder({"train/a/1.jpg"}, "here"); }, cluster::ErrorKind::environment,
                "none named test");
+  expect_error([] { split_folder({"test/a/1.jpg", "test/b/2.jpg", "val/a/3.jpg"}, "here"); },
+               cluster::ErrorKind::environment, "none named train");
+  EXPECT_EQ(split_folder({"test/1.jpg", "bus/2.jpg"}, "here").classes,
+            (std::vector<std::string>{"bus", "test"}));
 }
 
 using Entries = std::vector<std::pair<std::string, std::string>>;
