@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <sstream>
@@ -20,23 +21,6 @@ namespace marquee::cluster {
 namespace {
 
 namespace fs = std::filesystem;
-
-// "0-3,8" -> {0, 1, 2, 3, 8}; empty when the file is unreadable.
-std::vector<int> cpu_list(const fs::path& path) {
-  std::ifstream file(path);
-  std::string text;
-  std::getline(file, text);
-  std::vector<int> cpus;
-  std::stringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) {
-    int first = 0, last = 0;
-    const int read = std::sscanf(part.c_str(), "%d-%d", &first, &last);
-    if (read < 1) return {};
-    if (read == 1) last = first;
-    for (int cpu = first; cpu <= last && cpu < 4096; ++cpu) cpus.push_back(cpu);
-  }
-  return cpus;
-}
 
 // Value of a "key : value" line of a /proc file.
 std::string proc_value(const char* path, const std::string& key) {
@@ -59,24 +43,17 @@ std::string host_name() {
 }
 
 std::vector<int> available_cpus() {
-  // Widening the mask to everything leaves what the cpuset allows.
-  cpu_set_t before, all;
-  CPU_ZERO(&all);
+  cpu_set_t before, mask;
+  CPU_ZERO(&before);
   const bool known = ::sched_getaffinity(0, sizeof before, &before) == 0;
-  const std::vector<int> online = cpu_list("/sys/devices/system/cpu/online");
-  for (const int cpu : online) {
-    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &all);
-  }
+  // Of a mask of everything the kernel leaves what is there and what the cpuset allows.
+  std::memset(&mask, 0xff, sizeof mask);
+  const bool widened = known && ::sched_setaffinity(0, sizeof mask, &mask) == 0;
+  if (!widened || ::sched_getaffinity(0, sizeof mask, &mask) != 0) mask = before;
+  if (widened) ::sched_setaffinity(0, sizeof before, &before);
   std::vector<int> cpus;
-  if (known && !online.empty() && ::sched_setaffinity(0, sizeof all, &all) == 0) {
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
-      for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-        if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
-      }
-    }
-    ::sched_setaffinity(0, sizeof before, &before);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &mask)) cpus.push_back(cpu);
   }
   if (cpus.empty()) cpus.push_back(0);
   return cpus;

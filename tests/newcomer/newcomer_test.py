@@ -56,6 +56,7 @@ class Newcomer(unittest.TestCase):
         place = self.system / words[-1].lstrip("/")
         place.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", *words[:-1], str(place)], check=True)
+        subprocess.run(["mount", "--make-rslave", str(place)], check=True)  # its end is nothing to this machine's own
         self.mounted.append(place)
 
     def make_system(self):
@@ -70,6 +71,7 @@ class Newcomer(unittest.TestCase):
             if pathlib.Path(name).is_file():
                 shutil.copy(name, self.system / name.lstrip("/"))
         self.mount("-t", "proc", "proc", "/proc")
+        self.mount("--rbind", "/sys", "/sys")
         self.mount("--rbind", "/dev", "/dev")
         wheels = os.environ.get("PIP_FIND_LINKS", "")
         if wheels.startswith("/") and pathlib.Path(wheels).is_dir():
