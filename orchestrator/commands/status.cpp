@@ -127,7 +127,7 @@ int status_command(const Arguments& arguments) {
   line.options.add_options()                                                                //
       ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("watch", "go on until the sweep ends")                                               //
-      ("json", "one object: sweeps, coordinator, slots, workers, stuck, failures");
+      ("json", "one object: sweeps, coordinator, slots, workers, stuck, excluded_hosts, failures");
   const po::variables_map values = parse(line, arguments);
   if (printed_help(line, values)) return 0;
   const fs::path database = published_results(values["out"].as<std::string>());
