@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "cluster/json_text.h"
 #include "cluster/text.h"
 #include "datasets/json_file.h"
 
@@ -54,7 +55,7 @@ class FeatureReader {
     const json* label = member(feature(name), "classLabel");
     const json* count = label != nullptr ? member(*label, "numClasses") : nullptr;
     if (count == nullptr) return;  // a plain number
-    const std::string text = count->is_string() ? count->get<std::string>() : count->dump();
+    const std::string text = cluster::plain_text(*count);
     if (text != std::to_string(wanted)) {
       fail("feature '" + name + "' has " + cluster::printable(text.substr(0, 40)) +
            " classes, the task " + std::to_string(wanted));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cluster/json_text.h"
 #include "cluster/suggest.h"
 
 namespace marquee::experiments {
@@ -12,10 +13,6 @@ namespace {
 
 // Comparisons of values that all patterns together may take: some seconds.
 constexpr std::size_t kMaxComparisons = 10'000'000;
-
-std::string text_of(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
 
 }  // namespace
 
@@ -78,7 +75,7 @@ void PatternSet::check_effort(std::size_t runs) const {
 
 std::vector<std::size_t> PatternSet::match(const RunConfig& run) {
   const json content = to_json(run);
-  for (auto& [key, present] : values_) present.insert(text_of(content.at(key)));
+  for (auto& [key, present] : values_) present.insert(cluster::plain_text(content.at(key)));
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < patterns_.size(); ++i) {
     if (!matches(content, patterns_[i])) continue;
@@ -98,7 +95,7 @@ void PatternSet::fail_without_match(const Pattern& pattern, const std::string& n
   for (const auto& [key, settings] : pattern.keys) {
     const std::set<std::string>& found = values_.at(key);
     const bool any = std::any_of(settings.begin(), settings.end(), [&](const Setting& setting) {
-      return found.count(text_of(setting.value)) != 0;
+      return found.count(cluster::plain_text(setting.value)) != 0;
     });
     if (any || found.empty()) continue;
     // A long axis is not listed whole.
@@ -109,7 +106,7 @@ void PatternSet::fail_without_match(const Pattern& pattern, const std::string& n
       listed.resize(kMostListed);
       listed.emplace_back("...");
     }
-    const std::string value = text_of(settings.front().value);
+    const std::string value = cluster::plain_text(settings.front().value);
     source_.fail(settings.front().place, "'" + name + "' matches no run: '" + key + "' is " +
                                              value + cluster::did_you_mean(value, present) +
                                              "; the sweep has " + cluster::join(listed));

@@ -5,6 +5,8 @@
 #include <optional>
 #include <set>
 
+#include "cluster/json_text.h"
+
 namespace marquee::analysis {
 namespace {
 
@@ -114,8 +116,7 @@ std::size_t default_of(const std::vector<Variant>& variants) {
 }
 
 std::string value_text(const Variant& variant, const std::string& key) {
-  const json value = experiments::to_json(variant.rows.front()->config).at(key);
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return cluster::plain_text(experiments::to_json(variant.rows.front()->config).at(key));
 }
 
 // "prompt_kind=factorised, factors=4": the factor's keys, and those that came with them.

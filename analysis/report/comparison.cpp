@@ -7,6 +7,7 @@
 
 #include "analysis/report/database.h"
 #include "cluster/error.h"
+#include "cluster/json_text.h"
 #include "cluster/suggest.h"
 #include "datasets/task.h"
 #include "experiments/run_config.h"
@@ -204,7 +205,7 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
       const auto alike = static_cast<std::size_t>(std::count_if(
           contents.begin(), contents.end(), [&](const json& c) { return c.at(key) == entry; }));
       if (contents.size() > 2 && 2 * alike > contents.size()) continue;
-      std::string text = entry.is_string() ? entry.get<std::string>() : entry.dump();
+      std::string text = cluster::plain_text(entry);
       if (key.ends_with("_hash")) text.resize(std::min<std::size_t>(text.size(), 8));
       texts[i] += (texts[i].empty() ? "" : ", ") + key + "=" + text;
     }

@@ -5,6 +5,7 @@
 
 #include "analysis/report/query.h"
 #include "cluster/error.h"
+#include "cluster/json_text.h"
 #include "experiments/run_folder.h"
 
 namespace marquee::analysis {
@@ -71,7 +72,7 @@ std::vector<ExportedRun> finished_runs(const fs::path& results, const std::strin
 Table key_table(const json& content) {
   Table table{{"key", "value"}, {}, {false, false}};
   for (const auto& [key, value] : content.items())
-    table.rows.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
+    table.rows.push_back({key, cluster::plain_text(value)});
   return table;
 }
 

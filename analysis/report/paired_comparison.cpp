@@ -7,13 +7,12 @@
 #include "analysis/report/compared_runs.h"
 #include "analysis/report/comparison.h"
 #include "cluster/error.h"
+#include "cluster/json_text.h"
 #include "cluster/suggest.h"
 #include "datasets/task.h"
 
 namespace marquee::analysis {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t kMostShown = 5;  // of what goes wrong
 
@@ -43,8 +42,7 @@ void add_differing_keys(const Cells& cells, std::set<std::string>& keys) {
 std::string values_of(const std::vector<const ComparedRun*>& runs, const std::string& key) {
   std::vector<std::string> values;
   for (const ComparedRun* run : runs) {
-    const json& value = run->content.at(key);
-    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const std::string text = cluster::plain_text(run->content.at(key));
     if (std::find(values.begin(), values.end(), text) == values.end()) values.push_back(text);
   }
   return cluster::join(values);
@@ -61,8 +59,7 @@ void refuse_ambiguous(const ComparedSide& side, const Cells& cells) {
     for (const std::string& key : keys) {
       if (key.ends_with("_hash")) continue;
       how += (how.empty() ? "" : "; ") + key + " (" + values_of(runs, key) + ")";
-      const json& value = runs[0]->content.at(key);
-      example += " " + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+      example += " " + key + "=" + cluster::plain_text(runs[0]->content.at(key));
     }
     cluster::throw_usage("side '" + side.name + "' holds " + std::to_string(runs.size()) +
                          " runs of " + cell + ", which differ in " + how +

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cluster/json_text.h"
 #include "experiments/phase_times.h"
 
 namespace marquee::analysis {
@@ -75,10 +76,6 @@ class Values {
   json list_ = json::array();
 };
 
-std::string value_text(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 // Keys of the rows' configurations that differ; the others go to `common`.
 std::vector<json> configurations(const Comparison& comparison, Table& common) {
   std::vector<json> contents;
@@ -99,8 +96,8 @@ std::vector<json> configurations(const Comparison& comparison, Table& common) {
   const json same = *first;
   for (const auto& [key, value] : same.items()) {
     if (differing.contains(key)) continue;
-    if (value_text(value).empty()) continue;
-    common.rows.push_back({"configuration: " + key, value_text(value)});
+    const std::string text = cluster::plain_text(value);
+    if (!text.empty()) common.rows.push_back({"configuration: " + key, text});
   }
   for (json& content : contents)
     for (const auto& [key, value] : same.items())
@@ -149,7 +146,7 @@ RunFacts run_facts(SQLite::Database& database, const Comparison& comparison,
       keys.push_back(key);
       lists.push_back(list.list());
     } else if (!list.list().empty()) {
-      facts.common.rows.push_back({key, value_text(list.list().front())});
+      facts.common.rows.push_back({key, cluster::plain_text(list.list().front())});
     }
   }
   json lines = json::array();

@@ -6,6 +6,7 @@
 
 #include "analysis/report/query.h"
 #include "cluster/host.h"
+#include "cluster/json_text.h"
 #include "cluster/lease.h"
 #include "cluster/text.h"
 #include "experiments/checkpoint_files.h"
@@ -43,7 +44,7 @@ CommandLine explain_line() {
 }
 
 std::string text_of(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+  return value.is_null() ? "-" : cluster::plain_text(value);
 }
 
 // Fit for a terminal, whatever a trainer has printed.

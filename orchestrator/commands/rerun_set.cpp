@@ -4,6 +4,7 @@
 
 #include "analysis/report/query.h"
 #include "cluster/error.h"
+#include "cluster/json_text.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
 #include "experiments/base_manifest.h"
@@ -105,7 +106,7 @@ std::vector<ShownChange> changes_of(const DerivedPlan& plan, std::size_t place) 
 }
 
 std::string value_text(const json& value) {
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string text = cluster::plain_text(value);
   return text.empty() ? "''" : cluster::printable(text);
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "cluster/json_text.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/human.h"
 #include "orchestrator/results_status.h"
@@ -22,7 +23,7 @@ using nlohmann::json;
 constexpr unsigned kWatchSeconds = 2;
 
 std::string word(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+  return value.is_null() ? "-" : cluster::plain_text(value);
 }
 
 std::string run_words(const json& row) {
