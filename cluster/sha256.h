@@ -31,5 +31,7 @@ std::string sha256_bytes(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 // Throws environment when the file cannot be read.
 std::string sha256_file(const std::filesystem::path& path);
+// Whether `text` has the form of one: 64 lower-case hex digits. Run ids have it too.
+bool is_sha256_hex(std::string_view text);
 
 }  // namespace marquee::cluster

@@ -20,10 +20,6 @@ constexpr std::uintmax_t kMaxManifestBytes = std::uintmax_t{4} << 20;
 constexpr const char* kFeatures = "features";
 const std::vector<std::string> kNetworks{"tokenizer", "transformer", kFeatures};
 
-bool is_hash(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 void check_plain_name(const std::string& name, const std::string& where) {
   if (!name.empty() && name.find('/') == std::string::npos && !name.starts_with(".")) return;
   cluster::throw_environment(where + " is '" + name + "'; expected a name without a folder");
@@ -95,7 +91,7 @@ BaseManifest load_base_manifest(const fs::path& assets_dir, std::string_view bas
       file.version = required<std::string>(entry, "version", where);
       check_plain_name(file.from, where + ": 'from'");
     }
-    if (!is_hash(file.sha256))
+    if (!cluster::is_sha256_hex(file.sha256))
       cluster::throw_environment(where + ": sha256 is no hash of 64 hex digits");
     manifest.files[network] = std::move(file);
   }

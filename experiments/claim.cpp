@@ -9,6 +9,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/log.h"
+#include "cluster/sha256.h"
 
 namespace marquee::experiments {
 namespace {
@@ -16,11 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFolder = "claims";
-constexpr std::size_t kIdLength = 64;
-
-bool is_run_id(const std::string& name) {
-  return name.size() == kIdLength && name.find_first_not_of("0123456789abcdef") == name.npos;
-}
 
 }  // namespace
 
@@ -45,7 +41,7 @@ std::vector<ClaimState> open_claims(const fs::path& results) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(results / kFolder, error)) {
     ClaimState claim{entry.path().filename().string(), {}};
-    if (!is_run_id(claim.run_id)) continue;
+    if (!cluster::is_sha256_hex(claim.run_id)) continue;
     try {
       claim.holder = cluster::read_lease_file(entry.path());
     } catch (const cluster::Error& problem) {

@@ -193,9 +193,8 @@ void read_key(const char* key, const json& value, Member& member) {
 }  // namespace
 
 RunId::RunId(std::string text) : text_(std::move(text)) {
-  if (text_.size() != 64 || text_.find_first_not_of("0123456789abcdef") != std::string::npos) {
+  if (!cluster::is_sha256_hex(text_))
     cluster::throw_usage("'" + text_ + "' is no run id (64 hex digits)");
-  }
 }
 
 const std::vector<std::string>& method_names() {

@@ -9,6 +9,7 @@
 #include "analysis/report/guarded_reader.h"
 #include "analysis/report/table.h"
 #include "cluster/error.h"
+#include "cluster/sha256.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
 
@@ -210,9 +211,8 @@ std::vector<std::string> run_ids_where(const std::filesystem::path& path,
       [&](SQLite::Statement& statement) {
         const std::string id = statement.getColumn(0).getString();
         // The file may be anybody's, and ids become names of folders.
-        if (id.size() != 64 || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
+        if (!cluster::is_sha256_hex(id))
           cluster::throw_environment(path.string() + ": '" + id + "' is no run id (64 hex digits)");
-        }
         ids.push_back(id);
       });
   return ids;

@@ -132,6 +132,14 @@ TEST(Sha256, GivesTheKnownAnswerOverTwoBlocks) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+TEST(Sha256, IsToldByItsForm) {
+  EXPECT_TRUE(is_sha256_hex(sha256_hex("abc")));
+  EXPECT_FALSE(is_sha256_hex(""));
+  EXPECT_FALSE(is_sha256_hex(std::string(63, 'a')));
+  EXPECT_FALSE(is_sha256_hex(std::string(65, 'a')));
+  EXPECT_FALSE(is_sha256_hex(std::string(64, 'A')));
+}
+
 TEST(Sha256, NamesAFileThatCannotBeRead) {
   try {
     sha256_file("/nowhere/at/all");
