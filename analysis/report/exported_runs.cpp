@@ -1,11 +1,11 @@
 #include "analysis/report/exported_runs.h"
 
-#include <algorithm>
 #include <map>
 
 #include "analysis/report/query.h"
 #include "cluster/error.h"
 #include "cluster/json_text.h"
+#include "cluster/sha256.h"
 #include "experiments/run_folder.h"
 
 namespace marquee::analysis {
@@ -27,14 +27,16 @@ QueryLimits export_limits() {
 
 std::vector<ExportedRun> finished_runs(const fs::path& results, const std::string& condition) {
   const fs::path database = results / "results.sqlite";
-  const std::vector<std::string> chosen = run_ids_where(database, condition, export_limits());
+  const std::string chosen = "IN (SELECT run_id FROM results WHERE " + condition + ") ";
   std::vector<ExportedRun> runs;
   try {
     std::map<std::string, std::vector<experiments::MetricValue>> metrics;
-    for (const json& row : query_rows(database,
-                                      "SELECT run_id, metric, value, standard_error, n_generated, "
-                                      "n_reference, protocol, network_hash FROM metrics",
-                                      export_limits()))
+    for (const json& row :
+         query_rows(database,
+                    "SELECT run_id, metric, value, standard_error, n_generated, n_reference, "
+                    "protocol, network_hash FROM metrics WHERE run_id " +
+                        chosen,
+                    export_limits()))
       metrics[row.at("run_id").get<std::string>()].push_back(
           experiments::metrics_from_json(json::array({row})).front());
     // No host: exports are for others.
@@ -44,12 +46,15 @@ std::vector<ExportedRun> finished_runs(const fs::path& results, const std::strin
                     "a.trainable_parameters, p.data_version, p.resize_rule, p.program_version, "
                     "p.commit_hash, p.device, p.instruction_set, p.torch_version, p.threads "
                     "FROM provenance p JOIN runs r ON r.run_id = p.run_id JOIN attempts a ON "
-                    "a.run_id = p.run_id AND a.attempt = p.attempt "
-                    "ORDER BY p.task, p.shots, p.method, p.seed, p.run_id",
+                    "a.run_id = p.run_id AND a.attempt = p.attempt WHERE p.run_id " +
+                        chosen + "ORDER BY p.task, p.shots, p.method, p.seed, p.run_id",
                     export_limits())) {
       ExportedRun run;
       run.run_id = row.at("run_id").get<std::string>();
-      if (!std::binary_search(chosen.begin(), chosen.end(), run.run_id)) continue;
+      // The file may be anybody's, and ids become names of folders.
+      if (!cluster::is_sha256_hex(run.run_id))
+        cluster::throw_environment(database.string() + ": '" + run.run_id +
+                                   "' is no run id (64 hex digits)");
       run.attempt = row.at("attempt").get<int>();
       run.folder = experiments::attempt_dir(results, experiments::RunId(run.run_id), run.attempt);
       run.settings = json::parse(row.at("config").get<std::string>());

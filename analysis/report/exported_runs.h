@@ -27,8 +27,8 @@ struct ExportedRun {
   nlohmann::json provenance;  // as in the view of that name, without hosts
 };
 
-// Finished runs of the view `results` for which `condition` holds, by task, shots, method, seed.
-// Throws environment for a damaged database, usage as query_text.
+// Finished runs of the view `results` for which `condition` (of condition_of_filters) holds, by
+// task, shots, method, seed. Throws environment for a damaged database, usage as query_text.
 std::vector<ExportedRun> finished_runs(const std::filesystem::path& results,
                                        const std::string& condition);
 
