@@ -135,7 +135,7 @@ std::optional<Lease> Lease::try_acquire(const std::filesystem::path& file, Lease
 }
 
 Lease Lease::acquire(const std::filesystem::path& results_dir, const LeaseOptions& options) {
-  const std::filesystem::path file = results_dir / "lock";
+  const std::filesystem::path file = results_dir / kLeaseFile;
   const double started = monotonic_seconds();
   LeaseWatch watch;
   for (bool first = true;; first = false) {
@@ -187,7 +187,7 @@ void Lease::release() {
 }
 
 LeaseRecord read_lease(const std::filesystem::path& results_dir) {
-  return read_lease_file(results_dir / "lock");
+  return read_lease_file(results_dir / kLeaseFile);
 }
 
 void LeaseFence::check() const {

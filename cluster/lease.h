@@ -15,6 +15,8 @@
 
 namespace marquee::cluster {
 
+inline constexpr const char* kLeaseFile = "lock";  // in a results folder
+
 struct LeaseOptions {
   double stale_after_seconds = 60;
   double give_up_after_seconds = 600;

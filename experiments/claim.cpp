@@ -27,7 +27,7 @@ fs::path claim_file(const fs::path& results, const RunId& run) {
 cluster::LeaseFence fence_of(const fs::path& results, const RunId& run, std::uint64_t epoch,
                              std::uint64_t claim) {
   if (claim > 0) return {claim_file(results, run), claim};
-  return {results / "lock", epoch};
+  return {results / cluster::kLeaseFile, epoch};
 }
 
 std::optional<cluster::Lease> try_claim(const fs::path& results, const RunId& run,

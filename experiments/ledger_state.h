@@ -12,12 +12,9 @@
 #include "cluster/error.h"
 #include "cluster/lease.h"
 #include "experiments/ledger.h"
+#include "experiments/results_folder.h"
 
 namespace marquee::experiments {
-
-inline constexpr const char* kLedgerFile = "ledger.sqlite";
-inline constexpr const char* kLedgerLog = "ledger.sqlite-wal";
-inline constexpr const char* kPublishedFile = "results.sqlite";
 
 // A prepared statement in use: it is reset and its values are cleared afterwards, so that it holds
 // no read transaction open and can be used again.
@@ -86,7 +83,7 @@ struct Ledger::State {
   }
 
   // Somebody may have taken the folder over while this process stood still. Throws Error{busy}.
-  void check_fence() const { cluster::LeaseFence{results / "lock", epoch}.check(); }
+  void check_fence() const { cluster::LeaseFence{results / cluster::kLeaseFile, epoch}.check(); }
 
   // Runs `work`, turning SQLite's errors into ours with the file's name.
   template <typename Work>

@@ -7,14 +7,14 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "experiments/ledger.h"
+#include "experiments/recovery.h"
+#include "experiments/results_folder.h"
 #include "experiments/run_folder.h"
 
 namespace marquee::experiments {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char *kLedgerFile = "ledger.sqlite", *kPublishedFile = "results.sqlite";
 
 // The old ledger with its write-ahead log, which belongs to it by name.
 fs::path keep_aside(const fs::path& results) {
@@ -31,20 +31,11 @@ fs::path keep_aside(const fs::path& results) {
   return aside;
 }
 
-// Ends an attempt that nobody sealed, in the words of recovery.
-void cut_off(AttemptRecord& record) {
-  record.status = "interrupted";
-  if (record.started.empty()) record.started = cluster::utc_now();
-  record.ended = cluster::utc_now();
-  record.cause.kind = "interrupted";
-  record.cause.message = "cut off with the coordinator that had started it";
-}
-
 // Attempts of a folder, by number: sealed ones, and those that have begun at least.
 std::vector<AttemptRecord> attempts_of(const fs::path& folder) {
   std::vector<AttemptRecord> records = scan_attempts(folder);
   for (const int number : attempt_numbers(folder)) {
-    const fs::path attempt = folder / ("attempt-" + std::to_string(number));
+    const fs::path attempt = attempt_folder_of(folder, number);
     const bool known = std::any_of(records.begin(), records.end(),
                                    [&](const auto& r) { return r.attempt == number; });
     if (known || !fs::exists(attempt / "run.yaml")) continue;
@@ -56,8 +47,11 @@ std::vector<AttemptRecord> attempts_of(const fs::path& folder) {
   }
   std::sort(records.begin(), records.end(),
             [](const auto& a, const auto& b) { return a.attempt < b.attempt; });
-  for (AttemptRecord& record : records)
-    if (record.status == "running") cut_off(record);
+  for (AttemptRecord& record : records) {
+    if (record.status != "running") continue;
+    if (record.started.empty()) record.started = cluster::utc_now();
+    end_cut_off(record);
+  }
   return records;
 }
 
@@ -68,7 +62,7 @@ RunConfig configuration_of(const fs::path& folder, const std::vector<AttemptReco
     try {
       run = record.run.is_object()
                 ? run_config_from_json(record.run)
-                : load_run(folder / ("attempt-" + std::to_string(record.attempt)) / "run.yaml");
+                : load_run(attempt_folder_of(folder, record.attempt) / "run.yaml");
     } catch (const cluster::Error& error) {
       cluster::log_warning("rebuild", folder.string() + ": " + error.what());
       continue;

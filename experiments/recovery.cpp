@@ -7,6 +7,13 @@
 
 namespace marquee::experiments {
 
+void end_cut_off(AttemptRecord& record) {
+  record.status = "interrupted";
+  record.ended = cluster::utc_now();
+  record.cause.kind = "interrupted";
+  record.cause.message = "cut off with the coordinator that had started it";
+}
+
 RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results) {
   RecoveryReport report;
   for (const RunState& state : ledger.states("")) {
@@ -27,10 +34,7 @@ RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results) {
     AttemptRecord record;
     record.run_id = run;
     record.attempt = attempt;
-    record.status = "interrupted";
-    record.ended = cluster::utc_now();
-    record.cause.kind = "interrupted";
-    record.cause.message = "cut off with the coordinator that had started it";
+    end_cut_off(record);
     ledger.finish_attempt(record);
     ++report.interrupted;
   }

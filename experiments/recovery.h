@@ -18,4 +18,7 @@ struct RecoveryReport {
 // running by an earlier epoch without one is entered as interrupted.
 RecoveryReport recover(Ledger& ledger, const std::filesystem::path& results);
 
+// The end, now, of an attempt that nobody sealed.
+void end_cut_off(AttemptRecord& record);
+
 }  // namespace marquee::experiments

@@ -247,11 +247,9 @@ std::vector<MissingInput> resolve_what_is_there(SweepFile& sweep,
 
 void resolve_hashes(RunConfig& run, const std::filesystem::path& assets_dir,
                     const std::filesystem::path& data_dir) {
-  const RunInputs inputs = inputs_of(run, assets_dir, data_dir);
-  check_inputs(run, inputs.base, inputs.data);
-  TrainingImages images(data_dir);
-  set_inputs(run, inputs.base, inputs.data,
-             measuring_hash(protocol_of(run, inputs.base), inputs.base, assets_dir), images);
+  std::vector<RunConfig> one{run};
+  resolve_hashes(one, assets_dir, data_dir);
+  run = std::move(one.front());
 }
 
 void resolve_hashes(std::vector<RunConfig>& runs, const std::filesystem::path& assets_dir,

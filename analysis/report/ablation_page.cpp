@@ -9,6 +9,7 @@
 #include "analysis/report/section_tables.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "experiments/results_folder.h"
 
 namespace marquee::analysis {
 namespace {
@@ -141,7 +142,7 @@ std::string ablation_chart(const AblationFactor& factor, bool in_page) {
 
 std::vector<fs::path> write_ablations(const fs::path& results, const std::string& sweep,
                                       const fs::path& folder) {
-  const Comparison comparison = load_comparison(results / "results.sqlite", sweep);
+  const Comparison comparison = load_comparison(results / experiments::kPublishedFile, sweep);
   const Ablations ablations = find_ablations(comparison);
   if (ablations.factors.empty())
     cluster::throw_usage(results.string() +

@@ -8,6 +8,7 @@
 #include "cluster/error.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
+#include "experiments/results_folder.h"
 
 namespace marquee::analysis {
 namespace {
@@ -21,8 +22,8 @@ constexpr std::size_t kFewestDigits = 8, kIdDigits = 64;
 std::optional<fs::path> database_at(const std::string& word) {
   std::error_code error;
   const fs::path path(word);
-  if (fs::is_directory(path, error) && fs::exists(path / "results.sqlite", error))
-    return path / "results.sqlite";
+  if (fs::is_directory(path, error) && fs::exists(path / experiments::kPublishedFile, error))
+    return path / experiments::kPublishedFile;
   if (path.extension() == ".sqlite" && fs::is_regular_file(path, error)) return path;
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include "analysis/report/query.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "experiments/results_folder.h"
 #include "experiments/run_folder.h"
 
 namespace marquee::analysis {
@@ -31,7 +32,7 @@ bool is_plain(const std::string& name) {
 void export_curves(const fs::path& results, const fs::path& file,
                    std::vector<std::string>& left_out) {
   const json runs = query_rows(
-      results / "results.sqlite",
+      results / experiments::kPublishedFile,
       "SELECT run_id, counting_attempt FROM runs WHERE counting_attempt IS NOT NULL ORDER BY 1",
       limits_of_tables());
   cluster::DurableWriter writer(file);
@@ -57,7 +58,7 @@ void export_curves(const fs::path& results, const fs::path& file,
 
 std::vector<std::string> export_tables(const fs::path& results, const fs::path& folder,
                                        std::vector<std::string>& left_out) {
-  const fs::path database = results / "results.sqlite";
+  const fs::path database = results / experiments::kPublishedFile;
   std::vector<std::string> files;
   try {
     const json names = query_rows(

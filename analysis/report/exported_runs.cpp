@@ -6,6 +6,7 @@
 #include "cluster/error.h"
 #include "cluster/json_text.h"
 #include "cluster/sha256.h"
+#include "experiments/results_folder.h"
 #include "experiments/run_folder.h"
 
 namespace marquee::analysis {
@@ -26,7 +27,7 @@ QueryLimits export_limits() {
 }  // namespace
 
 std::vector<ExportedRun> finished_runs(const fs::path& results, const std::string& condition) {
-  const fs::path database = results / "results.sqlite";
+  const fs::path database = results / experiments::kPublishedFile;
   const std::string chosen = "IN (SELECT run_id FROM results WHERE " + condition + ") ";
   std::vector<ExportedRun> runs;
   try {

@@ -26,6 +26,7 @@
 #include "cluster/sha256.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
+#include "experiments/results_folder.h"
 
 namespace marquee::analysis {
 namespace {
@@ -283,7 +284,7 @@ std::string latex_page(const std::vector<MainTable>& tables) {
 }  // namespace
 
 std::vector<fs::path> write_report(const fs::path& results, const ReportOptions& options) {
-  const fs::path published = results / "results.sqlite", folder = results / "report";
+  const fs::path published = results / experiments::kPublishedFile, folder = results / "report";
   const Comparison comparison = load_comparison(published);
   SQLite::Database database = open_published(published);
   cluster::create_directories_durably(folder / "images");

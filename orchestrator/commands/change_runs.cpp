@@ -10,6 +10,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "experiments/brief_hold.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/commands/choose_runs.h"
 
 namespace marquee::orchestrator {
@@ -84,8 +85,9 @@ ChangedRuns change_runs(const std::string& kind,
 }
 
 void print_runs(const fs::path& results, const std::vector<std::string>& runs) {
-  const json rows = analysis::query_rows(
-      results / "results.sqlite", "SELECT run_id, task, shots, method, seed, status FROM results");
+  const json rows =
+      analysis::query_rows(results / experiments::kPublishedFile,
+                           "SELECT run_id, task, shots, method, seed, status FROM results");
   std::map<std::string, const json*> by_id;
   for (const json& row : rows) by_id[row.at("run_id").get<std::string>()] = &row;
   for (const std::string& run : runs) {

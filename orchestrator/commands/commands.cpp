@@ -8,6 +8,7 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/suggest.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/shell/described_commands.h"
 #include "orchestrator/shell/version_text.h"
 
@@ -136,7 +137,7 @@ std::filesystem::path published_results(const std::string& out) {
     cluster::throw_environment("no results folder at " + out +
                                ": --out must name the folder that marquee sweep wrote");
   }
-  const std::filesystem::path database = folder / "results.sqlite";
+  const std::filesystem::path database = folder / experiments::kPublishedFile;
   if (!std::filesystem::exists(database)) {
     cluster::throw_environment("no results.sqlite in " + out +
                                ": no sweep has published results there yet");

@@ -9,6 +9,7 @@
 #include "experiments/collection.h"
 #include "experiments/ledger_takeover.h"
 #include "experiments/recovery.h"
+#include "experiments/results_folder.h"
 #include "experiments/sweep_file.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/human.h"
@@ -69,7 +70,7 @@ int gc_command(const Arguments& arguments) {
   if (printed_help(line, values)) return 0;
   const experiments::KeepPolicy policy = policy_from(values);
   const std::string out = values["out"].as<std::string>();
-  if (!fs::exists(fs::path(out) / "ledger.sqlite")) {
+  if (!fs::exists(fs::path(out) / experiments::kLedgerFile)) {
     cluster::throw_environment("no ledger.sqlite in " + out +
                                ": --out must name the folder that marquee sweep wrote");
   }

@@ -10,6 +10,7 @@
 #include "cluster/error.h"
 #include "cluster/host.h"
 #include "cluster/text.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/sweep/progress_line.h"
 
@@ -55,7 +56,7 @@ CommandLine merge_line() {
 std::vector<experiments::SweepFile> sweeps_of(const fs::path& source,
                                               std::vector<std::string>& left_out) {
   std::vector<experiments::SweepFile> sweeps;
-  const fs::path database = source / "results.sqlite";
+  const fs::path database = source / experiments::kPublishedFile;
   if (!fs::exists(database)) return sweeps;
   analysis::QueryLimits limits;
   limits.seconds = 600;

@@ -9,6 +9,7 @@
 #include "analysis/report/query.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/commands/change_runs.h"
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/commands/rerun_set.h"
@@ -69,7 +70,7 @@ CommandLine rerun_line() {
 // The sweeps that the runs belong to, as commands that compute them.
 std::vector<std::string> commands_for(const ChangedRuns& changed, const std::string& out) {
   const json rows = analysis::query_rows(
-      changed.results / "results.sqlite",
+      changed.results / experiments::kPublishedFile,
       "SELECT s.file AS file, m.run_id AS run_id FROM sweep_runs m JOIN sweeps s USING (sweep) "
       "ORDER BY s.rowid");
   std::vector<std::string> commands;
@@ -142,8 +143,8 @@ int rerun_changed(const po::variables_map& values, int workers, bool dry_run) {
                  "--slurm\n";
     return 0;
   }
-  const auto differences =
-      analysis::load_differences(plan.results / "results.sqlite", pairs_of(plan.derived.list));
+  const auto differences = analysis::load_differences(plan.results / experiments::kPublishedFile,
+                                                      pairs_of(plan.derived.list));
   std::cout << "\n" << difference_report(plan.derived.list, differences);
   return 0;
 }

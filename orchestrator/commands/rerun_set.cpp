@@ -8,6 +8,7 @@
 #include "cluster/suggest.h"
 #include "cluster/text.h"
 #include "experiments/base_manifest.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/commands/choose_runs.h"
 
 namespace marquee::orchestrator {
@@ -231,7 +232,7 @@ json json_of(const DerivedPlan& plan, bool dry_run) {
           {"unchanged", plan.derived.unchanged},
           {"oracles", plan.derived.oracles},
           {"differences", done ? analysis::to_json(analysis::load_differences(
-                                     plan.results / "results.sqlite", pairs_of(list)))
+                                     plan.results / experiments::kPublishedFile, pairs_of(list)))
                                : json()}};
 }
 

@@ -18,6 +18,7 @@
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
 #include "cluster/text.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/sweep/derived_runs.h"
 #include "orchestrator/sweep/timing.h"
 #include "orchestrator/sweep/trainer_process.h"
@@ -226,7 +227,7 @@ int Coordinator::finish() {
   cluster::failpoint("coordinator.before_end");
   const ScheduleCounts counts = scheduler_->counts();
   const bool out_of_time = stopping_ == 0 && !gave_up_ && limit_.has_value() && counts.waiting > 0;
-  const std::filesystem::path published = options_.out / "results.sqlite";
+  const std::filesystem::path published = options_.out / experiments::kPublishedFile;
   try {
     analysis::write_datasette_metadata(options_.out);
   } catch (const cluster::Error& error) {

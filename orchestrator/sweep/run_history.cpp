@@ -5,6 +5,7 @@
 #include "analysis/report/query.h"
 #include "cluster/error.h"
 #include "cluster/host.h"
+#include "experiments/results_folder.h"
 #include "experiments/simulation.h"
 
 namespace marquee::orchestrator {
@@ -35,7 +36,7 @@ void learn(experiments::RunTimeModel& model, const json& row) {
 experiments::RunTimeModel read_times(const std::filesystem::path& results,
                                      const std::string& machine) {
   experiments::RunTimeModel times(machine);
-  const std::filesystem::path database = results / "results.sqlite";
+  const std::filesystem::path database = results / experiments::kPublishedFile;
   if (results.empty() || !std::filesystem::exists(database)) return times;
   // The newest are the most like what comes.
   const json finished = analysis::query_rows(
@@ -49,7 +50,7 @@ experiments::RunTimeModel read_times(const std::filesystem::path& results,
 
 RunHistory read_history(const std::filesystem::path& results, const std::string& machine) {
   RunHistory history{{}, read_times(results, machine)};
-  const std::filesystem::path database = results / "results.sqlite";
+  const std::filesystem::path database = results / experiments::kPublishedFile;
   if (results.empty() || !std::filesystem::exists(database)) return history;
   for (const json& row : analysis::query_rows(database, "SELECT run_id, status FROM runs"))
     history.status[row.at("run_id").get<std::string>()] = row.at("status").get<std::string>();

@@ -9,6 +9,7 @@
 #include "cluster/error.h"
 #include "cluster/log.h"
 #include "experiments/claim.h"
+#include "experiments/results_folder.h"
 #include "orchestrator/scheduling/scheduler.h"
 #include "orchestrator/sweep/run_history.h"
 
@@ -46,7 +47,7 @@ void SharedSweep::refuse_coordinator() {
 }
 
 void SharedSweep::refresh() {
-  const fs::path database = results_ / "results.sqlite";
+  const fs::path database = results_ / experiments::kPublishedFile;
   if (!fs::exists(database)) return;
   try {
     const json rows = analysis::query_rows(

@@ -21,6 +21,7 @@
 #include "cluster/text.h"
 #include "experiments/brief_hold.h"
 #include "experiments/claim.h"
+#include "experiments/results_folder.h"
 #include "experiments/single_run.h"
 #include "orchestrator/scheduling/placeable.h"
 #include "orchestrator/sweep/agent.h"
@@ -268,8 +269,8 @@ int Worker::finish() const {
     return static_cast<int>(cluster::ErrorKind::environment);
   }
   if (prepared_.list.derived() && counts.done == counts.total && !options_.json) {
-    const auto differences =
-        analysis::load_differences(options_.out / "results.sqlite", pairs_of(prepared_.list));
+    const auto differences = analysis::load_differences(options_.out / experiments::kPublishedFile,
+                                                        pairs_of(prepared_.list));
     std::cout << "\n" << difference_report(prepared_.list, differences) << std::flush;
   }
   return counts.failed + counts.cancelled > 0 ? kSomeRunsFailed : 0;
