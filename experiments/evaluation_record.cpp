@@ -38,37 +38,7 @@ constexpr std::pair<const char*, std::string EvaluationRecord::*> kTexts[] = {
     {"commit", &EvaluationRecord::commit},
 };
 
-}  // namespace
-
-std::string evaluation_id(const EvaluationRecord& evaluation) {
-  json identity = json::array();
-  for (const std::string& part :
-       {evaluation.name, evaluation.task, evaluation.shots, evaluation.generated_hash,
-        evaluation.reference_hash, evaluation.protocol, evaluation.network_hash,
-        evaluation.input_rule, std::to_string(evaluation.seed)})
-    identity.push_back(part);
-  // Networks beside the one of the rest, in the order of the metrics.
-  std::set<std::string> others{evaluation.network_hash};
-  for (const MetricValue& metric : evaluation.metrics)
-    if (others.insert(metric.network_hash).second) identity.push_back(metric.network_hash);
-  return cluster::sha256_hex(identity.dump()).substr(0, kIdDigits);
-}
-
-bool is_evaluation_id(const std::string& text) {
-  return text.size() == kIdDigits &&
-         text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-json to_json(const EvaluationRecord& evaluation) {
-  json content{{"seed", evaluation.seed}, {"metrics", to_json(evaluation.metrics)}};
-  for (const auto& [key, member] : kTexts) content[key] = evaluation.*member;
-  if (!evaluation.run_id.empty()) {
-    content["run_id"] = evaluation.run_id;
-    content["attempt"] = evaluation.attempt;
-  }
-  return content;
-}
-
+// Throws environment naming the key.
 EvaluationRecord evaluation_from_json(const json& content) {
   const auto refuse = [](const std::string& what) {
     cluster::throw_environment("no evaluation: " + what);
@@ -102,6 +72,37 @@ EvaluationRecord evaluation_from_json(const json& content) {
              " has no network_hash, one above 4,096 bytes or one that is no UTF-8");
   }
   return evaluation;
+}
+
+}  // namespace
+
+std::string evaluation_id(const EvaluationRecord& evaluation) {
+  json identity = json::array();
+  for (const std::string& part :
+       {evaluation.name, evaluation.task, evaluation.shots, evaluation.generated_hash,
+        evaluation.reference_hash, evaluation.protocol, evaluation.network_hash,
+        evaluation.input_rule, std::to_string(evaluation.seed)})
+    identity.push_back(part);
+  // Networks beside the one of the rest, in the order of the metrics.
+  std::set<std::string> others{evaluation.network_hash};
+  for (const MetricValue& metric : evaluation.metrics)
+    if (others.insert(metric.network_hash).second) identity.push_back(metric.network_hash);
+  return cluster::sha256_hex(identity.dump()).substr(0, kIdDigits);
+}
+
+bool is_evaluation_id(const std::string& text) {
+  return text.size() == kIdDigits &&
+         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+json to_json(const EvaluationRecord& evaluation) {
+  json content{{"seed", evaluation.seed}, {"metrics", to_json(evaluation.metrics)}};
+  for (const auto& [key, member] : kTexts) content[key] = evaluation.*member;
+  if (!evaluation.run_id.empty()) {
+    content["run_id"] = evaluation.run_id;
+    content["attempt"] = evaluation.attempt;
+  }
+  return content;
 }
 
 std::string write_evaluation(const fs::path& results, const EvaluationRecord& evaluation) {

@@ -30,13 +30,12 @@ struct EvaluationRecord {
 std::string evaluation_id(const EvaluationRecord& evaluation);  // 32 hex digits
 
 nlohmann::json to_json(const EvaluationRecord& evaluation);
-// Throws environment naming the key, and where the content does not have the id of its name.
-EvaluationRecord evaluation_from_json(const nlohmann::json& content);
 
 // Durable. Returns its id.
 std::string write_evaluation(const std::filesystem::path& results,
                              const EvaluationRecord& evaluation);
-// Throws environment naming the file.
+// Throws environment naming the file, and the key; also where the content does not have the id of
+// its name.
 EvaluationRecord read_evaluation(const std::filesystem::path& results, const std::string& id);
 // Ids of the files that are there.
 std::vector<std::string> stored_evaluations(const std::filesystem::path& results);

@@ -31,9 +31,8 @@ UPDATE attempts SET
 WHERE fingerprint IS NOT NULL)sql";
 
 // Version 7, "1.0": tables check what they are told, facts that were only within JSON texts are
-// columns,
-// evaluations of runs by further protocols belong to their runs, and there are views of ablations,
-// costs and provenance.
+// columns, evaluations of runs by further protocols belong to their runs, and there are views of
+// ablations, costs and provenance.
 inline constexpr const char* kSchemaStep7 = R"sql(
 DROP VIEW all_metrics;
 DROP VIEW failures;

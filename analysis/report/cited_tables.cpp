@@ -2,23 +2,17 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
+#include <utility>
 
 #include "analysis/report/comparison.h"
-#include "datasets/task.h"
 
 namespace marquee::analysis {
 namespace {
 
 using experiments::CitedNumber;
 
-// Numbers of images first, then vtab1k, then full.
 auto place_of(const CitedNumber& number) {
-  static const std::vector<std::string> tasks = datasets::task_names();
-  const auto task = std::find(tasks.begin(), tasks.end(), number.task) - tasks.begin();
-  const bool counts = counts_images(number.shots);
-  return std::make_tuple(task, !counts, number.shots == "full",
-                         counts ? std::stol(number.shots) : 0L);
+  return std::pair(place_of_task(number.task), place_of_shots(number.shots));
 }
 
 }  // namespace

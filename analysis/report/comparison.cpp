@@ -206,7 +206,7 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
           contents.begin(), contents.end(), [&](const json& c) { return c.at(key) == entry; }));
       if (contents.size() > 2 && 2 * alike > contents.size()) continue;
       std::string text = cluster::plain_text(entry);
-      if (key.ends_with("_hash")) text.resize(std::min<std::size_t>(text.size(), 8));
+      if (key.ends_with("_hash")) text = short_hash(text);
       texts[i] += (texts[i].empty() ? "" : ", ") + key + "=" + text;
     }
   }
@@ -215,12 +215,6 @@ std::vector<std::string> variants_of(const std::vector<RunConfig>& configs) {
 
 std::size_t place_of(const std::vector<std::string>& order, const std::string& word) {
   return static_cast<std::size_t>(std::find(order.begin(), order.end(), word) - order.begin());
-}
-
-// Numbers first, then vtab1k, then full.
-long place_of_shots(const std::string& shots) {
-  if (counts_images(shots)) return std::atol(shots.c_str());
-  return shots == "full" ? 2000000000L : 1000000000L;
 }
 
 // The oracle rows of a task stand below all.
@@ -234,6 +228,16 @@ auto sort_key(const ComparisonRow& row) {
 
 bool counts_images(const std::string& shots) {
   return shots.find_first_not_of("0123456789") == std::string::npos;
+}
+
+long place_of_shots(const std::string& shots) {
+  if (counts_images(shots)) return std::atol(shots.c_str());
+  return shots == "full" ? 2000000000L : 1000000000L;
+}
+
+std::string short_hash(const std::string& hash) {
+  constexpr std::size_t kDigits = 8;
+  return hash.substr(0, kDigits);
 }
 
 std::string shots_text(const std::string& shots) {
@@ -257,6 +261,16 @@ const std::vector<std::string>& metric_names() {
       "kid",      "inception_score", "precision", "recall",       "f_score",
       "density",  "coverage",        "vendi",     "memorisation", "label_accuracy"};
   return names;
+}
+
+std::vector<std::string> metrics_of(const std::vector<const ComparisonRow*>& rows) {
+  std::vector<std::string> shown;
+  for (const std::string& metric : metric_names()) {
+    if (std::any_of(rows.begin(), rows.end(),
+                    [&](const ComparisonRow* row) { return row->metrics.contains(metric); }))
+      shown.push_back(metric);
+  }
+  return shown;
 }
 
 bool lower_is_better(const std::string& metric) {

@@ -17,8 +17,8 @@ namespace marquee::analysis {
 
 struct MetricSummary {
   double mean = 0;  // over seeds
-  double spread =
-      0;  // one seed: standard error of the metric; several: standard deviation over them
+  // Of one seed: standard error of the metric; of several: standard deviation over them.
+  double spread = 0;
   int seeds = 0;
   std::map<std::uint64_t, double> by_seed{};  // empty for images from outside
 };
@@ -74,5 +74,9 @@ Comparison load_comparison(const std::filesystem::path& database, const std::str
 // Whether `shots` is a number of images a class, and no named set.
 bool counts_images(const std::string& shots);
 std::string shots_text(const std::string& shots);  // "5 shots", "vtab1k"
+// By which shots are ordered: numbers of images first, then vtab1k, then full.
+long place_of_shots(const std::string& shots);
+// As many of its digits as pages and tables show.
+std::string short_hash(const std::string& hash);
 
 }  // namespace marquee::analysis

@@ -42,8 +42,6 @@ json shown(const std::string& description) {
   return {{"description", description}, {"columns", columns()}};
 }
 
-}  // namespace
-
 std::string datasette_metadata() {
   json tables = {{"results", shown("A row for each run.")},
                  {"leaderboard", shown("Finished configurations, means over seeds.")},
@@ -70,6 +68,8 @@ std::string datasette_metadata() {
              .dump(2) +
          "\n";
 }
+
+}  // namespace
 
 void write_datasette_metadata(const std::filesystem::path& results) {
   const std::filesystem::path file = results / kDatasetteFile;

@@ -3,17 +3,13 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
 namespace marquee::analysis {
 
 inline constexpr const char* kDatasetteFile = "datasette.json";
 
-// JSON for `datasette results.sqlite --metadata datasette.json`.
-std::string datasette_metadata();
-
-// Writes it into a results folder, unless the same stands there. Throws environment where it
-// cannot be written.
+// Writes it for `datasette results.sqlite --metadata datasette.json` into a results folder, unless
+// the same stands there. Throws environment where it cannot be written.
 void write_datasette_metadata(const std::filesystem::path& results);
 
 }  // namespace marquee::analysis

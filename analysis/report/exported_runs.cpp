@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "analysis/report/comparison.h"
 #include "analysis/report/query.h"
 #include "cluster/error.h"
 #include "cluster/json_text.h"
@@ -14,8 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr std::size_t kIdDigits = 8;
 
 QueryLimits export_limits() {
   QueryLimits limits;
@@ -94,7 +93,7 @@ std::string file_name_of(const std::string& text) {
 
 std::string short_name(const ExportedRun& run) {
   return file_name_of(run.config.method) + "-seed" + std::to_string(run.config.seed) + "-" +
-         run.run_id.substr(0, kIdDigits);
+         short_hash(run.run_id);
 }
 
 }  // namespace marquee::analysis

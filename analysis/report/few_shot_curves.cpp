@@ -37,7 +37,8 @@ std::string curve_of(const MainTable& table, std::size_t column) {
   const MainColumn& of = table.columns[column];
   const std::string what =
       of.is_mean ? (of.group.empty() ? "mean of all tasks" : "mean of " + of.group) : of.title;
-  PlotOptions options{what + ": " + table.metric, "images per class", table.metric, true, true};
+  PlotOptions options{what + ": " + table.metric, "images per class", table.metric};
+  options.log_x = options.markers = true;
   return line_plot(lines, options);
 }
 

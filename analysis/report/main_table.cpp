@@ -179,6 +179,16 @@ MainTable table_of(const std::vector<const ComparisonRow*>& rows,
   return table;
 }
 
+// As far as the interval says something, three significant digits at least.
+int digits_of(const MainCell& cell) {
+  constexpr int kMostDigits = 4;
+  const auto place = [](double value) { return static_cast<int>(std::floor(std::log10(value))); };
+  const double width = cell.interval ? (cell.interval->high - cell.interval->low) / 2 : 0;
+  int digits = width > 0 ? -place(width) : 0;
+  if (*cell.mean != 0) digits = std::max(digits, 2 - place(std::abs(*cell.mean)));
+  return std::clamp(digits, 0, kMostDigits);
+}
+
 }  // namespace
 
 std::vector<MainTable> main_tables(const Comparison& comparison) {
@@ -203,10 +213,9 @@ std::vector<MainTable> main_tables(const Comparison& comparison) {
     }
     const std::vector<MainColumn> columns = columns_of(rows);
     rows = stacked(std::move(rows));
-    constexpr std::size_t kShortHash = 8;
     std::string title = protocol;
     if (networks[protocol] > 1)
-      title += bases.empty() ? ", network " + network.substr(0, kShortHash)
+      title += bases.empty() ? ", network " + short_hash(network)
                              : ", base " + cluster::join({bases.begin(), bases.end()});
     for (const std::string& metric : metrics_of(rows)) {
       tables.push_back(table_of(rows, columns, metric));
@@ -217,20 +226,6 @@ std::vector<MainTable> main_tables(const Comparison& comparison) {
   }
   return tables;
 }
-
-namespace {
-
-// As far as the interval says something, three significant digits at least.
-int digits_of(const MainCell& cell) {
-  constexpr int kMostDigits = 4;
-  const auto place = [](double value) { return static_cast<int>(std::floor(std::log10(value))); };
-  const double width = cell.interval ? (cell.interval->high - cell.interval->low) / 2 : 0;
-  int digits = width > 0 ? -place(width) : 0;
-  if (*cell.mean != 0) digits = std::max(digits, 2 - place(std::abs(*cell.mean)));
-  return std::clamp(digits, 0, kMostDigits);
-}
-
-}  // namespace
 
 std::string mean_text(const MainCell& cell) {
   if (!cell.mean) return "";

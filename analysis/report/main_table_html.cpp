@@ -53,7 +53,7 @@ std::string cell_html(const MainTable& table, std::size_t column, const MainCell
 
 std::string task_anchor(const std::string& task, const std::string& protocol,
                         const std::string& network_hash) {
-  return anchor_of("task-" + task + "-" + protocol + "-" + network_hash.substr(0, 8));
+  return anchor_of("task-" + task + "-" + protocol + "-" + short_hash(network_hash));
 }
 
 std::string main_table_html(const MainTable& table) {

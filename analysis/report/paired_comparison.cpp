@@ -114,11 +114,6 @@ Pairing pair_up(const ComparedSide& first, const ComparedSide& other) {
   return pairing;
 }
 
-std::string short_hash(const std::string& hash) {
-  constexpr std::size_t kDigits = 8;
-  return hash.substr(0, kDigits);
-}
-
 // Each condition of both sides of a pair; equal ones are the same text.
 std::map<std::string, std::pair<std::string, std::string>> conditions_of(const Pair& pair) {
   const auto& a = pair.first->config;

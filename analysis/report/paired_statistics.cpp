@@ -175,11 +175,6 @@ std::vector<Interval> bootstrap_intervals(const std::vector<std::vector<double>>
   return intervals;
 }
 
-Interval bootstrap_interval(const std::vector<double>& values, double confidence,
-                            std::uint64_t seed, int resamples) {
-  return bootstrap_intervals({values}, confidence, seed, resamples).front();
-}
-
 std::vector<PairedSummary> summarise_pairs(const std::vector<std::vector<double>>& columns,
                                            const std::vector<bool>& lower_is_better,
                                            std::uint64_t seed) {

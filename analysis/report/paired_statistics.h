@@ -36,10 +36,8 @@ int comparison_resamples(std::size_t differences);
 
 // Quantiles of the mean over resamples with replacement, widened for small samples: the expanded
 // percentile interval of Hesterberg (2015), whose tails are Phi(-sqrt(n / (n - 1)) t(1 - tail, n -
-// 1)). `confidence`: 0.95.
-Interval bootstrap_interval(const std::vector<double>& values, double confidence,
-                            std::uint64_t seed, int resamples);
-// Of several columns of the same length: each interval is the one of its column alone.
+// 1)). `confidence`: 0.95. Of several columns of the same length: each interval is the one of its
+// column alone.
 std::vector<Interval> bootstrap_intervals(const std::vector<std::vector<double>>& columns,
                                           double confidence, std::uint64_t seed, int resamples);
 // Student's interval of the mean; two values or more.

@@ -40,7 +40,7 @@ std::string counts_text(const PairedSummary& summary) {
   return fmt::format("{}/{}/{}", summary.wins, summary.ties, summary.losses);
 }
 
-Table main_table(const SideComparison& comparison) {
+Table metric_table(const SideComparison& comparison) {
   Table table{{"metric", "better", comparison.first, comparison.other, "over", "difference",
                "95 % interval", "wins/ties/losses", "p", "p (Holm)", "effect"},
               {},
@@ -142,7 +142,7 @@ std::string compare_text(const std::vector<SideComparison>& comparisons, const s
     text += note(capital(cluster::join(comparison.made)), format);
     for (const std::string& difference : comparison.across)
       text += note("ATTENTION: compared across what is made differently: " + difference, format);
-    text += "\n" + table_text(main_table(comparison), format) + "\n";
+    text += "\n" + table_text(metric_table(comparison), format) + "\n";
     if (has_groups(comparison)) text += table_text(group_table(comparison), format) + "\n";
     for (const MetricComparison& metric : comparison.metrics)
       student = student || (metric.pairs.interval && !metric.pairs.bootstrap) ||

@@ -175,8 +175,7 @@ std::string checked_column(const std::string& name, const std::vector<std::strin
   return identifier(name);
 }
 
-}  // namespace
-
+// Whether it is meant as SQL: begins with SELECT, WITH, VALUES or EXPLAIN.
 bool is_sql(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n(");
   if (begin == std::string::npos) return false;
@@ -187,6 +186,8 @@ bool is_sql(const std::string& text) {
   const bool alone = begin + word.size() == text.size();
   return !alone && (word == "SELECT" || word == "WITH" || word == "VALUES" || word == "EXPLAIN");
 }
+
+}  // namespace
 
 std::string sql_of_words(const std::filesystem::path& database,
                          const std::vector<std::string>& words, const std::string& columns,

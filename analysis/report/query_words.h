@@ -10,9 +10,6 @@
 
 namespace marquee::analysis {
 
-// Whether `text` is meant as SQL: begins with SELECT, WITH, VALUES or EXPLAIN.
-bool is_sql(const std::string& text);
-
 // One SELECT. Words: SQL alone; or a name (of a stored question, a view or a table; none: the view
 // `results`) and any number of filters, all of which must hold. `columns`: names with commas
 // between them; "": all. `order`: a column, with '-' in front the largest first; "": the stored

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kShortId = 12, kShortHash = 8;
+constexpr std::size_t kShortId = 12;
 
 using Metrics = std::map<std::string, Measured>;
 
@@ -96,8 +96,7 @@ std::string made_differently(const RunSide& before, const Measured& a, const Run
   };
   for (const std::string& reason :
        {between("protocol", before.protocol, after.protocol),
-        between("network", a.network_hash.substr(0, kShortHash),
-                b.network_hash.substr(0, kShortHash)),
+        between("network", short_hash(a.network_hash), short_hash(b.network_hash)),
         std::string(a.network_hash == b.network_hash ? "" : "other network"),
         between("reference split", before.reference, after.reference),
         counts("generated images", a.n_generated, b.n_generated),
@@ -281,7 +280,7 @@ std::string differences_text(const RunDifferences& differences) {
   for (const MeanDifference& mean : differences.means) {
     std::string name = mean.metric;
     if (kinds[mean.metric] > 1)
-      name += " (" + mean.protocol + ", network " + mean.network_hash.substr(0, kShortHash) + ")";
+      name += " (" + mean.protocol + ", network " + short_hash(mean.network_hash) + ")";
     table.rows.push_back({cluster::printable(name), std::to_string(mean.pairs),
                           number(mean.mean, mean.standard_error, true)});
   }

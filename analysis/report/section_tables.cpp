@@ -53,8 +53,7 @@ std::vector<Section> sections_of(const Comparison& comparison) {
     const auto alike = std::count_if(sections.begin(), sections.end(), [&](const Section& other) {
       return other.task == section.task && other.protocol == section.protocol;
     });
-    constexpr std::size_t kShortHash = 8;
-    if (alike > 1) section.title += ", network " + section.network_hash.substr(0, kShortHash);
+    if (alike > 1) section.title += ", network " + short_hash(section.network_hash);
   }
   std::stable_sort(sections.begin(), sections.end(), [](const Section& a, const Section& b) {
     const auto place = [](const Section& section) {
@@ -70,16 +69,6 @@ std::vector<const ComparisonRow*> rows_of(const Comparison& comparison, const Se
   for (const ComparisonRow& row : comparison.rows)
     if (belongs(row, section)) rows.push_back(&row);
   return rows;
-}
-
-std::vector<std::string> metrics_of(const std::vector<const ComparisonRow*>& rows) {
-  std::vector<std::string> shown;
-  for (const std::string& metric : metric_names()) {
-    if (std::any_of(rows.begin(), rows.end(),
-                    [&](const ComparisonRow* row) { return row->metrics.contains(metric); }))
-      shown.push_back(metric);
-  }
-  return shown;
 }
 
 std::string why_empty(const ComparisonRow& row, const std::string& metric) {

@@ -23,6 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 namespace ms = kainjow::mustache;
 
+// Grids of so many rows at most stand in the page, others are linked; fewest shots first.
+constexpr std::size_t kMostGrids = 60;
 // Of pictures in a page; they take a third more as text.
 constexpr std::size_t kPictureBytes = std::size_t{9} << 20;
 
@@ -235,8 +237,7 @@ ms::data training_plots(const fs::path& results, const std::vector<const Compari
       const auto begin = curves.begin() + static_cast<std::ptrdiff_t>(first);
       const auto count = static_cast<std::ptrdiff_t>(std::min(most, curves.size() - first));
       const std::string svg =
-          line_plot({begin, begin + count},
-                    {"tuning loss, " + shots_text(shots), "step", "loss", false, false});
+          line_plot({begin, begin + count}, {"tuning loss, " + shots_text(shots), "step", "loss"});
       if (svg.empty()) continue;
       ms::data plot;
       plot.set("plot", svg);

@@ -9,9 +9,6 @@
 
 namespace marquee::analysis {
 
-// Grids of at most `kMostGrids` rows stand in the page, others are linked; fewest shots first.
-inline constexpr std::size_t kMostGrids = 60;
-
 // Data of `task_sections` in page/report.mustache. Copies sample grids into report/images/.
 kainjow::mustache::data task_sections(const std::filesystem::path& results,
                                       const Comparison& comparison);

@@ -72,6 +72,11 @@ TEST(StudentInterval, GivesSciPysEnds) {
   EXPECT_NEAR(interval.high, 1.782403388995276, 1e-12);
 }
 
+Interval bootstrap_interval(const std::vector<double>& values, double confidence,
+                            std::uint64_t seed, int resamples) {
+  return bootstrap_intervals({values}, confidence, seed, resamples).front();
+}
+
 // scipy.stats.bootstrap(method="percentile") at the widened level 1 - 2 * 0.008550639024406366,
 // two million resamples: (-0.03, 1.78).
 TEST(BootstrapInterval, GivesSciPysEndsAtTheWidenedLevel) {
