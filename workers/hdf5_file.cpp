@@ -9,32 +9,12 @@
 #include "cluster/error.h"
 #include "cluster/file_seal.h"
 #include "cluster/log.h"
+#include "workers/hdf5_handle.h"
 
 namespace marquee::workers {
 namespace {
 
 constexpr hsize_t kUserBlock = cluster::kSealBlockBytes;
-constexpr std::int64_t kMaxStringBytes = std::int64_t{64} << 20;
-
-// One owner per HDF5 id; `how` is the matching H5?close.
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*how)(hid_t)) : id_(id), close_(how) {}
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-  Handle& operator=(Handle&&) = delete;
-  ~Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-  hid_t get() const { return id_; }
-  bool valid() const { return id_ >= 0; }
-  // What was written may lie in a buffer until now: false when the file system refused it, and the
-  // bytes are lost then.
-  bool close() { return id_ < 0 || close_(std::exchange(id_, -1)) >= 0; }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
 
 // The library prints its error stack unless told otherwise; our errors name file and object
 // instead.
@@ -87,44 +67,8 @@ TypePair stored_type(torch::ScalarType type) {
   }
 }
 
-// Opened group or data set ("" is the root) together with how to close it.
-Handle open_object(hid_t file, const std::string& name) {
-  return {H5Oopen(file, name.empty() ? "/" : name.c_str(), H5P_DEFAULT), H5Oclose};
-}
-
-// Reads a string through `read` (H5Dread or H5Aread bound to the object), of fixed or variable
-// length.
-template <typename Read>
-bool read_text(hid_t type, hid_t space, Read read, std::string& value) {
-  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return false;
-  if (H5Tis_variable_str(type) > 0) {
-    char* text = nullptr;
-    const Handle memory(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(memory.get(), H5T_VARIABLE);
-    H5Tset_cset(memory.get(), H5Tget_cset(type));
-    if (read(memory.get(), &text) < 0) return false;
-    value = text == nullptr ? "" : text;
-    H5free_memory(text);
-    return true;
-  }
-  const std::size_t size = H5Tget_size(type);
-  if (size > static_cast<std::size_t>(kMaxStringBytes)) return false;
-  value.assign(size, '\0');
-  if (read(type, value.data()) < 0) return false;
-  value.resize(std::min(value.size(), value.find('\0')));
-  return true;
-}
-
-Handle text_type(std::size_t size) {
-  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-  H5Tset_size(type.get(), std::max<std::size_t>(size, 1));
-  H5Tset_cset(type.get(), H5T_CSET_UTF8);
-  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
-  return type;
-}
-
-Handle create_with_parents() {
-  Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+Hdf5Handle create_with_parents() {
+  Hdf5Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(list.get(), 1);
   return list;
 }
@@ -162,7 +106,7 @@ Hdf5File Hdf5File::open_read(const std::filesystem::path& path) {
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path, bool user_block) {
   silence_error_stack();
-  const Handle properties(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  const Hdf5Handle properties(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   if (user_block) H5Pset_userblock(properties.get(), kUserBlock);
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, properties.get(), H5P_DEFAULT);
   if (id < 0) cluster::throw_environment(path.string() + ": cannot be created");
@@ -186,12 +130,12 @@ bool Hdf5File::has(const std::string& name) const {
 
 bool Hdf5File::is_group(const std::string& name) const {
   if (!has(name)) return false;
-  const Handle object = open_object(id_, name);
+  const Hdf5Handle object = open_object(id_, name);
   return object.valid() && H5Iget_type(object.get()) == H5I_GROUP;
 }
 
 std::vector<std::string> Hdf5File::children(const std::string& group) const {
-  const Handle object = open_object(id_, group);
+  const Hdf5Handle object = open_object(id_, group);
   H5G_info_t info{};
   if (!object.valid() || H5Gget_info(object.get(), &info) < 0) fail(group, "is not a group");
   std::vector<std::string> names;
@@ -211,9 +155,9 @@ std::vector<std::string> Hdf5File::children(const std::string& group) const {
 
 std::vector<std::int64_t> Hdf5File::shape(const std::string& name) const {
   if (!has(name)) fail(name, "is missing");
-  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
   if (!data.valid()) fail(name, "is not a data set");
-  const Handle space(H5Dget_space(data.get()), H5Sclose);
+  const Hdf5Handle space(H5Dget_space(data.get()), H5Sclose);
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 0 || rank > 16) fail(name, "has no simple extent of at most 16 dimensions");
   std::vector<hsize_t> extent(static_cast<std::size_t>(rank));
@@ -237,8 +181,8 @@ Tensor Hdf5File::read_rows(const std::string& name, std::int64_t first, std::int
 // All of it, or the rows of `extent` from `first` on.
 Tensor Hdf5File::read_part(const std::string& name, const std::vector<std::int64_t>& extent,
                            std::optional<std::int64_t> first, std::int64_t max_bytes) const {
-  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
-  const Handle stored(H5Dget_type(data.get()), H5Tclose);
+  const Hdf5Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle stored(H5Dget_type(data.get()), H5Tclose);
   const TypePair type = memory_type(stored.get());
   if (type.memory < 0) fail(name, "is not an array of numbers of a known type");
   std::int64_t bytes = static_cast<std::int64_t>(torch::elementSize(type.scalar));
@@ -254,7 +198,7 @@ Tensor Hdf5File::read_part(const std::string& name, const std::vector<std::int64
     const std::vector<hsize_t> rows(extent.begin(), extent.end());
     std::vector<hsize_t> start(extent.size(), 0);
     start[0] = static_cast<hsize_t>(*first);
-    const Handle whole(H5Dget_space(data.get()), H5Sclose),
+    const Hdf5Handle whole(H5Dget_space(data.get()), H5Sclose),
         part(H5Screate_simple(static_cast<int>(rows.size()), rows.data(), nullptr), H5Sclose);
     if (H5Sselect_hyperslab(whole.get(), H5S_SELECT_SET, start.data(), nullptr, rows.data(),
                             nullptr) < 0 ||
@@ -269,20 +213,20 @@ Tensor Hdf5File::read_part(const std::string& name, const std::vector<std::int64
 }
 
 torch::ScalarType Hdf5File::type(const std::string& name) const {
-  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
   if (!data.valid()) fail(name, "is not a data set");
-  const Handle stored(H5Dget_type(data.get()), H5Tclose);
+  const Hdf5Handle stored(H5Dget_type(data.get()), H5Tclose);
   const TypePair type = memory_type(stored.get());
   if (type.memory < 0) fail(name, "is not an array of numbers of a known type");
   return type.scalar;
 }
 
 Hdf5File::Storage Hdf5File::storage(const std::string& name) const {
-  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
   if (!data.valid()) fail(name, "is not a data set");
   Storage storage;
   storage.bytes = static_cast<std::int64_t>(H5Dget_storage_size(data.get()));
-  const Handle creation(H5Dget_create_plist(data.get()), H5Pclose);
+  const Hdf5Handle creation(H5Dget_create_plist(data.get()), H5Pclose);
   if (H5Pget_layout(creation.get()) == H5D_CHUNKED) {
     std::vector<hsize_t> chunk(shape(name).size());
     H5Pget_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
@@ -293,10 +237,10 @@ Hdf5File::Storage Hdf5File::storage(const std::string& name) const {
 
 std::string Hdf5File::read_string(const std::string& name) const {
   if (!has(name)) fail(name, "is missing");
-  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
   if (!data.valid()) fail(name, "is not a data set");
-  const Handle type(H5Dget_type(data.get()), H5Tclose);
-  const Handle space(H5Dget_space(data.get()), H5Sclose);
+  const Hdf5Handle type(H5Dget_type(data.get()), H5Tclose);
+  const Hdf5Handle space(H5Dget_space(data.get()), H5Sclose);
   std::string value;
   const auto read = [&](hid_t memory, void* out) {
     return H5Dread(data.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
@@ -308,8 +252,8 @@ std::string Hdf5File::read_string(const std::string& name) const {
 std::vector<std::string> Hdf5File::read_strings(const std::string& name) const {
   constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
   const std::vector<std::int64_t> extent = shape(name);
-  const Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
-  const Handle type(H5Dget_type(data.get()), H5Tclose);
+  const Hdf5Handle data(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Hdf5Handle type(H5Dget_type(data.get()), H5Tclose);
   const bool fixed = H5Tget_class(type.get()) == H5T_STRING && H5Tis_variable_str(type.get()) == 0;
   const std::size_t size = fixed ? H5Tget_size(type.get()) : 0;
   if (extent.size() != 1 || size == 0) fail(name, "is no list of strings of fixed length");
@@ -331,11 +275,11 @@ void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool 
   const TypePair type = stored_type(values.scalar_type());
   MARQUEE_CHECK(type.memory >= 0, "write_tensor: type of '" + name + "' has no HDF5 form here");
   const std::vector<hsize_t> extent(values.sizes().begin(), values.sizes().end());
-  const Handle space(
+  const Hdf5Handle space(
       extent.empty() ? H5Screate(H5S_SCALAR)
                      : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
       H5Sclose);
-  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  const Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   if (compress && values.numel() > 0 && !extent.empty()) {
     std::vector<hsize_t> chunk = extent;
     const auto row_bytes = static_cast<hsize_t>(values.nbytes()) / chunk[0];
@@ -345,10 +289,10 @@ void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool 
     H5Pset_shuffle(properties.get());
     H5Pset_deflate(properties.get(), 4);
   }
-  const Handle links = create_with_parents();
-  Handle data(H5Dcreate2(id_, name.c_str(), type.memory, space.get(), links.get(), properties.get(),
-                         H5P_DEFAULT),
-              H5Dclose);
+  const Hdf5Handle links = create_with_parents();
+  Hdf5Handle data(H5Dcreate2(id_, name.c_str(), type.memory, space.get(), links.get(),
+                             properties.get(), H5P_DEFAULT),
+                  H5Dclose);
   const bool written =
       data.valid() && (values.numel() == 0 || H5Dwrite(data.get(), type.memory, H5S_ALL, H5S_ALL,
                                                        H5P_DEFAULT, values.data_ptr()) >= 0);
@@ -356,10 +300,10 @@ void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool 
 }
 
 void Hdf5File::write_string(const std::string& name, const std::string& value) {
-  const Handle type = text_type(value.size());
-  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle links = create_with_parents();
-  Handle data(
+  const Hdf5Handle type = text_type(value.size());
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Hdf5Handle links = create_with_parents();
+  Hdf5Handle data(
       H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
       H5Dclose);
   const std::string bytes = value.empty() ? std::string(1, '\0') : value;
@@ -375,144 +319,23 @@ void Hdf5File::write_strings(const std::string& name, const std::vector<std::str
   for (std::size_t i = 0; i < values.size(); ++i)
     std::copy(values[i].begin(), values[i].end(),
               bytes.begin() + static_cast<std::ptrdiff_t>(i * longest));
-  const Handle type = text_type(longest);
+  const Hdf5Handle type = text_type(longest);
   const hsize_t extent = values.size();
-  const Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
-  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  const Hdf5Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
+  const Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   if (extent > 0) {
     const hsize_t chunk = std::clamp<hsize_t>((hsize_t{1} << 20) / longest, 1, extent);
     H5Pset_chunk(properties.get(), 1, &chunk);
     H5Pset_deflate(properties.get(), 4);
   }
-  const Handle links = create_with_parents();
-  Handle data(H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(), properties.get(),
-                         H5P_DEFAULT),
-              H5Dclose);
+  const Hdf5Handle links = create_with_parents();
+  Hdf5Handle data(H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(),
+                             properties.get(), H5P_DEFAULT),
+                  H5Dclose);
   const bool written =
       data.valid() && (values.empty() || H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL,
                                                   H5P_DEFAULT, bytes.data()) >= 0);
   if (!data.close() || !written) fail(name, "cannot be written (disk full?)");
-}
-
-void Hdf5File::make_group(const std::string& name) {
-  if (has(name)) return;
-  const Handle links = create_with_parents();
-  Handle group(H5Gcreate2(id_, name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
-  if (!group.valid() || !group.close()) fail(name, "cannot be made");
-}
-
-bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
-  if (!has(object)) return false;
-  const Handle owner = open_object(id_, object);
-  return owner.valid() && H5Aexists(owner.get(), name.c_str()) > 0;
-}
-
-std::string Hdf5File::string_attribute(const std::string& object, const std::string& name) const {
-  if (!has_attribute(object, name)) fail(object, "has no attribute '" + name + "'");
-  const Handle owner = open_object(id_, object);
-  const Handle attribute(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose);
-  const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-  std::string value;
-  const auto read = [&](hid_t memory, void* out) { return H5Aread(attribute.get(), memory, out); };
-  if (!read_text(type.get(), space.get(), read, value)) {
-    fail(object, "attribute '" + name + "' is not a readable string");
-  }
-  return value;
-}
-
-namespace {
-
-// All values of a numeric attribute, converted to `memory`; false where it is not one.
-template <typename Value>
-bool numbers_of(hid_t owner, const std::string& name, hid_t memory, std::vector<Value>& values) {
-  const Handle attribute(H5Aopen(owner, name.c_str(), H5P_DEFAULT), H5Aclose);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose);
-  const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-  const H5T_class_t kind = H5Tget_class(type.get());
-  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
-  if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || count < 0 || count > 4096) return false;
-  values.resize(static_cast<std::size_t>(count));
-  return H5Aread(attribute.get(), memory, values.data()) >= 0;
-}
-
-}  // namespace
-
-std::vector<std::int64_t> Hdf5File::ints_attribute(const std::string& object,
-                                                   const std::string& name) const {
-  if (!has_attribute(object, name)) fail(object, "has no attribute '" + name + "'");
-  std::vector<std::int64_t> values;
-  if (!numbers_of(open_object(id_, object).get(), name, H5T_NATIVE_INT64, values)) {
-    fail(object, "attribute '" + name + "' is not a list of whole numbers");
-  }
-  return values;
-}
-
-std::int64_t Hdf5File::int_attribute(const std::string& object, const std::string& name) const {
-  const std::vector<std::int64_t> values = ints_attribute(object, name);
-  if (values.size() != 1) fail(object, "attribute '" + name + "' is not one number");
-  return values[0];
-}
-
-double Hdf5File::double_attribute(const std::string& object, const std::string& name) const {
-  if (!has_attribute(object, name)) fail(object, "has no attribute '" + name + "'");
-  std::vector<double> values;
-  if (!numbers_of(open_object(id_, object).get(), name, H5T_NATIVE_DOUBLE, values) ||
-      values.size() != 1) {
-    fail(object, "attribute '" + name + "' is not one number");
-  }
-  return values[0];
-}
-
-namespace {
-
-bool put_attribute(hid_t file, const std::string& object, const std::string& name, hid_t type,
-                   const void* value) {
-  Handle owner = open_object(file, object);
-  if (!owner.valid()) return false;
-  if (H5Aexists(owner.get(), name.c_str()) > 0) H5Adelete(owner.get(), name.c_str());
-  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  Handle attribute(
-      H5Acreate2(owner.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  const bool written = attribute.valid() && H5Awrite(attribute.get(), type, value) >= 0;
-  return attribute.close() && owner.close() && written;
-}
-
-}  // namespace
-
-void Hdf5File::set_attribute(const std::string& object, const std::string& name,
-                             std::string_view value) {
-  // A compact attribute holds at most 64 KiB; longer text belongs into a data set.
-  MARQUEE_CHECK(value.size() < 60000,
-                "attribute '" + name + "' is too long for HDF5; use write_string");
-  const Handle type = text_type(value.size());
-  const std::string bytes = value.empty() ? std::string(1, '\0') : std::string(value);
-  if (!put_attribute(id_, object, name, type.get(), bytes.data())) {
-    fail(object, "attribute '" + name + "' cannot be written");
-  }
-}
-void Hdf5File::set_attribute(const std::string& object, const std::string& name,
-                             const char* value) {
-  set_attribute(object, name, std::string_view(value));
-}
-void Hdf5File::set_attribute(const std::string& object, const std::string& name,
-                             std::int64_t value) {
-  if (!put_attribute(id_, object, name, H5T_NATIVE_INT64, &value)) {
-    fail(object, "attribute '" + name + "' cannot be written");
-  }
-}
-void Hdf5File::set_attribute(const std::string& object, const std::string& name, double value) {
-  if (!put_attribute(id_, object, name, H5T_NATIVE_DOUBLE, &value)) {
-    fail(object, "attribute '" + name + "' cannot be written");
-  }
-}
-
-std::string seal_hdf5(const std::filesystem::path& path) {
-  return cluster::seal_file(path);
-}
-
-std::string check_hdf5(const std::filesystem::path& path) {
-  return cluster::check_seal(path);
 }
 
 void write_sealed_hdf5(const std::filesystem::path& path,
@@ -521,12 +344,12 @@ void write_sealed_hdf5(const std::filesystem::path& path,
   Hdf5File file = Hdf5File::create(staged.staging_path());
   fill(file);
   file.close();
-  seal_hdf5(staged.staging_path());
+  cluster::seal_file(staged.staging_path());
   staged.commit();
 }
 
 Hdf5File open_sealed_hdf5(const std::filesystem::path& path) {
-  check_hdf5(path);
+  cluster::check_seal(path);
   return Hdf5File::open_read(path);
 }
 

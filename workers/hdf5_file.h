@@ -2,9 +2,8 @@
 // allocated, errors that name the file and the object.
 //
 // Used for checkpoints, results, caches and the golden reference files. A file of ours is written
-// aside (cluster::StagedFile), closed, sealed (seal_hdf5) and renamed; it carries a 512-byte user
-// block with the SHA-256 of everything behind it, so a torn or flipped file is found before it is
-// believed.
+// aside (cluster::StagedFile), closed, sealed (cluster/file_seal.h) and renamed: a torn or flipped
+// file is found before it is believed.
 //
 // Not thread safe: one file belongs to one thread. Errors: cluster::Error, kind environment.
 #pragma once
@@ -25,7 +24,7 @@ class Hdf5File {
  public:
   // Opens for reading. Throws when the file is absent, not HDF5, or damaged.
   static Hdf5File open_read(const std::filesystem::path& path);
-  // Creates (truncates); `user_block` reserves 512 bytes in front for seal_hdf5.
+  // Creates (truncates); `user_block` reserves 512 bytes in front for the seal.
   static Hdf5File create(const std::filesystem::path& path, bool user_block = true);
 
   Hdf5File(Hdf5File&& other) noexcept;
@@ -71,7 +70,6 @@ class Hdf5File {
   void write_string(const std::string& name, const std::string& value);
   // One-dimensional, UTF-8, padded to the longest, compressed.
   void write_strings(const std::string& name, const std::vector<std::string>& values);
-  void make_group(const std::string& name);
 
   // Attributes of a group or data set ("" is the root group).
   bool has_attribute(const std::string& object, const std::string& name) const;
@@ -95,18 +93,10 @@ class Hdf5File {
   std::int64_t id_ = -1;
 };
 
-// Writes "marquee-hdf5-1 sha256:<64 hex>\n" into the user block: the SHA-256 of all bytes after it.
-// The file must be closed. Returns the hash.
-std::string seal_hdf5(const std::filesystem::path& path);
-
-// Compares the user block with the bytes; throws Error{environment} naming the file when they
-// differ or when there is no seal. Returns the hash.
-std::string check_hdf5(const std::filesystem::path& path);
-
 // Creates, fills, closes, seals, syncs and renames: a file under its final name is whole.
 void write_sealed_hdf5(const std::filesystem::path& path,
                        const std::function<void(Hdf5File&)>& fill);
-// check_hdf5, then opened for reading.
+// The seal is checked, then the file opened for reading.
 Hdf5File open_sealed_hdf5(const std::filesystem::path& path);
 
 }  // namespace marquee::workers

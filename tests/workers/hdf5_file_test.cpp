@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cluster/error.h"
+#include "cluster/file_seal.h"
 #include "tests/cluster/temporary_folder.h"
 
 namespace marquee::workers {
@@ -18,7 +19,7 @@ class Hdf5FileTest : public testing::Test {
     Hdf5File h5 = Hdf5File::create(file());
     h5.write_tensor("group/values", torch::arange(1000, torch::kFloat32), /*compress=*/true);
     h5.close();
-    seal_hdf5(file());
+    cluster::seal_file(file());
   }
   void flip_byte(std::streamoff from_end) const {
     std::fstream stream(file(), std::ios::binary | std::ios::in | std::ios::out);
@@ -116,26 +117,26 @@ TEST_F(Hdf5FileTest, RefusesADataSetLargerThanAllowed) {
 TEST_F(Hdf5FileTest, RefusesAFileCutOff) {
   write_sealed_file();
   std::filesystem::resize_file(file(), std::filesystem::file_size(file()) / 2);
-  EXPECT_THROW(check_hdf5(file()), cluster::Error);
+  EXPECT_THROW(cluster::check_seal(file()), cluster::Error);
 }
 
 TEST_F(Hdf5FileTest, AcceptsASealedFileAndOpensIt) {
   write_sealed_file();
-  EXPECT_EQ(check_hdf5(file()).size(), 64U);
+  EXPECT_EQ(cluster::check_seal(file()).size(), 64U);
   EXPECT_EQ(Hdf5File::open_read(file()).read_tensor("group/values").numel(), 1000);
 }
 
 TEST_F(Hdf5FileTest, RefusesAFlippedBit) {
   write_sealed_file();
   flip_byte(100);
-  EXPECT_THROW(check_hdf5(file()), cluster::Error);
+  EXPECT_THROW(cluster::check_seal(file()), cluster::Error);
 }
 
 TEST_F(Hdf5FileTest, RefusesAFileWithoutSeal) {
   Hdf5File out = Hdf5File::create(file());
   out.write_string("text", "x");
   out.close();
-  EXPECT_THROW(check_hdf5(file()), cluster::Error);
+  EXPECT_THROW(cluster::check_seal(file()), cluster::Error);
 }
 
 }  // namespace

@@ -9,11 +9,8 @@
 #include "workers/runs/result_file.h"
 
 namespace marquee::workers {
-namespace {
 
 namespace po = boost::program_options;
-
-}  // namespace
 
 int export_command(const cluster::Arguments& arguments) {
   cluster::CommandLine line;

@@ -25,7 +25,7 @@ int import_features_command(const cluster::Arguments& arguments) {
       "  marquee import features pt_inception-2015-12-05-6726825d.pth\n"
       "  marquee import features dinov2.pt --torchscript --trust --name dinov2 --side 224";
   line.options.add_options()  //
-      ("name", po::value<std::string>()->default_value("inception"),
+      ("name", po::value<std::string>()->default_value(experiments::kInceptionNetwork),
        "folder below assets/features; torchscript needs one of its own")                 //
       ("trust", "take a file that is none of the published ones, recorded by its hash")  //
       ("torchscript", "FILE is a TorchScript module")                                    //
@@ -44,12 +44,13 @@ int import_features_command(const cluster::Arguments& arguments) {
   FeatureImport import;
   import.file = values["file"].as<std::string>();
   import.name = values["name"].as<std::string>();
-  import.kind = values.count("torchscript") != 0 ? "torchscript" : "inception";
+  const bool script = values.count("torchscript") != 0;
+  import.kind = script ? experiments::kTorchScriptNetwork : experiments::kInceptionNetwork;
   import.trusted = values.count("trust") != 0;
   const bool plain = !import.name.empty() && !import.name.starts_with(".") &&
                      import.name.find('/') == std::string::npos;
   if (!plain) cluster::throw_usage("--name is '" + import.name + "'; expected a folder's name");
-  if (values.count("torchscript") != 0 && values["name"].defaulted())
+  if (script && values["name"].defaulted())
     cluster::throw_usage("--torchscript needs --name: inception is the FID Inception");
   import.script.side = values["side"].as<std::int64_t>();
   constexpr std::int64_t kMostSide = 4096;

@@ -218,9 +218,7 @@ class Server : public ProgressSink, public GangCourier {
         const RunOutcome outcome = executor_.execute(*request_, *gang, *this);
         const bool done = outcome.result || outcome.served;
         answer = about_run(done ? "done" : "interrupted");
-        if (outcome.served) {
-          answer["step"] = outcome.step;
-        } else if (outcome.result) {
+        if (outcome.result) {
           answer["result"] = experiments::to_json(*outcome.result);
         } else {
           answer["step"] = outcome.step;

@@ -20,8 +20,6 @@ struct MeasuredSet {
   std::map<std::string, analysis::FeatureStatistics> statistics{};  // by output
   std::int64_t images = 0;                                          // 0: not known
   std::string content_hash{};  // of the images where it was asked for, or of the statistics file
-
-  bool has_features() const { return !outputs.empty(); }
 };
 
 // The network's output that distances are taken between.

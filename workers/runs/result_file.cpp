@@ -2,6 +2,7 @@
 
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "cluster/file_seal.h"
 #include "cluster/sha256.h"
 #include "workers/hdf5_file.h"
 #include "workers/split_rows.h"
@@ -94,8 +95,8 @@ std::string write_result(const std::filesystem::path& path, const ResultContent&
     file.write_tensor(kClassCounts, torch::tensor(content.class_counts), true);
   for (const auto& [name, tensor] : content.trained) file.write_tensor("trained/" + name, tensor);
   file.close();
-  const std::string seal = seal_hdf5(staged.staging_path());
-  check_hdf5(staged.staging_path());
+  const std::string seal = cluster::seal_file(staged.staging_path());
+  cluster::check_seal(staged.staging_path());
   const Tensor first = Hdf5File::open_read(staged.staging_path())
                            .read_tensor("metrics/" + content.record.metrics.at(0).metric);
   MARQUEE_CHECK(first.item<double>() == content.record.metrics[0].value,

@@ -16,7 +16,6 @@
 #include "experiments/phase_times.h"
 #include "experiments/protocols.h"
 #include "experiments/run_folder.h"
-#include "workers/device.h"
 #include "workers/evaluation/score.h"
 #include "workers/features/feature_files.h"
 #include "workers/runs/film_strip.h"
@@ -27,10 +26,8 @@
 #include "workers/runs/run_pictures.h"
 #include "workers/runs/run_score.h"
 #include "workers/runs/sampling.h"
-#include "workers/tuning/checkpoint.h"
+#include "workers/runs/tuning.h"
 #include "workers/tuning/gradient_tree.h"
-#include "workers/tuning/tuning_step.h"
-#include "workers/tuning/validation.h"
 
 namespace marquee::workers {
 namespace {
@@ -77,18 +74,6 @@ class PhaseClock {
   double last_;
 };
 
-// The ranks of a gang have gone on from the same checkpoint.
-void check_same_step(Communicator& gang, std::int64_t step) {
-  const auto halves = [](std::int64_t number) {  // exact in float32
-    constexpr std::int64_t kHalf = 1 << 16;
-    return torch::tensor({static_cast<float>(number / kHalf), static_cast<float>(number % kHalf)});
-  };
-  if (gang.sum(halves(step)).equal(halves(step) * gang.size())) return;
-  cluster::throw_environment("rank " + std::to_string(gang.rank()) + " of the gang is at step " +
-                             std::to_string(step) +
-                             ", others at another: they do not see the same checkpoints");
-}
-
 // What there is to do about it; nothing is done in silence.
 std::string out_of_memory_text(const RunConfig& run, const std::string& reason) {
   return "the GPU's memory does not suffice: " + reason.substr(0, reason.find('\n')) +
@@ -97,6 +82,29 @@ std::string out_of_memory_text(const RunConfig& run, const std::string& reason) 
          " in sampling: raise micro_batches, lower decode_batch, set recompute_activations, or use "
          "a "
          "GPU with more memory";
+}
+
+// What attempt.json says of an attempt that ends now.
+experiments::AttemptRecord record_of(const RunRequest& request, const std::string& status,
+                                     const std::string& started) {
+  experiments::AttemptRecord record;
+  record.run_id = experiments::run_id(request.run).text();
+  record.attempt = request.attempt;
+  record.epoch = request.epoch;
+  record.claim = request.claim;
+  record.rerun_of = request.rerun_of;
+  record.status = status;
+  record.started = started;
+  record.ended = cluster::utc_now();
+  record.host = cluster::host_name();
+  record.run = experiments::to_json(request.run);
+  return record;
+}
+
+void seal(const RunRequest& request, const std::filesystem::path& folder,
+          const experiments::AttemptRecord& record) {
+  if (request.fence) request.fence->check();
+  experiments::write_attempt(folder, record);
 }
 
 ParameterMap on_cpu(const ParameterMap& parameters) {
@@ -156,22 +164,11 @@ RunOutcome RunExecutor::execute(const RunRequest& request, Communicator& gang, P
   const auto record = [&](const std::string& status, const std::string& kind,
                           const std::string& message) {
     if (!leads) return;
-    experiments::AttemptRecord failed;
-    failed.run_id = id.text();
-    failed.attempt = request.attempt;
-    failed.epoch = request.epoch;
-    failed.claim = request.claim;
-    failed.rerun_of = request.rerun_of;
-    failed.status = status;
-    failed.started = started;
-    failed.ended = cluster::utc_now();
-    failed.host = cluster::host_name();
+    experiments::AttemptRecord failed = record_of(request, status, started);
     failed.cause.kind = kind;
     failed.cause.message = message;
-    failed.run = experiments::to_json(request.run);
     try {
-      if (request.fence) request.fence->check();
-      experiments::write_attempt(folder, failed);
+      seal(request, folder, failed);
     } catch (const cluster::Error& error) {
       cluster::log_error("run", error.what());
     }
@@ -227,7 +224,6 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
         std::to_string(run.numerics_version) + ", this one computes version " +
         std::to_string(experiments::kNumericsVersion) + ": start the sweep again");
   }
-  const experiments::RunId id = experiments::run_id(run);
   const datasets::TaskInfo& task = datasets::find_task(run.task);
   const datasets::DataFolder data =
       experiments::data_folder(run, request.data, request.results / "cache");
@@ -280,47 +276,14 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       content.class_counts = told.class_counts;
       const std::unique_ptr<Adapter> adapter =
           make_adapter(run, base, classes, told.instances(), device_);
-      ParameterMap& trained = adapter->trained();
       if (experiments::trains(run)) {
-        const TokenSet& tokens = content.training;
-        state.adam = init_adamw(trained);
-        resumed = resume(experiments::run_dir(request.results, id), id, trained, state);
-        if (resumed) cluster::log_info("run", "continues from " + resumed->string());
-        check_same_step(gang, state.step);
-        const std::int64_t first_step = state.step;
-        Pace tuning(sink, "tune");
-        const DeterministicKernels deterministic(device_);
-        try {
-          while (state.step < run.steps && !has_stopped(run, state.validation)) {
-            tuning.report(state.step, run.steps, gang);
-            tuning_step(run, tokens, *adapter, gang, state);
-            cluster::failpoint("trainer.tuned");
-            const bool last = state.step == run.steps,
-                       looks =
-                           run.early_stopping > 0 && (last || state.step % run.early_stopping == 0),
-                       saves =
-                           gang.rank() == 0 && (last || state.step % run.checkpoint_interval == 0);
-            if (looks || saves) gang.settle();
-            if (looks) look(run, validation, *adapter, state.step, state.validation);
-            if (saves) {
-              settle_losses(state);
-              write_checkpoint(folder, id, trained, state);
-              cluster::failpoint("trainer.checkpointed");
-            }
-          }
-        } catch (const Interrupted&) {
-          gang.settle();
-          settle_losses(state);
-          if (gang.rank() == 0) write_checkpoint(folder, id, trained, state);
-          throw;
-        }
-        gang.settle();
-        settle_losses(state);
+        const Tuned tuned =
+            tune(run, folder, content.training, validation, *adapter, gang, sink, state);
         if (gang.rank() > 0) return {std::nullopt, state.step, true};
-        restore_best(state.validation, trained);
-        times.steps = state.step - first_step;
+        resumed = tuned.resumed;
+        times.steps = tuned.steps;
         phases.lap(&experiments::PhaseTimes::tune);
-        result.provenance["training_images"] = tokens.size();
+        result.provenance["training_images"] = content.training.size();
         if (!state.validation.losses.empty()) {
           const Validation& looks = state.validation;
           result.provenance["early_stopping"] = {{"steps", looks.steps},
@@ -336,9 +299,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
       content.labels = samples.labels;
       content.tokens = samples.tokens;
       content.images = std::move(samples.images);
-      content.trained = on_cpu(trained);
+      content.trained = on_cpu(adapter->trained());
       content.losses = state.losses;
-      result.trainable_parameters = count_parameters(trained);
+      result.trainable_parameters = count_parameters(adapter->trained());
       result.prompt_sha256 = hash_tensors(content.trained);
       result.tokens_sha256 = hash_tensors({{"tokens", samples.tokens.to(torch::kInt32)}});
       result.provenance["class_rule"] = adapter->class_rule();
@@ -420,20 +383,9 @@ RunOutcome RunExecutor::attempt(const RunRequest& request, const std::filesystem
   result.provenance[experiments::kTimingKey] = experiments::to_json(times);
   cluster::failpoint("trainer.result_written");
 
-  experiments::AttemptRecord sealed;
-  sealed.run_id = id.text();
-  sealed.attempt = request.attempt;
-  sealed.epoch = request.epoch;
-  sealed.claim = request.claim;
-  sealed.rerun_of = request.rerun_of;
-  sealed.status = "done";
-  sealed.started = started;
-  sealed.ended = cluster::utc_now();
-  sealed.host = cluster::host_name();
+  experiments::AttemptRecord sealed = record_of(request, "done", started);
   sealed.result = result;
-  sealed.run = experiments::to_json(run);
-  if (request.fence) request.fence->check();
-  experiments::write_attempt(folder, sealed);
+  seal(request, folder, sealed);
   cluster::failpoint("trainer.sealed");
   return {result, state.step};
 }
