@@ -26,13 +26,11 @@ void add_tfds(const TaskInfo& task, const fs::path& data_dir, Names& names) {
   }
   if (error)
     cluster::throw_environment(folder.path.string() + ": cannot be read (" + error.message() + ")");
-  for (const auto* slices : {&task.train, &task.val, &task.test}) {
-    for (const Slice& slice : *slices) {
-      const auto split = folder.splits.find(slice.split);
-      if (split == folder.splits.end()) continue;
-      for (const fs::path& shard : split->second.files)
-        names.insert(below + shard.filename().string());
-    }
+  for (const std::string& name : stored_splits(task)) {
+    const auto split = folder.splits.find(name);
+    if (split == folder.splits.end()) continue;
+    for (const fs::path& shard : split->second.files)
+      names.insert(below + shard.filename().string());
   }
 }
 

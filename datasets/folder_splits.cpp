@@ -76,7 +76,6 @@ class Classes {
     if (!labelled_) names_ = {"all"};
   }
   const std::vector<std::string>& names() const { return names_; }
-  bool labelled() const { return labelled_; }
   // -1: beside the classes.
   int label_of(const std::string& path) const {
     if (!labelled_) return 0;
@@ -97,11 +96,7 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   std::vector<std::string> images;
   std::set<std::string> tops;
   for (const std::string& path : paths) {
-    if (is_hidden(path)) continue;
-    if (!is_image_name(path)) {
-      ++result.passed_over;
-      continue;
-    }
+    if (is_hidden(path) || !is_image_name(path)) continue;
     images.push_back(path);
     tops.insert(first_part(path).first);
   }
@@ -119,11 +114,8 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   if (given) {
     for (const std::string& path : images) {
       const auto [top, rest] = first_part(path);
-      if (top == "train" || top == "test" || top == "val" || top == "validation") {
+      if (top == "train" || top == "test" || top == "val" || top == "validation")
         parts[top == "validation" ? "val" : top].push_back(rest);
-      } else {
-        ++result.passed_over;
-      }
     }
   } else {
     parts[""] = images;
@@ -132,17 +124,12 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   for (const auto& [top, below] : parts) all.insert(all.end(), below.begin(), below.end());
   const Classes classes(all);
   result.classes = classes.names();
-  result.labelled = classes.labelled();
 
   const auto sorted = [&](const std::string& part, const std::string& folder) {
     std::vector<FolderImage> chosen;
     for (const std::string& path : parts[part]) {
       const int label = classes.label_of(path);
-      if (label < 0) {
-        ++result.passed_over;
-      } else {
-        chosen.push_back({folder + path, label});
-      }
+      if (label >= 0) chosen.push_back({folder + path, label});
     }
     sort_by_hash(chosen);
     return chosen;

@@ -13,7 +13,6 @@
 // same splits everywhere. Deeper folders belong to their class.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -26,10 +25,8 @@ struct FolderImage {
 
 struct FolderSplits {
   std::vector<std::string> classes;  // {"all"} where nothing is labelled
-  bool labelled = true;
+  // Without files that are no images by their names, or lie beside the classes.
   std::vector<FolderImage> train, val, test;
-  // Files that are no images by their names, or lie beside the classes.
-  std::size_t passed_over = 0;
 };
 
 // Sorts the paths of a folder's files into classes and splits. Throws environment naming `root`

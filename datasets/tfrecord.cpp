@@ -1,7 +1,7 @@
 #include "datasets/tfrecord.h"
 
 #include <cerrno>
-#include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,26 +11,9 @@
 #include <unistd.h>
 
 #include "cluster/error.h"
+#include "datasets/tfrecord_framing.h"
 
 namespace marquee::datasets {
-namespace {
-
-constexpr std::uint64_t kHeaderBytes = 12;  // length and its checksum
-constexpr std::uint64_t kFooterBytes = 4;
-constexpr std::uint64_t kMaxRecordBytes = std::uint64_t{256} << 20;
-
-std::uint32_t u32_at(const char* bytes) {
-  std::uint32_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-std::uint64_t u64_at(const char* bytes) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
-}  // namespace
 
 std::uint32_t masked_crc32c(std::span<const std::byte> bytes) {
   std::uint32_t crc = 0xFFFFFFFF;
@@ -107,30 +90,14 @@ void TfRecordFile::read(std::uint64_t at, char* out, std::size_t count) const {
 void TfRecordFile::scan() {
   std::uint64_t at = 0;
   while (at < bytes_) {
-    const auto fail = [&](const std::string& what) {
-      cluster::throw_environment(path_.string() + ": record " + std::to_string(records_.size()) +
-                                 " at byte " + std::to_string(at) + ": " + what);
-    };
+    char header[kHeaderBytes] = {};
     const std::uint64_t left = bytes_ - at;
-    if (left < kHeaderBytes)
-      fail("truncated: " + std::to_string(left) + " bytes left where a header of 12 begins");
-    char header[kHeaderBytes];
-    read(at, header, sizeof header);
-    if (masked_crc32c(std::as_bytes(std::span(header, 8))) != u32_at(header + 8)) {
-      const bool gzip = at == 0 && static_cast<unsigned char>(header[0]) == 0x1f &&
-                        static_cast<unsigned char>(header[1]) == 0x8b;
-      fail(gzip ? "checksum of its length is wrong: the file is compressed with gzip"
-                : "checksum of its length is wrong (damaged, or not a TFRecord file)");
+    if (left >= kHeaderBytes) read(at, header, sizeof header);
+    if (const std::optional<std::string> fault = framing_fault(header, at, left)) {
+      cluster::throw_environment(path_.string() + ": record " + std::to_string(records_.size()) +
+                                 " at byte " + std::to_string(at) + ": " + *fault);
     }
-    const std::uint64_t length = u64_at(header);
-    if (left - kHeaderBytes < kFooterBytes || length > left - kHeaderBytes - kFooterBytes) {
-      fail("truncated: " + std::to_string(length) +
-           " bytes of data declared, the file ends before");
-    }
-    if (length > kMaxRecordBytes) {
-      fail("length " + std::to_string(length) + " is more than the " +
-           std::to_string(kMaxRecordBytes) + " bytes allowed");
-    }
+    const auto length = number_at<std::uint64_t>(header);
     records_.push_back({at, length});
     at += kHeaderBytes + length + kFooterBytes;
   }
@@ -145,12 +112,9 @@ std::string TfRecordFile::record(std::size_t index) const {
   const RecordPlace& place = records_.at(index);
   std::string bytes(kHeaderBytes + place.length + kFooterBytes, '\0');
   read(place.offset, bytes.data(), bytes.size());
-  const auto checksum_at = [&](std::size_t from, std::size_t count) {
-    return masked_crc32c(std::as_bytes(std::span(bytes.data() + from, count)));
-  };
-  if (u64_at(bytes.data()) != place.length || checksum_at(0, 8) != u32_at(bytes.data() + 8))
+  if (number_at<std::uint64_t>(bytes.data()) != place.length || !checksum_fits(bytes.data(), 8))
     cluster::throw_environment(where(index) + ": checksum of its length is wrong (damaged)");
-  if (checksum_at(kHeaderBytes, place.length) != u32_at(bytes.data() + kHeaderBytes + place.length))
+  if (!checksum_fits(bytes.data() + kHeaderBytes, place.length))
     cluster::throw_environment(where(index) + ": checksum of its data is wrong (damaged)");
   bytes.resize(kHeaderBytes + place.length);
   bytes.erase(0, kHeaderBytes);

@@ -1,16 +1,13 @@
 #include "datasets/tfrecord_salvage.h"
 
-#include <cstring>
 #include <fstream>
 #include <optional>
 
 #include "cluster/error.h"
+#include "datasets/tfrecord_framing.h"
 
 namespace marquee::datasets {
 namespace {
-
-constexpr std::uint64_t kHeaderBytes = 12, kFooterBytes = 4;
-constexpr std::uint64_t kMaxRecordBytes = std::uint64_t{256} << 20;
 
 // Bytes of a file from any place, read a MiB at a time.
 class Window {
@@ -42,37 +39,13 @@ class Window {
   std::string bytes_;
 };
 
-template <class Number>
-Number number_at(const char* bytes) {
-  Number value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
-bool checksum_fits(const char* bytes, std::uint64_t count) {
-  return masked_crc32c(std::as_bytes(std::span(bytes, count))) ==
-         number_at<std::uint32_t>(bytes + count);
-}
-
 // Why no record begins at `at`; nothing where one does, whose length is set.
 std::optional<std::string> fault_at(Window& file, std::uint64_t at, std::uint64_t& length) {
   const std::uint64_t left = file.size() - at;
-  if (left < kHeaderBytes)
-    return "truncated: " + std::to_string(left) + " bytes left where a header of 12 begins";
-  const char* header = file.at(at, kHeaderBytes);
-  length = number_at<std::uint64_t>(header);
-  if (!checksum_fits(header, sizeof length)) {
-    const bool gzip = at == 0 && static_cast<unsigned char>(header[0]) == 0x1f &&
-                      static_cast<unsigned char>(header[1]) == 0x8b;
-    return gzip ? "checksum of its length is wrong: the file is compressed with gzip"
-                : "checksum of its length is wrong (damaged, or not a TFRecord file)";
-  }
-  if (left < kHeaderBytes + kFooterBytes || length > left - kHeaderBytes - kFooterBytes)
-    return "truncated: " + std::to_string(length) + " bytes of data declared, the file ends before";
-  if (length > kMaxRecordBytes)
-    return "length " + std::to_string(length) + " is more than the " +
-           std::to_string(kMaxRecordBytes) + " bytes allowed";
-  return std::nullopt;
+  const char* header = left < kHeaderBytes ? nullptr : file.at(at, kHeaderBytes);
+  const std::optional<std::string> fault = framing_fault(header, at, left);
+  if (!fault) length = number_at<std::uint64_t>(header);
+  return fault;
 }
 
 // The next place behind `at` where a whole record begins.
