@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -12,6 +11,7 @@
 #include "datasets/task.h"
 #include "experiments/run_pattern.h"
 #include "experiments/simulation_yaml.h"
+#include "experiments/sweep_grid.h"
 #include "experiments/yaml_source.h"
 
 namespace marquee::experiments {
@@ -35,12 +35,6 @@ std::string name_rule(const std::string& key) {
          " letters, digits, '_', '.' and '-'";
 }
 
-// What every run of a grid must be given.
-const std::vector<std::string>& required_axes() {
-  static const std::vector<std::string> axes{"task", "shots", "method", "seed"};
-  return axes;
-}
-
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -48,17 +42,10 @@ bool contains(const std::vector<std::string>& words, const std::string& word) {
 // Those that defaults and methods may set: the others are axes or have a place of their own.
 std::vector<std::string> keys_of_defaults() {
   std::vector<std::string> keys = settable_keys();
-  std::erase_if(
-      keys, [](const std::string& key) { return key == "base" || contains(required_axes(), key); });
+  std::erase_if(keys,
+                [](const std::string& key) { return key == "base" || is_required_axis(key); });
   return keys;
 }
-
-// Some keys chosen together, in as many ways as the vector is long; a grid is the product of its
-// factors.
-struct Factor {
-  std::vector<std::string> keys;
-  std::vector<std::vector<Setting>> choices;  // [way][key]
-};
 
 class SweepReader {
  public:
@@ -76,7 +63,7 @@ class SweepReader {
     if (!root["matrix"] && !root["zip"] && !root["include"])
       source_.fail(root, "key 'matrix' is missing: lists of task, shots, method and seed");
     read_excludes();
-    if (root["matrix"] || root["zip"]) expand(read_grid(), &excludes_);
+    if (root["matrix"] || root["zip"]) expand(read_grid(source_), &excludes_);
     excludes_.check_every_one_matched();
     if (root["include"]) read_include(root["include"]);
     select_subset(subset, sweep);
@@ -125,79 +112,6 @@ class SweepReader {
     }
   }
 
-  // The lists of a mapping as factors, the required axes first.
-  std::vector<Factor> read_lists(const YAML::Node& node, const std::string& name,
-                                 bool or_one) const {
-    source_.check_keys(node, name, settable_keys());
-    std::vector<Factor> factors;
-    const auto add = [&](const std::string& key, const YAML::Node& list) {
-      Factor factor;
-      factor.keys = {key};
-      for (Setting& setting : source_.setting_list(key, list, or_one))
-        factor.choices.push_back({std::move(setting)});
-      factors.push_back(std::move(factor));
-    };
-    for (const std::string& axis : required_axes()) {
-      if (node[axis]) add(axis, node[axis]);
-    }
-    for (const auto& entry : node) {
-      if (!contains(required_axes(), entry.first.Scalar())) add(entry.first.Scalar(), entry.second);
-    }
-    return factors;
-  }
-
-  Factor read_zip(const YAML::Node& node) const {
-    source_.check_keys(node, "zip", settable_keys());
-    if (node.size() == 0) source_.fail(node, "'zip' must hold lists of one length");
-    Factor factor;
-    for (const auto& entry : node) {
-      const std::string key = entry.first.Scalar();
-      std::vector<Setting> list = source_.setting_list(key, entry.second, /*or_one=*/false);
-      if (factor.keys.empty()) factor.choices.resize(list.size());
-      if (list.size() != factor.choices.size()) {
-        source_.fail(entry.second,
-                     "'" + key + "' has " + std::to_string(list.size()) + " entries; expected " +
-                         std::to_string(factor.choices.size()) + " as '" + factor.keys.front() +
-                         "' has: lists of a zip are walked "
-                         "together");
-      }
-      factor.keys.push_back(key);
-      for (std::size_t i = 0; i < list.size(); ++i) factor.choices[i].push_back(std::move(list[i]));
-    }
-    return factor;
-  }
-
-  std::vector<Factor> read_grid() const {
-    const YAML::Node& root = source_.root();
-    std::vector<Factor> factors;
-    if (root["matrix"]) factors = read_lists(root["matrix"], "matrix", /*or_one=*/false);
-    if (const YAML::Node zip = root["zip"]) {
-      if (zip.IsSequence()) {
-        source_.check_list(zip, "zip");
-        for (const auto& entry : zip) factors.push_back(read_zip(entry));
-      } else {
-        factors.push_back(read_zip(zip));
-      }
-    }
-    check_axes(factors, root["matrix"] ? root["matrix"] : root["zip"],
-               "must be a list with at least one entry in 'matrix' or 'zip'");
-    return factors;
-  }
-
-  // Every required axis once, nothing twice.
-  void check_axes(const std::vector<Factor>& factors, const YAML::Node& place,
-                  const std::string& wanted) const {
-    std::set<std::string> seen;
-    for (const Factor& factor : factors) {
-      for (const std::string& key : factor.keys) {
-        if (!seen.insert(key).second) source_.fail(place, "'" + key + "' is given twice");
-      }
-    }
-    for (const std::string& axis : required_axes()) {
-      if (seen.count(axis) == 0) source_.fail(place, "'" + axis + "' " + wanted);
-    }
-  }
-
   void read_excludes() {
     const YAML::Node list = source_.root()["exclude"];
     if (!list) return;
@@ -210,11 +124,7 @@ class SweepReader {
 
   void read_include(const YAML::Node& list) {
     source_.check_list(list, "include");
-    for (const auto& entry : list) {
-      const std::vector<Factor> factors = read_lists(entry, "include", /*or_one=*/true);
-      check_axes(factors, entry, "must have a value in this entry of 'include'");
-      expand(factors, nullptr);
-    }
+    for (const auto& entry : list) expand(read_included_grid(source_, entry), nullptr);
   }
 
   // Where each key of a run comes from: defaults, the method's over them, the task's over both.
@@ -239,32 +149,31 @@ class SweepReader {
     return start->second;
   }
 
-  void expand(const std::vector<Factor>& factors, PatternSet* excludes) {
+  void expand(const Grid& grid, PatternSet* excludes) {
     std::size_t total = 1;
-    for (const Factor& factor : factors) {
+    for (const GridFactor& factor : grid) {
       total *= factor.choices.size();
       if (total > kMaxRuns) fail_too_many(factor.choices.front().front().place);
     }
     if (excludes != nullptr) excludes->check_effort(total);
     runs_.reserve(runs_.size() + total);
-    std::vector<std::size_t> at(factors.size(), 0);
+    std::vector<std::size_t> at(grid.size(), 0);
     for (std::size_t n = 0; n < total; ++n) {
-      add_run(factors, at, excludes);
-      for (std::size_t i = factors.size(); i-- > 0;) {
-        if (++at[i] < factors[i].choices.size()) break;
+      add_run(grid, at, excludes);
+      for (std::size_t i = grid.size(); i-- > 0;) {
+        if (++at[i] < grid[i].choices.size()) break;
         at[i] = 0;
       }
     }
   }
 
-  void add_run(const std::vector<Factor>& factors, const std::vector<std::size_t>& at,
-               PatternSet* excludes) {
+  void add_run(const Grid& grid, const std::vector<std::size_t>& at, PatternSet* excludes) {
     std::vector<std::pair<const std::string*, const Setting*>> chosen;
     const Setting* method = nullptr;
     const Setting* task = nullptr;
-    for (std::size_t i = 0; i < factors.size(); ++i) {
-      for (std::size_t k = 0; k < factors[i].keys.size(); ++k) {
-        chosen.emplace_back(&factors[i].keys[k], &factors[i].choices[at[i]][k]);
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      for (std::size_t k = 0; k < grid[i].keys.size(); ++k) {
+        chosen.emplace_back(&grid[i].keys[k], &grid[i].choices[at[i]][k]);
         if (*chosen.back().first == "method") method = chosen.back().second;
         if (*chosen.back().first == "task") task = chosen.back().second;
       }
