@@ -178,8 +178,11 @@ TEST(ImageFolder, RefusesWhatHoldsNoImagesOrHalfASplit) {
                "here: holds no images");
   expect_error([] { split_folder({"train/a/1.jpg"}, "here"); }, cluster::ErrorKind::environment,
                "none named test");
-  expect_error([] { split_folder({"test/a/1.jpg", "test/b/2.jpg", "val/a/3.jpg"}, "here"); },
-               cluster::ErrorKind::environment, "none named train");
+  expect_error(
+      [] {
+        split_folder({"test/a/1.jpg", "test/b/2.jpg", "val/a/3.jpg"}, "here");
+      },
+      cluster::ErrorKind::environment, "none named train");
   EXPECT_EQ(split_folder({"test/1.jpg", "bus/2.jpg"}, "here").classes,
             (std::vector<std::string>{"bus", "test"}));
 }
