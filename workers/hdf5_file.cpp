@@ -67,6 +67,13 @@ TypePair stored_type(torch::ScalarType type) {
   }
 }
 
+// Without the time of writing, which HDF5 notes by itself: equal content makes equal files.
+Hdf5Handle data_set_properties() {
+  Hdf5Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(list.get(), false);
+  return list;
+}
+
 Hdf5Handle create_with_parents() {
   Hdf5Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(list.get(), 1);
@@ -279,7 +286,7 @@ void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool 
       extent.empty() ? H5Screate(H5S_SCALAR)
                      : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
       H5Sclose);
-  const Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  const Hdf5Handle properties = data_set_properties();
   if (compress && values.numel() > 0 && !extent.empty()) {
     std::vector<hsize_t> chunk = extent;
     const auto row_bytes = static_cast<hsize_t>(values.nbytes()) / chunk[0];
@@ -302,10 +309,11 @@ void Hdf5File::write_tensor(const std::string& name, const Tensor& tensor, bool 
 void Hdf5File::write_string(const std::string& name, const std::string& value) {
   const Hdf5Handle type = text_type(value.size());
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Hdf5Handle properties = data_set_properties();
   const Hdf5Handle links = create_with_parents();
-  Hdf5Handle data(
-      H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
-      H5Dclose);
+  Hdf5Handle data(H5Dcreate2(id_, name.c_str(), type.get(), space.get(), links.get(),
+                             properties.get(), H5P_DEFAULT),
+                  H5Dclose);
   const std::string bytes = value.empty() ? std::string(1, '\0') : value;
   const bool written = data.valid() && H5Dwrite(data.get(), type.get(), H5S_ALL, H5S_ALL,
                                                 H5P_DEFAULT, bytes.data()) >= 0;
@@ -322,7 +330,7 @@ void Hdf5File::write_strings(const std::string& name, const std::vector<std::str
   const Hdf5Handle type = text_type(longest);
   const hsize_t extent = values.size();
   const Hdf5Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
-  const Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  const Hdf5Handle properties = data_set_properties();
   if (extent > 0) {
     const hsize_t chunk = std::clamp<hsize_t>((hsize_t{1} << 20) / longest, 1, extent);
     H5Pset_chunk(properties.get(), 1, &chunk);

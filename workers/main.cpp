@@ -1,10 +1,13 @@
 // marquee-trainer: everything that needs LibTorch. `marquee` starts it; it runs alone just as well.
 #include <iostream>
+#include <string>
+#include <string_view>
 
 #include <malloc.h>
 
 #include "cluster/error.h"
 #include "cluster/suggest.h"
+#include "cluster/text.h"
 #include "workers/commands/commands.h"
 
 namespace {
@@ -37,8 +40,23 @@ int describe() {
   return 0;
 }
 
+void print_help() {
+  std::cout << "Usage: marquee-trainer COMMAND [options]\n\n"
+               "The part of marquee that computes. marquee starts it; it runs alone just as well.\n"
+               "Its commands, as they are called:\n\n";
+  for (const Command& command : kCommands)
+    std::cout << "  " << command.name
+              << std::string(12 - std::string_view(command.name).size(), ' ')
+              << marquee::cluster::facts_of(command.run).usage << "\n";
+  std::cout << "\nmarquee-trainer COMMAND --help explains each.\n";
+}
+
 int dispatch(const marquee::cluster::Arguments& arguments) {
   const std::string name = arguments.empty() ? "" : arguments[0];
+  if (name.empty() || name == "--help" || name == "-h" || name == "help") {
+    print_help();
+    return 0;
+  }
   if (name == "--version") return marquee::workers::version_command({});
   if (name == "--describe") return describe();
   std::vector<std::string> names;
@@ -66,7 +84,7 @@ int main(int argc, char** argv) {
   try {
     return dispatch({argv + 1, argv + argc});
   } catch (const std::exception& error) {
-    std::cerr << "marquee: error: " << error.what() << std::endl;
+    std::cerr << "marquee: error: " << marquee::cluster::printable(error.what(), true) << std::endl;
     return marquee::cluster::exit_code_of(error);
   }
 }

@@ -1,6 +1,10 @@
 #include "workers/hdf5_file.h"
 
+#include <chrono>
 #include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -93,6 +97,23 @@ TEST_F(Hdf5FileTest, ReadsBackStringsAndAttributes) {
   EXPECT_EQ(in.int_attribute("text", "count"), 42);
   EXPECT_EQ(in.double_attribute("text", "rate"), 0.1);
   EXPECT_FALSE(in.has_attribute("text", "absent"));
+}
+
+TEST_F(Hdf5FileTest, EqualContentMakesEqualBytesAtAnyTime) {
+  const auto written = [this] {
+    Hdf5File h5 = Hdf5File::create(file());
+    h5.write_tensor("group/values", torch::arange(1000, torch::kFloat32), /*compress=*/true);
+    h5.write_tensor("scalar", torch::tensor(7, torch::kInt64));
+    h5.write_string("text", "a");
+    h5.write_strings("texts", {"a", "bc"});
+    h5.set_attribute("group", "n", std::int64_t{1});
+    h5.close();
+    std::ifstream stream(file(), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  const std::string first = written();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5 notes whole seconds
+  EXPECT_EQ(first, written());
 }
 
 TEST_F(Hdf5FileTest, NamesFileAndObjectWhenADataSetIsMissing) {

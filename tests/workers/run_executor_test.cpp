@@ -83,6 +83,7 @@ TEST_F(Executor, RepeatsARunBitForBit) {
   EXPECT_EQ(first->metrics, second->metrics);
   EXPECT_EQ(first->prompt_sha256, second->prompt_sha256);
   EXPECT_EQ(first->tokens_sha256, second->tokens_sha256);
+  EXPECT_EQ(first->result_sha256, second->result_sha256);  // the whole file
 }
 
 TEST_F(Executor, GoesOnAfterAnInterruptionWithTheSameBits) {
