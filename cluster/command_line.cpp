@@ -81,7 +81,7 @@ po::variables_map parse(CommandLine& line, const Arguments& arguments) {
   return values;
 }
 
-bool printed_help(const CommandLine& line, const po::variables_map& values) {
+bool answered(const CommandLine& line, const po::variables_map& values) {
   if (values.count("describe") > 0) {
     if (wanted_facts != nullptr)
       *wanted_facts = facts_of(line);

@@ -40,12 +40,12 @@ struct CommandLine {
 // nearest valid one, or the option's value and the nearest word for it.
 boost::program_options::variables_map parse(CommandLine& line, const Arguments& arguments);
 
-// True when there is nothing left to do: the help text stands on standard output (--help), or the
-// facts of the command as JSON (--describe, for programs), or that the command line was understood
+// True when the words asked about the command and the answer stands on standard output: its help
+// text (--help), its facts as JSON (--describe, for programs), or that they were understood
 // (--dry-run of a command without its own). Every command asks, or it could not describe itself.
-bool printed_help(const CommandLine& line, const boost::program_options::variables_map& values);
+bool answered(const CommandLine& line, const boost::program_options::variables_map& values);
 
-// What a command says of itself: it is run with --describe alone, which printed_help() answers.
+// What a command says of itself: it is run with --describe alone, which answered() answers.
 CommandFacts facts_of(int (*run)(const Arguments& arguments));
 
 }  // namespace marquee::cluster

@@ -26,7 +26,7 @@ int serve(const cluster::Arguments& arguments) {
       ("parent-pid", po::value<int>()->required(), "the agent; its death ends this")  //
       ("threads", po::value<int>()->default_value(1), "taken and not used");
   const po::variables_map values = cluster::parse(line, arguments);
-  if (cluster::printed_help(line, values)) return 0;
+  if (cluster::answered(line, values)) return 0;
   cluster::die_with_parent(values["parent-pid"].as<int>());
   cluster::leave_stop_signals_to_parent();
   cluster::LogOptions log;

@@ -23,7 +23,7 @@ int ablations_command(const Arguments& arguments) {
       ("to", po::value<std::string>()->value_name("DIR")->default_value(""),
        "folder to write (default: DIR/ablations)");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const std::filesystem::path out = values["out"].as<std::string>();
   published_results(out);
   std::filesystem::path folder = values["to"].as<std::string>();

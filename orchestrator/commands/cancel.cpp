@@ -24,7 +24,7 @@ int cancel_command(const Arguments& arguments) {
       ("json", "one object with the runs and what became of the request");
   add_choice(line);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const bool dry_run = values.count("dry-run") > 0;
   const ChangedRuns changed = change_runs("cancel", values, values.count("all") > 0, dry_run);
   if (values.count("json") > 0) {

@@ -13,7 +13,7 @@ namespace marquee::orchestrator {
 using cluster::Arguments;
 using cluster::CommandLine;
 using cluster::parse;
-using cluster::printed_help;
+using cluster::answered;
 
 struct Command {
   std::string name;

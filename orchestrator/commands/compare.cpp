@@ -58,7 +58,7 @@ CommandLine compare_line() {
 int compare_command(const Arguments& arguments) {
   CommandLine line = compare_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const std::string format = values.count("json") > 0 ? "json" : values["format"].as<std::string>();
   analysis::CompareOptions options;
   const std::string out = values["out"].as<std::string>();

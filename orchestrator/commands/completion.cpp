@@ -27,7 +27,7 @@ int completion_command(const Arguments& arguments) {
   line.hidden.add_options()("shell", cluster::one_of(completed_shells()), "shell");
   line.positional.add("shell", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   if ((values.count("shell") > 0) == (values.count("install") > 0))
     cluster::throw_usage("name a shell, or --install DIR\nusage: " + line.usage);
   const cluster::CommandFacts commands = describe_commands();

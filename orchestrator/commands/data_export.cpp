@@ -37,7 +37,7 @@ int data_export(const Arguments& arguments) {
       ("split", po::value<std::vector<std::string>>()->composing(),
        "with --form folder: a split (may be repeated; default: train, val, test)");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const datasets::TaskInfo& task = datasets::find_task(values["task"].as<std::string>());
   datasets::DataFolder data = data_folder_of(values);
   data.fast_dct = values["decode"].as<std::string>() == "tensorflow";

@@ -21,7 +21,7 @@ int data_inspect(const Arguments& arguments) {
   add_data_options(line, true);
   add_task_option(line);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const datasets::DataFolder data = data_folder_of(values);
   const auto tasks = chosen_tasks(values, data);
   const bool as_json = values.count("json") > 0;

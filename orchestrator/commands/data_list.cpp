@@ -56,7 +56,7 @@ int data_list(const Arguments& arguments) {
       "Every task: its group, TFDS builder and version, splits, classes, label and mirroring.";
   add_data_options(line, false);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   if (values.count("json") > 0) {
     json all = json::array();
     for (const datasets::TaskInfo& task : datasets::all_tasks()) all.push_back(to_json(task));

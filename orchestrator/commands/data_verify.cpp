@@ -43,7 +43,7 @@ int data_verify(const Arguments& arguments) {
   line.options.add_options()("threads", po::value<int>()->default_value(0),
                              "decoders side by side; 0: one a core");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const datasets::DataFolder data = data_folder_of(values);
   const int named = values["threads"].as<int>();
   constexpr int kMostThreads = 256;

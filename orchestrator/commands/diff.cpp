@@ -51,7 +51,7 @@ std::pair<std::string, int> run_and_attempt(const std::filesystem::path& databas
 int diff_command(const Arguments& arguments) {
   CommandLine line = diff_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const auto words = values["runs"].as<std::vector<std::string>>();
   if (words.size() != 2)
     cluster::throw_usage("expected two runs, not " + std::to_string(words.size()) +

@@ -221,7 +221,7 @@ int rebuild_ledger(const std::string& out, bool as_json) {
 int doctor_command(const Arguments& arguments) {
   CommandLine line = doctor_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const auto text = [&](const char* name) { return values[name].as<std::string>(); };
   if (values.count("gpus") > 0) {
     const double patience = values["patience"].as<double>();

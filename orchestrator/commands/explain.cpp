@@ -161,7 +161,7 @@ void print(const json& all) {
 int explain_command(const Arguments& arguments) {
   CommandLine line = explain_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const auto database = published_results(values["out"].as<std::string>());
   const std::string where =
       " WHERE run_id = '" + whole_id(database, values["run"].as<std::string>()) + "' ";

@@ -42,7 +42,7 @@ int export_cards(const Arguments& arguments) {
       "Exit codes: 0; 1 where a picture could not be read.";
   add_export_options(line);
   const boost::program_options::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const ExportChoice choice = chosen_for_export(values);
   std::vector<std::string> left_out;
   std::size_t written = 0;

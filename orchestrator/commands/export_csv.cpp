@@ -21,7 +21,7 @@ int export_csv(const Arguments& arguments) {
       ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("to", po::value<std::string>()->value_name("DIR")->required(), "folder to write into");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const std::filesystem::path database = published_results(values["out"].as<std::string>());
   const std::filesystem::path to(values["to"].as<std::string>());
   cluster::create_directories_durably(to);

@@ -16,7 +16,7 @@ int export_datasette(const Arguments& arguments) {
   line.options.add_options()("out,o", po::value<std::string>()->value_name("DIR")->required(),
                              "results folder");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const std::filesystem::path database = published_results(values["out"].as<std::string>());
   const std::filesystem::path results = database.parent_path();
   analysis::write_datasette_metadata(results);

@@ -19,7 +19,7 @@ int export_tensorboard(const Arguments& arguments) {
       "Exit codes: 0; 1 where a damaged curve or picture was left out.";
   add_export_options(line);
   const boost::program_options::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const ExportChoice choice = chosen_for_export(values);
   std::vector<std::string> left_out;
   for (const analysis::ExportedRun& run : choice.runs) {

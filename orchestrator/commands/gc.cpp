@@ -67,7 +67,7 @@ experiments::RunStanding standing_of(const std::string& status) {
 int gc_command(const Arguments& arguments) {
   CommandLine line = gc_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const experiments::KeepPolicy policy = policy_from(values);
   const std::string out = values["out"].as<std::string>();
   if (!fs::exists(fs::path(out) / experiments::kLedgerFile)) {

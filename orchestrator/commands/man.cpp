@@ -29,7 +29,7 @@ int man_command(const Arguments& arguments) {
       "part", po::value<std::string>(), "PART");
   line.positional.add("command", 1).add("part", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   if (values.count("command") > 0 && values.count("out") > 0)
     cluster::throw_usage("--out writes all pages; name a command or --out\nusage: " + line.usage);
   const auto pages = man_pages(describe_commands(), std::string(cluster::build_version()));

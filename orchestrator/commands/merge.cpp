@@ -139,7 +139,7 @@ void print(const experiments::MergeReport& report, const std::string& source, bo
 int merge_command(const Arguments& arguments) {
   CommandLine line = merge_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   if (values.count("source") == 0)
     cluster::throw_usage("no SOURCE folder is named\nusage: " + line.usage);
   experiments::MergeOptions options;

@@ -68,7 +68,7 @@ PlanOptions options_from(const po::variables_map& values) {
 int plan_command(const Arguments& arguments) {
   CommandLine line = plan_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const SweepPlan plan = make_plan(options_from(values));
   if (values.count("json") > 0) {
     std::cout << to_json(plan).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)

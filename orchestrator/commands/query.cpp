@@ -88,7 +88,7 @@ analysis::QueryLimits limits_from(const po::variables_map& values) {
 int query_command(const Arguments& arguments) {
   CommandLine line = query_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const std::string out = values["out"].as<std::string>();
   if (values.count("list") > 0) {
     print_list(out);

@@ -77,7 +77,7 @@ int report_command(const Arguments& arguments) {
       ("references", po::value<std::string>()->value_name("FILE")->default_value(""),
        "numbers cited from papers (default: DIR/references.yaml, where it is there)");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const fs::path out = values["out"].as<std::string>();
   const fs::path database = published_results(out);
   analysis::ReportOptions options;

@@ -154,7 +154,7 @@ int rerun_changed(const po::variables_map& values, int workers, bool dry_run) {
 int rerun_command(const Arguments& arguments) {
   CommandLine line = rerun_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const bool dry_run = values.count("dry-run") > 0;
   const int workers = values["workers"].as<int>();
   if (workers < 0)

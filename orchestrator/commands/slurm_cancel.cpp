@@ -57,7 +57,7 @@ int slurm_cancel(const Arguments& arguments) {
                             "JOB");
   line.positional.add("job", -1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   log_warnings_alone();
   const fs::path results = absolute_folder(values["out"].as<std::string>());
   const bool now = values.count("now") > 0;

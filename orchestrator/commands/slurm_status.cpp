@@ -26,7 +26,7 @@ int slurm_status(const Arguments& arguments) {
       ("out,o", po::value<std::string>()->value_name("DIR")->required(), "results folder")  //
       ("json", "a list of objects");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   log_warnings_alone();
   const fs::path results = absolute_folder(values["out"].as<std::string>());
   const std::vector<SubmittedJob> jobs = read_jobs(results);

@@ -52,7 +52,7 @@ CommandLine submit_line() {
 int slurm_submit(const Arguments& arguments) {
   CommandLine line = submit_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const SweepOptions options = named_sweep_from(values, line.usage);
   log_warnings_alone();
   // A script can be looked at where neither data nor weights are.

@@ -130,7 +130,7 @@ int status_command(const Arguments& arguments) {
       ("watch", "go on until the sweep ends")                                               //
       ("json", "one object: sweeps, coordinator, slots, workers, stuck, excluded_hosts, failures");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const fs::path database = published_results(values["out"].as<std::string>());
   const bool as_json = values.count("json") > 0;
   if (values.count("watch") > 0) {

@@ -163,7 +163,7 @@ int sweep_command(const Arguments& arguments) {
   try {
     const po::variables_map values = parse(line, arguments);
     if (values.count("help") > 0 && rank_from_environment() != 0) return 0;
-    if (printed_help(line, values)) return 0;
+    if (answered(line, values)) return 0;
     options = named_sweep_from(values, line.usage);
     only_check = values.count("dry-run") > 0;
   } catch (const cluster::Error& error) {

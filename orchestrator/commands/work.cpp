@@ -76,7 +76,7 @@ void check_time(const std::string& text) {
 int work_command(const Arguments& arguments) {
   CommandLine line = work_line();
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   SweepOptions options = named_sweep_from(values, line.usage);
   options.leave_rest = values.count("leave-rest") > 0;
   std::string since = values["since"].as<std::string>();

@@ -62,7 +62,7 @@ TEST(CommandLine, AnswersHelpWithoutRequiredArguments) {
 // What a command with these options would do: 0 nothing more, 1 its work.
 int run_thing(CommandLine line, const Arguments& arguments) {
   const po::variables_map values = parse(line, arguments);
-  return printed_help(line, values) ? 0 : 1;
+  return answered(line, values) ? 0 : 1;
 }
 
 TEST(CommandLine, ADryRunChecksAsAlwaysAndDoesNothing) {
@@ -96,7 +96,7 @@ int run_words(const Arguments& arguments) {
       "secret", po::value<int>(), "not of a person");
   line.positional.add("file", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   return values["format"].as<std::string>() == "csv" ? 1 : 2;
 }
 

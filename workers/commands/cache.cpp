@@ -79,7 +79,7 @@ int cache_command(const cluster::Arguments& arguments) {
       ("json", "what is cached as JSON on standard output")  //
       ("quiet,q", "no progress on standard error");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   cluster::LogOptions log;
   log.who = cluster::host_name();
   cluster::init_log(log);

@@ -126,7 +126,7 @@ int check_gang_command(const cluster::Arguments& arguments) {
        "of one sum")  //
       ("patience", po::value<double>()->default_value(120), "seconds that a rank may be silent");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const int rank = values["rank"].as<int>(), size = values["size"].as<int>();
   if (size < 1 || (size & (size - 1)) != 0 || rank < 0 || rank >= size)
     cluster::throw_usage("--size must be a power of two and --rank below it");

@@ -276,7 +276,7 @@ int evaluate_command(const cluster::Arguments& arguments) {
       ("list", "the protocols")                                                  //
       ("quiet", "no progress");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   if (values.count("list") != 0) {
     print_protocols();
     return 0;

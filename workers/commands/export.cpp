@@ -27,7 +27,7 @@ int export_command(const cluster::Arguments& arguments) {
                             "RUN");
   line.positional.add("source", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
 
   const std::filesystem::path file = result_file_of(values["source"].as<std::string>());
   StoredResult stored = read_result(file);

@@ -109,7 +109,7 @@ int import_command(const cluster::Arguments& arguments) {
   line.hidden.add_options()("name", po::value<std::string>()->default_value(""), "NAME");
   line.positional.add("name", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   if (values.count("list") != 0) {
     print_known();
     return 0;

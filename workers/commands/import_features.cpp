@@ -40,7 +40,7 @@ int import_features_command(const cluster::Arguments& arguments) {
                             "FILE");
   line.positional.add("file", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   FeatureImport import;
   import.file = values["file"].as<std::string>();
   import.name = values["name"].as<std::string>();

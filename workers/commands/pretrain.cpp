@@ -216,7 +216,7 @@ int pretrain_command(const cluster::Arguments& arguments) {
                             "RECIPE");
   line.positional.add("recipe", 1);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   PretrainRecipe recipe = load_recipe(values["recipe"].as<std::string>());
   if (recipe.bf16 && !cluster::cpu_has_bf16()) {
     recipe.bf16 = false;

@@ -127,7 +127,7 @@ int probe_command(const cluster::Arguments& arguments) {
        "folder of base models")  //
       ("steps", po::value<int>()->default_value(3), "tuning steps to time");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const RunConfig run = experiments::load_run(values["config"].as<std::string>());
   const int steps = values["steps"].as<int>();
   if (steps < 1) cluster::throw_usage("--steps must be at least 1");

@@ -203,7 +203,7 @@ int run_command(const cluster::Arguments& arguments) {
                                ("run key (default " + value.dump() + ")").c_str());
   }
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const RunConfig config = configuration(values);
   cluster::LogOptions log;
   log.who = cluster::host_name();

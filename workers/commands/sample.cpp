@@ -292,7 +292,7 @@ int sample_command(const cluster::Arguments& arguments) {
   cluster::CommandLine line;
   declare(line);
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   const int columns = values["columns"].as<int>();
   if (columns < 1) cluster::throw_usage("--columns must be at least 1");
   const int count = given(values, "count") ? values["count"].as<int>() : 30;

@@ -307,7 +307,7 @@ int serve_command(const cluster::Arguments& arguments) {
        "descriptor of the memory through which gangs exchange")  //
       ("gang-bytes", po::value<std::size_t>()->default_value(0), "its size");
   const po::variables_map values = parse(line, arguments);
-  if (printed_help(line, values)) return 0;
+  if (answered(line, values)) return 0;
   cluster::die_with_parent(values["parent-pid"].as<int>());
   cluster::leave_stop_signals_to_parent();
   const int threads = values["threads"].as<int>();
