@@ -1,6 +1,5 @@
 #include "cluster/lease.h"
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cluster/durable_file.h"
 #include "cluster/error.h"
 
 namespace marquee::cluster {

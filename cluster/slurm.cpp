@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <sstream>
 
 #include "cluster/error.h"
@@ -15,9 +14,8 @@ namespace {
 
 constexpr double kPatienceSeconds = 60;
 constexpr std::size_t kLongestName = 128, kLongestId = 12, kLongestWords = 300;
-constexpr const char* kFields =
-    "JobArrayID:|,Name:|,State:|,Reason:|,NodeList:|,exit_code:|,RestartCnt:|,TimeLeft:|";
-constexpr std::size_t kFieldCount = 8;
+constexpr const char* kFields = "JobArrayID:|,Name:|,State:|,Reason:|,NodeList:|";
+constexpr std::size_t kFieldCount = 5;
 
 std::string words_of(const ProgramOutput& output) {
   std::string text = output.err.empty() ? output.out : output.err;
@@ -46,12 +44,6 @@ std::vector<std::string> fields_of(const std::string& line) {
     fields.push_back(begin == std::string::npos ? "" : field.substr(begin, end - begin + 1));
   }
   return fields;
-}
-
-int number_in(const std::string& text, int otherwise) {
-  int value = otherwise;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? value : otherwise;
 }
 
 // "17", "17_3" or, of elements that nobody has asked about one by one, "17_[4-9%2]".
@@ -130,13 +122,7 @@ std::vector<SlurmJob> parse_jobs(const std::string& text) {
     if (fields.size() != kFieldCount || !is_listed_id(fields[0]))
       throw_environment("squeue printed '" + printable(line.substr(0, kLongestWords)) +
                         "'; expected " + kFields);
-    SlurmJob job{fields[0], fields[1], fields[2], fields[3], fields[4]};
-    // The wait status of the batch script.
-    const int status = number_in(fields[5].substr(0, fields[5].find(':')), -1);
-    if (!is_active(job)) job.exit_code = status > 255 ? status / 256 : status;
-    job.restarts = number_in(fields[6], 0);
-    job.left = fields[7];
-    jobs.push_back(std::move(job));
+    jobs.push_back({fields[0], fields[1], fields[2], fields[3], fields[4]});
   }
   return jobs;
 }

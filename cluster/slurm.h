@@ -15,9 +15,6 @@ struct SlurmJob {
   std::string state{};   // PENDING, RUNNING, COMPLETING, COMPLETED, TIMEOUT, NODE_FAIL, ...
   std::string reason{};  // why it waits
   std::string nodes{};   // that it runs on; may be empty
-  int exit_code = -1;    // of a finished one, where Slurm still knows it
-  int restarts = 0;      // how often it has been requeued
-  std::string left{};    // of its time, "1-02:03:04"; may be empty
 
   bool operator==(const SlurmJob&) const = default;
 };

@@ -1,11 +1,11 @@
 #include "orchestrator/scheduling/makespan.h"
 
-#include <algorithm>
 #include <functional>
 #include <queue>
 #include <utility>
 
 #include "cluster/error.h"
+#include "orchestrator/scheduling/scheduler.h"
 
 namespace marquee::orchestrator {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/scheduling/scheduler.h"
+#include "orchestrator/scheduling/planned_run.h"
 
 namespace marquee::orchestrator {
 

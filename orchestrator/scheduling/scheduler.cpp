@@ -1,7 +1,6 @@
 #include "orchestrator/scheduling/scheduler.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "cluster/error.h"

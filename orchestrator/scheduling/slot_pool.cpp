@@ -1,9 +1,7 @@
 #include "orchestrator/scheduling/slot_pool.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <tuple>
 
 #include <fmt/format.h>
 #include <fnmatch.h>

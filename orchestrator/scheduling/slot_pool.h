@@ -4,7 +4,6 @@
 // not thread safe.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
