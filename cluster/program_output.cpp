@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -64,14 +65,15 @@ std::string find_program(const std::string& name) {
 
 }  // namespace
 
-ProgramOutput run_program(const std::vector<std::string>& argv, double patience_seconds) {
+ProgramOutput run_program(const std::vector<std::string>& argv, double patience_seconds,
+                          std::vector<std::string> environment) {
   MARQUEE_CHECK(!argv.empty(), "a program needs a name");
   const MemoryFile out, err;
   SpawnOptions options;
   options.argv = argv;
   options.argv[0] = find_program(argv[0]);
   if (options.argv[0].empty()) throw_environment(argv[0] + ": no such program in PATH");
-  options.environment = clean_environment();
+  options.environment = std::move(environment);
   options.log_file = out.path();
   options.error_file = err.path();
   ChildProcess child = ChildProcess::spawn(options);

@@ -14,9 +14,10 @@ struct ProgramOutput {
   std::string out, err;  // at most a MiB each is read; more counts as a failure of the program
 };
 
-// argv[0] is looked up in PATH; standard input is empty, the environment this process's without
-// what belongs to its MPI rank. Throws environment, naming the program, when it cannot be started.
-ProgramOutput run_program(const std::vector<std::string>& argv, double patience_seconds);
+// argv[0] is looked up in PATH; standard input is empty, and so on as SpawnOptions has it. Throws
+// environment, naming the program, when it cannot be started.
+ProgramOutput run_program(const std::vector<std::string>& argv, double patience_seconds,
+                          std::vector<std::string> environment = clean_environment());
 
 // Whether a program of this name is found in PATH.
 bool program_exists(const std::string& name);

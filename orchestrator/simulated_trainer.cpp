@@ -100,7 +100,7 @@ experiments::ResultRecord simulated_result(const experiments::RunId& id,
 }
 
 void SimulatedTrainer::serve() {
-  channel_.send(json{{"type", "hello"}, {"pid", getpid()}}.dump());
+  channel_.send(json{{"type", "hello"}}.dump());
   cluster::failpoint("trainer.started");
   while (!stop_) {
     if (waiting_.is_object()) {

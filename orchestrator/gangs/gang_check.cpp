@@ -20,9 +20,9 @@
 #include "cluster/error.h"
 #include "cluster/gpu_list.h"
 #include "cluster/host.h"
+#include "cluster/scratch_folder.h"
 #include "cluster/suggest.h"
 #include "cluster/text.h"
-#include "orchestrator/sweep/scratch_folder.h"
 #include "orchestrator/sweep/trainer_process.h"
 
 namespace marquee::orchestrator {
@@ -76,8 +76,7 @@ class Member {
                     "--patience",
                     std::to_string(patience_seconds)};
     if (!ids.empty()) options.argv.insert(options.argv.end(), {"--ids", ids});
-    options.environment = cluster::clean_environment();
-    options.environment.emplace_back("OMP_NUM_THREADS=1");
+    options.environment = environment_of_trainer(/*threads=*/1);
     const std::vector<std::string> gpus = cluster::visible_gpus();
     if (gpu >= 0 && static_cast<std::size_t>(gpu) < gpus.size())
       cluster::set_variable(options.environment, "CUDA_VISIBLE_DEVICES", gpus[gpu]);
@@ -85,7 +84,7 @@ class Member {
     return cluster::ChildProcess::spawn(options);
   }
 
-  ScratchFolder scratch_;
+  cluster::ScratchFolder scratch_;
   std::filesystem::path output_;
   int rank_;
   cluster::ChildProcess child_;
@@ -128,7 +127,7 @@ class Rank {
   bool ids_said_ = false, done_ = false;
 };
 
-json facts_of_this_host() {
+json hello_of_this_host() {
   return {{"host", cluster::host_name()}, {"gpus", cluster::visible_gpus().size()}};
 }
 
@@ -142,7 +141,7 @@ class Conductor {
     size_ = static_cast<int>(std::bit_floor(static_cast<unsigned>(session_.size())));
     check_.left_out = session_.size() - size_;
     check_.members.resize(static_cast<std::size_t>(size_));
-    facts_[0] = facts_of_this_host();
+    facts_[0] = hello_of_this_host();
     const double hello_end = cluster::monotonic_seconds() + kSlackSeconds;
     const double end = hello_end + 5 * patience_ + 2 * kSlackSeconds;
     while (std::ssize(reported_) < size_) {
@@ -224,9 +223,9 @@ class Conductor {
   GangCheck check_;
 };
 
-void serve_rank_0(cluster::Transport& session, double patience_seconds) {
+void be_other_rank(cluster::Transport& session, double patience_seconds) {
   Rank own(patience_seconds);
-  session.send(0, facts_of_this_host().dump());
+  session.send(0, hello_of_this_host().dump());
   const double end = cluster::monotonic_seconds() + 6 * patience_seconds + 4 * kSlackSeconds;
   while (cluster::monotonic_seconds() < end) {
     session.progress();
@@ -246,7 +245,7 @@ void serve_rank_0(cluster::Transport& session, double patience_seconds) {
 
 GangCheck check_gang(cluster::Transport& session, double patience_seconds) {
   if (session.rank() == 0) return Conductor(session, patience_seconds).conduct();
-  serve_rank_0(session, patience_seconds);
+  be_other_rank(session, patience_seconds);
   return {};
 }
 

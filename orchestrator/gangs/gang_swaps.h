@@ -3,7 +3,6 @@
 // then. Not thread safe.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,6 +16,7 @@
 #include "cluster/transport.h"
 #include "orchestrator/gangs/gang_exchange.h"
 #include "orchestrator/sweep/protocol.h"
+#include "orchestrator/sweep/trainer_protocol.h"
 
 namespace marquee::orchestrator {
 

@@ -1,7 +1,5 @@
 #include "orchestrator/sweep/agent.h"
 
-#include <algorithm>
-
 #include <unistd.h>
 
 #include "cluster/error.h"
@@ -10,15 +8,12 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
-#include "experiments/claim.h"
-#include "experiments/run_folder.h"
 #include "orchestrator/sweep/timing.h"
 
 namespace marquee::orchestrator {
 namespace {
 
 constexpr const char* kArea = "agent";
-constexpr std::size_t kGangBytes = std::size_t{32} << 20;  // half goes out, half comes in
 
 }  // namespace
 
@@ -68,13 +63,12 @@ int Agent::run() {
                                      : kIdleNapSeconds,
                     open ? trainer_->fd() : -1);
   }
-  if (trainer_) trainer_->end(kTrainerStopSeconds);
-  trainer_.reset();
+  end_trainer();
   return *exit_code_;
 }
 
 void Agent::say_hello() {
-  send(AgentHello{facts_, getpid(), transport_.doorbell()});
+  send(AgentHello{facts_, transport_.doorbell()});
 }
 
 void Agent::send(const AgentMessage& message) {
@@ -101,53 +95,6 @@ void Agent::handle(const CoordinatorMessage& message) {
     end_gang(*gang_ended);
   } else if (const auto* stop = std::get_if<Stop>(&message)) {
     exit_code_ = stop->exit_code;
-  }
-}
-
-void Agent::begin(const Assignment& assignment) {
-  work_ = Work{assignment, cluster::utc_now()};
-  cluster::failpoint("agent.assigned");
-  const bool gang = in_gang();
-  const int threads = assignment.run.threads;
-  try {
-    // First of all: whatever fails from here on, the other members hear of it.
-    if (gang) join_gang();
-    if (assignment.gang.rank == 0) note_start();
-    const bool exchanges = gang && !welcome_->simulation;
-    if (trainer_ && (trainer_->threads() != threads || trainer_->try_wait() ||
-                     (exchanges && buffer_ == nullptr))) {
-      trainer_->end(kTrainerStopSeconds);
-      trainer_.reset();
-    }
-    if (!trainer_) {
-      TrainerCommand command;
-      buffer_.reset();
-      if (exchanges) {
-        buffer_ =
-            std::make_shared<cluster::SharedBuffer>(cluster::SharedBuffer::create(kGangBytes));
-        command.gang_fd = buffer_->fd();
-        command.gang_bytes = kGangBytes;
-      }
-      command.program = welcome_->simulation ? find_simulated_trainer() : find_trainer();
-      command.threads = threads;
-      if (!welcome_->slot.cpus.empty())
-        command.cpus = cpus_of_slot(facts_.cpus, welcome_->slot.slot, threads);
-      if (const int gpu = welcome_->slot.gpu; gpu >= 0) command.gpu = gpus_.at(gpu);
-      command.log_file =
-          std::filesystem::path(welcome_->results) / "logs" /
-          ("trainer-" + facts_.host + "-" + std::to_string(welcome_->slot.slot) + ".log");
-      trainer_.emplace(command);
-    }
-    if (gang) swaps_.share(buffer_);
-    trainer_->send(trainer_run_request(assignment, *welcome_));
-    trainer_->expect_within(kTrainerStartSeconds, cluster::monotonic_seconds());
-    cluster::failpoint("agent.trainer_told");
-  } catch (const cluster::Error& error) {
-    if (trainer_) {
-      lose_trainer("crash", error.what());
-    } else {
-      seal("failed", std::string(error.name()), error.what());
-    }
   }
 }
 
@@ -194,26 +141,6 @@ void Agent::look_after_swaps() {
   }
 }
 
-void Agent::note_start() const {
-  if (welcome_->simulation && !welcome_->simulation->files) return;
-  experiments::AttemptRecord record;
-  record.run_id = work_->assignment.run_id;
-  record.attempt = work_->assignment.attempt;
-  record.epoch = work_->assignment.epoch;
-  record.claim = work_->assignment.claim;
-  record.rerun_of = work_->assignment.rerun_of;
-  record.status = "running";
-  record.started = work_->started;
-  record.host = facts_.host;
-  record.run = experiments::to_json(work_->assignment.run);
-  experiments::note_start(folder_of(work_->assignment), record);
-}
-
-std::filesystem::path Agent::folder_of(const Assignment& assignment) const {
-  return experiments::attempt_dir(welcome_->results, experiments::RunId(assignment.run_id),
-                                  assignment.attempt);
-}
-
 void Agent::interrupt() {
   if (!work_ || work_->interrupt_sent) return;
   work_->interrupt_sent = true;
@@ -252,6 +179,11 @@ void Agent::look_after_trainer() {
   }
 }
 
+void Agent::end_trainer() {
+  if (trainer_) trainer_->end(kTrainerStopSeconds);
+  trainer_.reset();
+}
+
 bool Agent::is_current(const std::string& run_id, int attempt) const {
   return work_ && work_->assignment.run_id == run_id && work_->assignment.attempt == attempt;
 }
@@ -284,10 +216,7 @@ void Agent::handle(const TrainerMessage& message) {
     } else {
       seal("done", "protocol", "the trainer said done but sealed no result");
     }
-    if (simulated && welcome_->simulation->process_per_run) {
-      trainer_->end(kTrainerStopSeconds);
-      trainer_.reset();
-    }
+    if (simulated && welcome_->simulation->process_per_run) end_trainer();
   } else if (const auto* failed = std::get_if<TrainerFailed>(&message)) {
     if (!stale(*failed)) seal("failed", failed->kind, failed->message);
   } else if (const auto* interrupted = std::get_if<TrainerInterrupted>(&message)) {
@@ -304,111 +233,6 @@ void Agent::handle(const TrainerMessage& message) {
       cluster::throw_environment("a trainer that is not rank 0 has made an id of its gang");
     swaps_.tell_id(id->id);
   }
-}
-
-void Agent::lose_trainer(const std::string& kind, const std::string& message) {
-  const cluster::ExitStatus exit = trainer_->kill();
-  trainer_.reset();
-  if (!work_) {
-    cluster::log_warning(kArea, "idle trainer lost: " + message + " (" + exit.describe() + ")");
-    return;
-  }
-  const bool ended_by_itself = kind == "crash";
-  // A crash that a request to stop caused is an interruption all the same: mpirun forwards signals
-  // to the rank's whole process group.
-  const bool interrupted = kind == "interrupted" || work_->interrupt_sent ||
-                           (ended_by_itself && cluster::stop_signal() != 0);
-  seal(interrupted ? "interrupted" : "failed", interrupted ? "interrupted" : kind,
-       ended_by_itself ? message + ": " + exit.describe() : message, exit);
-}
-
-void Agent::seal(const std::string& status, const std::string& kind, const std::string& message,
-                 const cluster::ExitStatus& exit) {
-  cluster::failpoint("agent.before_seal");
-  swaps_.leave();
-  // Whatever this trainer made of it, the cause is what ended the gang.
-  experiments::AttemptCause cause;
-  cause.kind = kind;
-  cause.message = message;
-  cause.exit_code = exit.exit_code;
-  cause.signal = exit.signal;
-  if (status != "done" && work_->gang_ended) cause = *work_->gang_ended;
-  if (work_->assignment.gang.rank > 0) {
-    end_part(cause);
-    return;
-  }
-  const bool of_gang = work_->gang_ended.has_value();
-  const Assignment assignment = work_->assignment;
-  const std::string started = work_->started;
-  work_.reset();
-
-  const std::filesystem::path folder = folder_of(assignment);
-  experiments::AttemptRecord record;
-  try {
-    record = experiments::read_attempt(folder);
-    const bool same = record.run_id == assignment.run_id && record.attempt == assignment.attempt &&
-                      record.epoch == assignment.epoch;
-    const bool final_done = record.status == "done" && record.result.has_value();
-    if (same && (final_done || (status != "done" && record.status == status && !of_gang))) {
-      end_with(record);
-      return;
-    }
-  } catch (const cluster::Error&) {
-    // No readable record: written below.
-  }
-  record = {};
-  record.run_id = assignment.run_id;
-  record.attempt = assignment.attempt;
-  record.epoch = assignment.epoch;
-  record.claim = assignment.claim;
-  record.rerun_of = assignment.rerun_of;
-  record.status = status == "done" ? "failed" : status;
-  if (of_gang) record.status = cause.kind == "interrupted" ? "interrupted" : "failed";
-  record.started = started;
-  record.ended = cluster::utc_now();
-  record.host = facts_.host;
-  record.run = experiments::to_json(assignment.run);
-  record.cause = cause;
-  record.cause.log_tail = log_tail(folder / "log");
-  try {
-    experiments::fence_of(welcome_->results, experiments::RunId(assignment.run_id),
-                          assignment.epoch, assignment.claim)
-        .check();
-    experiments::create_attempt_folder(folder);
-    experiments::write_attempt(folder, record);
-  } catch (const cluster::Error& error) {
-    cluster::log_error(kArea, std::string("attempt record not written: ") + error.what());
-  }
-  end_with(record);
-}
-
-void Agent::end_without_files(const experiments::ResultRecord& result) {
-  experiments::AttemptRecord record;
-  record.run_id = work_->assignment.run_id;
-  record.attempt = work_->assignment.attempt;
-  record.epoch = work_->assignment.epoch;
-  record.status = "done";
-  record.started = work_->started;
-  record.ended = cluster::utc_now();
-  record.host = facts_.host;
-  record.result = result;
-  swaps_.leave();
-  work_.reset();
-  end_with(record);
-}
-
-void Agent::end_part(const experiments::AttemptCause& cause) {
-  swaps_.leave();
-  const MemberEnded ended{work_->assignment.epoch, work_->assignment.gang.generation, cause};
-  work_.reset();
-  last_busy_ = cluster::monotonic_seconds();
-  send(ended);
-}
-
-void Agent::end_with(const experiments::AttemptRecord& record) {
-  last_busy_ = cluster::monotonic_seconds();
-  send(AttemptEnded{welcome_->epoch, record});
-  cluster::failpoint("agent.sealed");
 }
 
 void Agent::forward_signals() {

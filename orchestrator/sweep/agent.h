@@ -16,6 +16,7 @@
 #include "orchestrator/gangs/gang_swaps.h"
 #include "orchestrator/sweep/protocol.h"
 #include "orchestrator/sweep/trainer_process.h"
+#include "orchestrator/sweep/trainer_protocol.h"
 
 namespace marquee::orchestrator {
 
@@ -44,6 +45,12 @@ class Agent {
   void send(const AgentMessage& message);
   void handle(const CoordinatorMessage& message);
   void begin(const Assignment& assignment);
+  // One that has so many threads and, if it `exchanges` with others, shares its memory.
+  void have_trainer(int threads, bool exchanges);
+  void end_trainer();
+  // As far as the agent knows it, without the configuration, which the sealed one has; ended now,
+  // unless it is running.
+  experiments::AttemptRecord record_of(const Work& work, const std::string& status) const;
   void note_start() const;
   std::filesystem::path folder_of(const Assignment& assignment) const;
   void interrupt();

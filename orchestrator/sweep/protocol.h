@@ -1,8 +1,7 @@
-// Messages between the coordinator (rank 0) and the agents, between the agents of a gang, and
-// between an agent and its trainer:
-// plain structs and their JSON text. Parsing validates: an unknown type, a missing or ill-typed
-// field is an Error{environment} that names it, never undefined behaviour; the bytes come from
-// processes that may be broken. Values are bounded where a wrong one could do harm. Thread safe.
+// Messages between ranks: the coordinator (rank 0) and the agents, and the agents of a gang. Plain
+// structs and their JSON text. Parsing validates: an unknown type, a missing or ill-typed field is
+// an Error{environment} that names it, never undefined behaviour; the bytes come from processes
+// that may be broken. Values are bounded where a wrong one could do harm. Thread safe.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +9,8 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
-#include <nlohmann/json.hpp>
-
-#include "experiments/result_record.h"
 #include "experiments/run_config.h"
 #include "experiments/run_folder.h"
 #include "experiments/simulation.h"
@@ -26,7 +23,6 @@ namespace marquee::orchestrator {
 // First message of an agent.
 struct AgentHello {
   HostFacts facts;
-  std::int64_t pid = 0;
   std::string doorbell;  // messages to this agent ring there (cluster/doorbell.h)
 };
 
@@ -154,69 +150,5 @@ std::string to_text(const PeerMessage& message);
 AgentMessage parse_agent_message(std::string_view text);
 CoordinatorMessage parse_coordinator_message(std::string_view text);
 PeerMessage parse_peer_message(std::string_view text);
-
-// ---- trainer -> agent (frames on the control channel) -----------------------------------------
-
-struct TrainerHello {
-  std::int64_t pid = 0;
-};
-
-struct TrainerProgress {
-  std::string run_id;
-  int attempt = 0;
-  std::string phase;
-  std::int64_t step = 0;
-  std::int64_t total = 0;
-  double deadline_seconds = 0;  // the next message is due within this time; 0 < x <= 86400
-};
-
-struct TrainerDone {
-  std::string run_id;
-  int attempt = 0;
-  std::optional<experiments::ResultRecord> result;
-};
-
-struct TrainerFailed {
-  std::string run_id;
-  int attempt = 0;
-  std::string kind;  // usage, environment, defect or out_of_memory
-  std::string message;
-};
-
-struct TrainerInterrupted {
-  std::string run_id;
-  int attempt = 0;
-  std::int64_t step = 0;
-};
-
-// It waits until the first `bytes` of the shared memory's halves are swapped with a member's.
-struct TrainerExchange {
-  std::string run_id;
-  int attempt = 0;
-  int partner = 0;  // rank in the gang
-  std::int64_t sequence = 0;
-  std::int64_t bytes = 0;
-};
-
-// The id of its gang, for the other members.
-struct TrainerGangId {
-  std::string run_id;
-  int attempt = 0;
-  std::string id;
-};
-
-using TrainerMessage = std::variant<TrainerHello, TrainerProgress, TrainerDone, TrainerFailed,
-                                    TrainerInterrupted, TrainerExchange, TrainerGangId>;
-
-TrainerMessage parse_trainer_message(std::string_view text);
-
-// ---- agent -> trainer -------------------------------------------------------------------------
-
-std::string trainer_run_request(const Assignment& assignment, const Welcome& welcome);
-std::string trainer_interrupt_request();
-std::string trainer_exchanged(std::int64_t sequence);
-std::string trainer_gang_id(const std::string& id);
-std::string trainer_gang_ended(const std::string& message);
-std::string trainer_stop_request();
 
 }  // namespace marquee::orchestrator

@@ -28,9 +28,7 @@ cluster::SpawnOptions spawn_options(const TrainerCommand& command, int child_soc
                   std::to_string(getpid()),
                   "--threads",
                   std::to_string(command.threads)};
-  options.environment = cluster::clean_environment();
-  options.environment.push_back("OMP_NUM_THREADS=" + std::to_string(command.threads));
-  options.environment.push_back("MKL_NUM_THREADS=" + std::to_string(command.threads));
+  options.environment = environment_of_trainer(command.threads);
   if (!command.gpu.empty())
     cluster::set_variable(options.environment, "CUDA_VISIBLE_DEVICES", command.gpu);
   options.inherit = {{kControlFd, child_socket}};
@@ -80,6 +78,13 @@ std::filesystem::path find_simulated_trainer() {
     cluster::throw_environment("no program at " + program.string() +
                                ": --simulate needs it beside this one");
   return program;
+}
+
+std::vector<std::string> environment_of_trainer(int threads) {
+  std::vector<std::string> environment = cluster::clean_environment();
+  for (const char* name : {"OMP_NUM_THREADS=", "MKL_NUM_THREADS="})
+    environment.push_back(name + std::to_string(threads));
+  return environment;
 }
 
 TrainerProcess::TrainerProcess(const TrainerCommand& command)

@@ -5,14 +5,13 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cluster/child_process.h"
 #include "cluster/frame_channel.h"
-#include "orchestrator/sweep/protocol.h"
+#include "orchestrator/sweep/trainer_protocol.h"
 
 namespace marquee::orchestrator {
 
@@ -21,6 +20,9 @@ namespace marquee::orchestrator {
 std::filesystem::path find_trainer();
 // `marquee-simulated-trainer` beside this program. Throws environment when it is not there.
 std::filesystem::path find_simulated_trainer();
+
+// This process's environment without what belongs to its MPI rank, with so many threads.
+std::vector<std::string> environment_of_trainer(int threads);
 
 struct TrainerCommand {
   std::filesystem::path program;

@@ -70,7 +70,7 @@ class Trainer {
       : channel_(control_fd), buffer_(std::move(buffer)) {}
 
   void serve() {
-    channel_.send(json{{"type", "hello"}, {"pid", getpid()}}.dump());
+    channel_.send(json{{"type", "hello"}}.dump());
     while (true) {
       const json message = json::parse(channel_.receive());
       if (message.at("type") == "stop") return;

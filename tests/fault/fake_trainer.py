@@ -154,7 +154,7 @@ def main():
     if os.getppid() != arguments.parent_pid:
         sys.exit(1)
     channel = Channel(arguments.control_fd)
-    channel.send(type="hello", pid=os.getpid(), fingerprint={"device": "none"})
+    channel.send(type="hello", fingerprint={"device": "none"})
     while True:
         request = channel.receive()
         if request["type"] == "stop":

@@ -61,7 +61,7 @@ experiments::AttemptRecord forged_record(const Assignment& assignment) {
 
 // An agent that reports results of the epoch before, and only then its own.
 void be_an_agent_of_two_epochs() {
-  session->send(0, to_text(AgentMessage(AgentHello{{"here", {0, 1, 2, 3}, 0}, getpid(), ""})));
+  session->send(0, to_text(AgentMessage(AgentHello{{"here", {0, 1, 2, 3}, 0}, ""})));
   while (true) {
     const CoordinatorMessage message = parse_coordinator_message(receive().second);
     if (std::holds_alternative<Stop>(message)) return;

@@ -1,10 +1,10 @@
 #include "orchestrator/sweep/protocol.h"
 
-#include <map>
-
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "tests/orchestrator/refused_message.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -16,24 +16,10 @@ Message as(const Variant& message) {
   return std::get<Message>(message);
 }
 
-// The error text of a refused message; fails the test when it is accepted.
-template <typename Parse>
-std::string refusal(Parse parse, const json& message) {
-  try {
-    parse(message.dump());
-  } catch (const cluster::Error& error) {
-    EXPECT_EQ(error.kind(), cluster::ErrorKind::environment);
-    return error.what();
-  }
-  ADD_FAILURE() << "accepted: " << message.dump();
-  return "";
-}
-
 TEST(Protocol, CarriesAHello) {
-  const AgentHello sent{{"node1", {0, 2}, 1, {{"H100", 80}}, "EPYC", 1000}, 42, "boot/space/00001"};
+  const AgentHello sent{{"node1", {0, 2}, 1, {{"H100", 80}}, "EPYC", 1000}, "boot/space/00001"};
   const auto got = as<AgentHello>(parse_agent_message(to_text(AgentMessage(sent))));
   EXPECT_EQ(got.facts, sent.facts);
-  EXPECT_EQ(got.pid, 42);
   EXPECT_EQ(got.doorbell, "boot/space/00001");
 }
 
@@ -60,20 +46,16 @@ TEST(Protocol, CarriesAWelcome) {
   EXPECT_EQ(got.doorbell, "boot/space/00002");
   EXPECT_FALSE(got.simulation);
   EXPECT_EQ(got.stage, "");
-  EXPECT_EQ(json::parse(trainer_run_request({}, got)).at("stage"), "");
 
   sent.stage = "/scratch:1M";
   const auto staged = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
   EXPECT_EQ(staged.stage, "/scratch:1M");
-  EXPECT_EQ(json::parse(trainer_run_request({}, staged)).at("stage"), "/scratch:1M");
 
   sent.simulation.emplace();
   sent.simulation->seconds = 0.5;
   const auto simulated = as<Welcome>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
   ASSERT_TRUE(simulated.simulation);
   EXPECT_EQ(simulated.simulation->seconds, 0.5);
-  const json request = json::parse(trainer_run_request({}, simulated));
-  EXPECT_EQ(request.at("simulation").at("seconds"), 0.5);
 }
 
 TEST(Protocol, CarriesAPlaceInAGang) {
@@ -82,8 +64,6 @@ TEST(Protocol, CarriesAPlaceInAGang) {
   sent.gang = {9, 1, {{4, "boot/space/00004"}, {2, ""}}};
   const auto got = as<Assignment>(parse_coordinator_message(to_text(CoordinatorMessage(sent))));
   EXPECT_EQ(got.gang, sent.gang);
-  const json request = json::parse(trainer_run_request(got, {}));
-  EXPECT_EQ(request.at("gang"), json({{"rank", 1}, {"size", 2}}));
 
   json message = json::parse(to_text(CoordinatorMessage(sent)));
   message["gang"]["rank"] = 2;
@@ -113,7 +93,6 @@ TEST(Protocol, CarriesHowAMemberAndItsGangEnded) {
   EXPECT_EQ(ended.generation, 11u);
   EXPECT_EQ(ended.kind, "crash");
   EXPECT_EQ(ended.message, "gone");
-  EXPECT_EQ(json::parse(trainer_gang_ended("gone")).at("message"), "gone");
 }
 
 TEST(Protocol, CarriesSwaps) {
@@ -123,17 +102,6 @@ TEST(Protocol, CarriesSwaps) {
   EXPECT_EQ(as<SwapsEnded>(parse_peer_message(to_text(PeerMessage(none)))), none);
   const GangId id{11, "0123abcd"};
   EXPECT_EQ(as<GangId>(parse_peer_message(to_text(PeerMessage(id)))), id);
-  EXPECT_EQ(json::parse(trainer_gang_id("0123abcd")).at("id"), "0123abcd");
-  const auto made = as<TrainerGangId>(parse_trainer_message(
-      R"({"type": "gang_id", "run_id": "ab", "attempt": 2, "id": "0123abcd"})"));
-  EXPECT_EQ(made.attempt, 2);
-  EXPECT_EQ(made.id, "0123abcd");
-  const auto wanted = as<TrainerExchange>(parse_trainer_message(
-      R"({"type":"exchange","run_id":"id","attempt":2,"partner":3,"sequence":5,"bytes":4096})"));
-  EXPECT_EQ(wanted.partner, 3);
-  EXPECT_EQ(wanted.sequence, 5);
-  EXPECT_EQ(wanted.bytes, 4096);
-  EXPECT_EQ(json::parse(trainer_exchanged(5)).at("sequence"), 5);
   json message = json::parse(to_text(PeerMessage(ready)));
   message["bytes"] = 0;
   EXPECT_NE(refusal(parse_peer_message, message).find("'bytes'"), std::string::npos);
@@ -177,63 +145,12 @@ TEST(Protocol, RefusesWhatIsNoObject) {
   for (const char* text : {"", "rats", "[]", "\"x\"", "{\"type\":"}) {
     EXPECT_THROW(parse_agent_message(text), cluster::Error) << text;
     EXPECT_THROW(parse_coordinator_message(text), cluster::Error) << text;
-    EXPECT_THROW(parse_trainer_message(text), cluster::Error) << text;
+    EXPECT_THROW(parse_peer_message(text), cluster::Error) << text;
   }
 }
 
 TEST(Protocol, RefusesAnUnknownType) {
-  EXPECT_NE(refusal(parse_trainer_message, {{"type", "dance"}}).find("dance"), std::string::npos);
-}
-
-TEST(Protocol, NamesAMissingField) {
-  const std::string text = refusal(parse_trainer_message, {{"type", "done"}, {"run_id", "a"}});
-  EXPECT_NE(text.find("attempt"), std::string::npos);
-}
-
-TEST(Protocol, RefusesNumbersOutOfRange) {
-  const json progress = {{"type", "progress"}, {"run_id", "a"}, {"attempt", 1},
-                         {"phase", "tune"},    {"step", 0},     {"total", 1},
-                         {"deadline_s", 5.0}};
-  parse_trainer_message(progress.dump());
-  for (const auto& [key, value] :
-       std::multimap<std::string, json>{{"deadline_s", -1},
-                                        {"deadline_s", 1e12},
-                                        {"attempt", 0},
-                                        {"step", -1},
-                                        {"total", 1.5},
-                                        {"phase", 3},
-                                        {"step", 18446744073709551615ull}}) {
-    json broken = progress;
-    broken[key] = value;
-    EXPECT_NE(refusal(parse_trainer_message, broken).find(key), std::string::npos);
-  }
-}
-
-TEST(Protocol, RefusesAnUnknownKindOfFailure) {
-  refusal(
-      parse_trainer_message,
-      {{"type", "failed"}, {"run_id", "a"}, {"attempt", 1}, {"kind", "mood"}, {"message", "m"}});
-}
-
-TEST(Protocol, LetsEveryKindOfFailureThroughThatATrainerKnows) {
-  for (const char* kind : {"usage", "environment", "defect", "out_of_memory"}) {
-    const json failed{
-        {"type", "failed"}, {"run_id", "a"}, {"attempt", 1}, {"kind", kind}, {"message", "m"}};
-    EXPECT_EQ(std::get<TrainerFailed>(parse_trainer_message(failed.dump())).kind, kind);
-  }
-}
-
-TEST(Protocol, AsksTheTrainerWithEveryFolder) {
-  Assignment assignment{7, "id", 3, {}};
-  const Welcome welcome{7, {}, "/r", "/d", "/a", std::nullopt, ""};
-  const json request = json::parse(trainer_run_request(assignment, welcome));
-  EXPECT_EQ(request.at("type"), "run");
-  EXPECT_EQ(request.at("results"), "/r");
-  EXPECT_EQ(request.at("data"), "/d");
-  EXPECT_EQ(request.at("assets"), "/a");
-  EXPECT_EQ(request.at("attempt"), 3);
-  EXPECT_EQ(request.at("epoch"), 7);
-  EXPECT_EQ(request.count("simulation"), 0u);
+  EXPECT_NE(refusal(parse_agent_message, {{"type", "dance"}}).find("dance"), std::string::npos);
 }
 
 }  // namespace

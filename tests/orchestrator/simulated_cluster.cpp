@@ -81,7 +81,7 @@ SimulatedCluster::SimulatedCluster(const SimulatedWorld& world, const FaultScrip
     agent.host = host_name((rank - 1) / world.slots_per_host);
     HostFacts facts{agent.host, {}, 0};
     for (int cpu = 0; cpu < world.slots_per_host; ++cpu) facts.cpus.push_back(cpu);
-    report(rank, AgentHello{facts, rank, ""});
+    report(rank, AgentHello{facts, ""});
   }
   at(kAliveIntervalSeconds, [this] { say_alive(); });
   if (world.stop_at < kNever) at(world.stop_at, [this] { report(1, StopRequest{kSignal}); });

@@ -74,7 +74,7 @@ class Server : public ProgressSink, public GangCourier {
         buffer_(std::move(buffer)) {}
 
   void serve() {
-    channel_.send(text_of({{"type", "hello"}, {"pid", getpid()}}));
+    channel_.send(text_of({{"type", "hello"}}));
     cluster::failpoint("trainer.started");
     while (!stop_) {
       const std::optional<std::string> frame = channel_.try_receive();

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-namespace marquee::orchestrator {
+namespace marquee::cluster {
 
 class ScratchFolder {
  public:
@@ -18,4 +18,4 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace marquee::orchestrator
+}  // namespace marquee::cluster
