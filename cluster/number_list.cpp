@@ -4,6 +4,11 @@
 
 namespace marquee::cluster {
 
+std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t limit) {
+  const auto list = parse_numbers(text, limit);
+  return list && list->size() == 1 ? std::optional(list->front()) : std::nullopt;
+}
+
 std::optional<std::vector<std::int64_t>> parse_numbers(std::string_view text, std::int64_t limit) {
   std::vector<std::int64_t> list;
   const char *at = text.data(), *end = text.data() + text.size();

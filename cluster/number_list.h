@@ -1,4 +1,4 @@
-// Lists of numbers as people write them: "3,17,42".
+// Whole numbers as people write them: "17", and lists of them: "3,17,42".
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,9 @@
 #include <vector>
 
 namespace marquee::cluster {
+
+// The number in [0, limit) that all of the text is. Nothing for any other text.
+std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t limit);
 
 // Whole numbers in [0, limit), a comma between two; at least one. Nothing for any other text.
 std::optional<std::vector<std::int64_t>> parse_numbers(std::string_view text, std::int64_t limit);

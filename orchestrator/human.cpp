@@ -30,6 +30,11 @@ std::string human_seconds(double seconds) {
   return fmt::format("{} d {} h", whole / kDay, whole % kDay / kHour);
 }
 
+std::string short_id(const std::string& id) {
+  constexpr std::size_t kDigits = 12;
+  return id.substr(0, kDigits);
+}
+
 std::string human_rate(double per_hour) {
   const int digits = per_hour < 1 ? 2 : per_hour < 10 ? 1 : 0;
   return fmt::format("{:.{}f} runs/h", per_hour, digits);

@@ -1,9 +1,10 @@
 // marquee diff: two runs, or two attempts of one, side by side.
-#include <charconv>
 #include <iostream>
+#include <limits>
 
 #include "analysis/report/run_diff.h"
 #include "cluster/error.h"
+#include "cluster/number_list.h"
 #include "orchestrator/commands/choose_runs.h"
 
 namespace marquee::orchestrator {
@@ -37,11 +38,11 @@ std::pair<std::string, int> run_and_attempt(const std::filesystem::path& databas
   const std::size_t slash = word.find('/');
   int attempt = 0;
   if (slash != std::string::npos) {
-    const std::string digits = word.substr(slash + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), attempt);
-    if (error != std::errc() || end != digits.data() + digits.size() || attempt < 1)
+    const auto number =
+        cluster::parse_number(word.substr(slash + 1), std::numeric_limits<int>::max());
+    if (!number || *number < 1)
       cluster::throw_usage("'" + word + "': expected RUN/ATTEMPT, as 3f0c/2");
+    attempt = static_cast<int>(*number);
   }
   return {whole_id(database, word.substr(0, slash)), attempt};
 }

@@ -3,11 +3,9 @@
 #include <iostream>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "cluster/error.h"
 #include "cluster/gpu_list.h"
-#include "cluster/host.h"
 #include "cluster/mpi_session.h"
 #include "orchestrator/gangs/gang_check.h"
 #include "orchestrator/sweep/launch.h"
@@ -28,8 +26,7 @@ int start_under_mpirun(bool as_json, double patience_seconds) {
   std::vector<std::string> arguments{"doctor", "--gpus", "--patience",
                                      std::to_string(patience_seconds)};
   if (as_json) arguments.emplace_back("--json");
-  return run_mpirun(
-      mpirun_command(cluster::executable_path().string(), arguments, gpus - 1, geteuid() == 0));
+  return run_under_mpirun(arguments, gpus - 1);
 }
 
 int be_rank(bool as_json, double patience_seconds) {

@@ -1,8 +1,6 @@
 // marquee doctor --gpus: a gang over the GPUs that a person has, on one host or on many.
 #pragma once
 
-#include "cluster/command_line.h"
-
 namespace marquee::orchestrator {
 
 // A rank where mpirun or srun has started this process; else starts itself under mpirun, with a

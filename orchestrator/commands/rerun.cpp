@@ -8,7 +8,6 @@
 
 #include "analysis/report/query.h"
 #include "cluster/error.h"
-#include "cluster/host.h"
 #include "experiments/results_folder.h"
 #include "orchestrator/commands/change_runs.h"
 #include "orchestrator/commands/choose_runs.h"
@@ -97,11 +96,9 @@ int compute_now(const fs::path& results, const RunList& runs, const po::variable
                {"--slots-per-host", std::to_string(values["slots-per-host"].as<int>())});
   for (const char* name : {"simulate", "quiet", "json"})
     if (values.count(name) > 0) sweep.push_back(std::string("--") + name);
-  const auto command = mpirun_command(cluster::executable_path().string(), sweep,
-                                      values["workers"].as<int>(), geteuid() == 0);
   int code = 0;
   try {
-    code = run_mpirun(command);
+    code = run_under_mpirun(sweep, values["workers"].as<int>());
   } catch (const std::exception&) {
     fs::remove(list);
     throw;

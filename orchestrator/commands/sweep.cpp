@@ -1,10 +1,8 @@
 // marquee sweep: the main job. Started by mpirun it is a rank; else it starts itself under mpirun.
-#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "cluster/error.h"
 #include "cluster/host.h"
@@ -12,6 +10,7 @@
 #include "cluster/mpi_session.h"
 #include "cluster/stop_signal.h"
 #include "orchestrator/commands/sweep_options.h"
+#include "orchestrator/human.h"
 #include "orchestrator/scheduling/scheduler.h"
 #include "orchestrator/sweep/agent.h"
 #include "orchestrator/sweep/coordinator.h"
@@ -97,7 +96,7 @@ int dry_run(const SweepOptions& options) {
     if (options.json) {
       list.push_back({{"run_id", next.run_id}, {"run", experiments::to_json(run)}});
     } else {
-      std::cout << next.run_id.substr(0, 12) << "  " << run.task << "  " << run.shots << " shots  "
+      std::cout << short_id(next.run_id) << "  " << run.task << "  " << run.shots << " shots  "
                 << run.method << "  seed " << run.seed << "  " << run.steps << " steps  "
                 << run.samples << " samples\n";
     }
@@ -123,8 +122,7 @@ int start_under_mpirun(const SweepOptions& options, const Arguments& arguments) 
   const int workers = workers_for(options, sweep);
   Arguments forwarded = {"sweep"};
   forwarded.insert(forwarded.end(), arguments.begin(), arguments.end());
-  return run_mpirun(
-      mpirun_command(cluster::executable_path().string(), forwarded, workers, geteuid() == 0));
+  return run_under_mpirun(forwarded, workers);
 }
 
 int be_rank(const SweepOptions& options) {

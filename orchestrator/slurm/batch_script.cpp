@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "cluster/build_info.h"
 #include "cluster/error.h"
+#include "cluster/number_list.h"
 #include "cluster/shell_quote.h"
 #include "cluster/slurm.h"
 #include "cluster/text.h"
+#include "orchestrator/sweep/launch.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -142,9 +143,9 @@ std::string directives(const BatchJob& job) {
 }
 
 std::string launcher_text(const BatchJob& job) {
+  if (job.launcher == BatchJob::Launcher::array) return "";
   const std::string ranks =
       fmt::format("\"$((SLURM_JOB_NUM_NODES * {} + 1))\"", job.slots_per_node);
-  if (job.launcher == BatchJob::Launcher::array) return "";
   const std::string why = fmt::format(
       "# A coordinator, which needs no slot, and {} agent{} on each node, which bind "
       "their trainers to\n# cores and GPUs themselves.\n",
@@ -157,9 +158,9 @@ std::string launcher_text(const BatchJob& job) {
   // When Slurm ends mpirun, its ranks have a few seconds to write checkpoints, not one; twice as
   // long passes before mpirun ends after a rank that has failed, so there are not more.
   return why + fmt::format(
-                   "launcher=(mpirun --quiet --oversubscribe --bind-to none{}\n"
+                   "launcher=({} --bind-to none\n"
                    "          --mca odls_base_sigkill_timeout 5 -n {})\n",
-                   job.as_root ? " --allow-run-as-root" : "", ranks);
+                   cluster::shell_words(mpirun_words(job.as_root)), ranks);
 }
 
 std::string commented(const std::string& text) {
@@ -173,14 +174,12 @@ int gpus_in(const std::string& gpus_per_node) {
   const std::size_t colon = gpus_per_node.rfind(':');
   const std::string digits =
       colon == std::string::npos ? gpus_per_node : gpus_per_node.substr(colon + 1);
-  int count = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  if (error != std::errc() || end != digits.data() + digits.size() || count < 1 ||
-      count > kMostGpus)
+  const auto count = cluster::parse_number(digits, kMostGpus + 1);
+  if (!count || *count < 1)
     cluster::throw_usage("--gpus-per-node is '" + cluster::printable(gpus_per_node) +
                          "'; expected a number of GPUs, as 4 or a100:4");
   directive_value("gpus-per-node", gpus_per_node);
-  return count;
+  return static_cast<int>(*count);
 }
 
 std::string batch_script(const BatchJob& job) {

@@ -1,7 +1,6 @@
 #include "orchestrator/slurm/slurm_jobs.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,8 +11,8 @@
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
 #include "cluster/log.h"
+#include "cluster/number_list.h"
 #include "cluster/suggest.h"
-#include "cluster/text.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -24,16 +23,8 @@ using nlohmann::json;
 constexpr int kFormat = 1;
 constexpr std::uintmax_t kMaxRecordBytes = 1 << 20, kMaxTraceBytes = 64;
 constexpr std::size_t kMaxTraces = 200'000;
-constexpr int kMostElements = 1'000'000, kMostRestarts = 1'000'000;
+constexpr int kMostElements = 1'000'000, kMostRestarts = 1'000'000, kExitCodes = 256;
 constexpr const char* kFolder = "slurm";
-
-std::optional<int> number_in(std::string_view text, int most) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > most)
-    return std::nullopt;
-  return value;
-}
 
 // "<prefix><job>-<restart>".
 std::optional<std::pair<std::string, int>> start_in(const std::string& name,
@@ -42,9 +33,9 @@ std::optional<std::pair<std::string, int>> start_in(const std::string& name,
   const std::string rest = name.substr(prefix.size());
   const std::size_t dash = rest.find('-');
   if (dash == std::string::npos || !cluster::is_job_id(rest.substr(0, dash))) return std::nullopt;
-  const auto restart = number_in(rest.substr(dash + 1), kMostRestarts);
+  const auto restart = cluster::parse_number(rest.substr(dash + 1), kMostRestarts);
   if (!restart) return std::nullopt;
-  return std::pair{rest.substr(0, dash), *restart};
+  return std::pair{rest.substr(0, dash), static_cast<int>(*restart)};
 }
 
 SubmittedJob job_from_json(const json& content, const std::string& name) {
@@ -225,8 +216,8 @@ JobTraces read_traces(const fs::path& folder) {
     if (!end) continue;
     try {
       const std::string text = cluster::read_file(entry.path(), kMaxTraceBytes);
-      if (const auto code = number_in(text.substr(0, text.find('\n')), 255))
-        traces.ended.push_back({end->first, end->second, *code});
+      if (const auto code = cluster::parse_number(text.substr(0, text.find('\n')), kExitCodes))
+        traces.ended.push_back({end->first, end->second, static_cast<int>(*code)});
     } catch (const cluster::Error& problem) {
       cluster::log_warning("slurm", problem.what());
     }

@@ -121,12 +121,17 @@ int rank_from_environment() {
   return 0;
 }
 
+std::vector<std::string> mpirun_words(bool as_root) {
+  // --quiet: ranks report their errors themselves. --oversubscribe: the coordinator needs no slot.
+  std::vector<std::string> words = {"mpirun", "--quiet", "--oversubscribe"};
+  if (as_root) words.emplace_back("--allow-run-as-root");
+  return words;
+}
+
 std::vector<std::string> mpirun_command(const std::string& program,
                                         const std::vector<std::string>& arguments, int workers,
                                         bool as_root) {
-  // --quiet: ranks report their errors themselves.
-  std::vector<std::string> command = {"mpirun", "--quiet", "--oversubscribe"};
-  if (as_root) command.push_back("--allow-run-as-root");
+  std::vector<std::string> command = mpirun_words(as_root);
   command.insert(command.end(), {"-n", std::to_string(workers + 1), program});
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
@@ -157,6 +162,11 @@ int run_mpirun(const std::vector<std::string>& command, double patience_seconds)
                                "; finished runs are kept, the same command goes on from there");
   }
   return WEXITSTATUS(status);
+}
+
+int run_under_mpirun(const std::vector<std::string>& arguments, int workers) {
+  return run_mpirun(mpirun_command(cluster::executable_path().string(), arguments, workers,
+                                   /*as_root=*/geteuid() == 0));
 }
 
 }  // namespace marquee::orchestrator

@@ -1,4 +1,5 @@
-// Starting `marquee sweep` under mpirun when it was not started by it.
+// Starting commands that want ranks (`sweep`, `doctor --gpus`) under mpirun when they were not
+// started by it.
 #pragma once
 
 #include <string>
@@ -12,8 +13,10 @@ bool started_by_mpi();
 // The rank as the launcher's environment tells it, before MPI_Init; 0 when not started by one.
 int rank_from_environment();
 
-// "mpirun --oversubscribe -n <workers + 1> <program> <arguments>", as root with
-// --allow-run-as-root.
+// mpirun and the options that it always gets, here and in batch scripts; root has to say so.
+std::vector<std::string> mpirun_words(bool as_root);
+
+// mpirun_words, "-n <workers + 1> <program> <arguments>".
 std::vector<std::string> mpirun_command(const std::string& program,
                                         const std::vector<std::string>& arguments, int workers,
                                         bool as_root);
@@ -23,5 +26,8 @@ std::vector<std::string> mpirun_command(const std::string& program,
 // environment when the command is not found, was killed by a signal, or has had children and then
 // none for `patience_seconds` without ending: it is killed.
 int run_mpirun(const std::vector<std::string>& command, double patience_seconds = 10);
+
+// This program with `arguments` as `workers` + 1 ranks; as run_mpirun.
+int run_under_mpirun(const std::vector<std::string>& arguments, int workers);
 
 }  // namespace marquee::orchestrator
