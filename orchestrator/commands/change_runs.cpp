@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "analysis/report/query.h"
-#include "cluster/error.h"
 #include "cluster/host.h"
 #include "experiments/brief_hold.h"
 #include "experiments/results_folder.h"
 #include "orchestrator/commands/choose_runs.h"
+#include "orchestrator/human.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -21,14 +21,6 @@ using nlohmann::json;
 
 constexpr double kWatchSeconds = 5.0;
 constexpr useconds_t kWatchMicroseconds = 50'000;
-
-fs::path results_folder(const std::string& out) {
-  if (!fs::is_directory(out)) {
-    cluster::throw_environment("no results folder at " + out +
-                               ": --out must name the folder that marquee sweep wrote");
-  }
-  return fs::canonical(out);
-}
 
 // Whether the holder takes the entry in while we look.
 bool watch(const fs::path& entry) {
@@ -61,7 +53,7 @@ ChangedRuns change_runs(const std::string& kind,
   log_warnings_alone();
   const std::string out = values["out"].as<std::string>();
   ChangedRuns changed;
-  changed.results = results_folder(out);
+  changed.results = existing_results(out);
   if (dry_run) {
     changed.chosen = chosen_runs(published_results(out), values, all);
     return changed;
@@ -92,7 +84,7 @@ void print_runs(const fs::path& results, const std::vector<std::string>& runs) {
   for (const json& row : rows) by_id[row.at("run_id").get<std::string>()] = &row;
   for (const std::string& run : runs) {
     const json& row = *by_id.at(run);
-    std::cout << run.substr(0, 12) << "  " << row.at("task").get<std::string>() << "  "
+    std::cout << short_id(run) << "  " << row.at("task").get<std::string>() << "  "
               << row.at("shots").get<std::string>() << " shots  "
               << row.at("method").get<std::string>() << "  seed " << row.at("seed") << "  "
               << row.at("status").get<std::string>() << "\n";

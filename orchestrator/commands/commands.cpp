@@ -131,13 +131,17 @@ void log_warnings_alone() {
   cluster::init_log(log);
 }
 
-std::filesystem::path published_results(const std::string& out) {
-  const std::filesystem::path folder(out);
-  if (!std::filesystem::is_directory(folder)) {
+std::filesystem::path existing_results(const std::string& out) {
+  if (!std::filesystem::is_directory(out)) {
     cluster::throw_environment("no results folder at " + out +
                                ": --out must name the folder that marquee sweep wrote");
   }
-  const std::filesystem::path database = folder / experiments::kPublishedFile;
+  return std::filesystem::canonical(out);
+}
+
+std::filesystem::path published_results(const std::string& out) {
+  existing_results(out);
+  const std::filesystem::path database = std::filesystem::path(out) / experiments::kPublishedFile;
   if (!std::filesystem::exists(database)) {
     cluster::throw_environment("no results.sqlite in " + out +
                                ": no sweep has published results there yet");

@@ -10,10 +10,10 @@
 
 namespace marquee::orchestrator {
 
+using cluster::answered;
 using cluster::Arguments;
 using cluster::CommandLine;
 using cluster::parse;
-using cluster::answered;
 
 struct Command {
   std::string name;
@@ -58,7 +58,9 @@ int hand_over(const std::string& command, const Arguments& arguments);
 // For a short command: warnings and errors on standard error, nothing else.
 void log_warnings_alone();
 
-// The folder named by --out and its published database; throws environment when there is none.
+// The folder named by --out, as its whole path. Throws environment when there is none.
+std::filesystem::path existing_results(const std::string& out);
+// Its published database. Throws environment when there is none.
 std::filesystem::path published_results(const std::string& out);
 
 }  // namespace marquee::orchestrator

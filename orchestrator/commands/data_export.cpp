@@ -1,11 +1,9 @@
 // marquee data export: a task's data in another form.
-#include <algorithm>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
-#include "cluster/suggest.h"
 #include "datasets/export.h"
 #include "orchestrator/commands/data_parts.h"
 
@@ -27,7 +25,7 @@ int data_export(const Arguments& arguments) {
       "vtab1k: DIR/<folder> with train800, val200, train800val200 and test, images as JPEG of\n"
       "quality 75 in TFDS's iteration order, like the folders that papers pass round.\n"
       "folder: DIR/<split>/<class>/<position>, the stored bytes.";
-  add_data_options(line, true);
+  add_data_options(line);
   line.options.add_options()                                                                   //
       ("task,t", cluster::such_as(datasets::task_names())->required(), "task")                 //
       ("to", po::value<std::string>()->value_name("DIR")->required(), "folder to write into")  //

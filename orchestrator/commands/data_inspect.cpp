@@ -18,7 +18,7 @@ int data_inspect(const Arguments& arguments) {
   line.text =
       "What a folder holds of each task: version, examples, labels, keys and image sizes of every\n"
       "split. With --json one object, or a list where no task or several are named.";
-  add_data_options(line, true);
+  add_data_options(line);
   add_task_option(line);
   const po::variables_map values = parse(line, arguments);
   if (answered(line, values)) return 0;

@@ -54,7 +54,7 @@ int data_list(const Arguments& arguments) {
   line.usage = "marquee data list [--json]";
   line.text =
       "Every task: its group, TFDS builder and version, splits, classes, label and mirroring.";
-  add_data_options(line, false);
+  line.options.add_options()("json", "for scripts: one JSON object");
   const po::variables_map values = parse(line, arguments);
   if (answered(line, values)) return 0;
   if (values.count("json") > 0) {

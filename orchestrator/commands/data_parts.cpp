@@ -11,16 +11,14 @@ namespace marquee::orchestrator {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-void add_data_options(CommandLine& line, bool needs_data) {
-  auto add = line.options.add_options();
-  if (needs_data) {
-    add("data", po::value<std::string>()->value_name("DIR")->value_name("DIR")->default_value(""),
-        "TFDS folder, or a folder of VTAB-1k folders");
-    add("cache", po::value<std::string>()->value_name("DIR")->value_name("DIR")->default_value(""),
-        "folder for indexes, so that the next command need not read every shard");
-  }
-  add("json", "for scripts: one JSON object");
-  add("quiet,q", "no progress lines");
+void add_data_options(CommandLine& line) {
+  line.options.add_options()  //
+      ("data", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "TFDS folder, or a folder of VTAB-1k folders")  //
+      ("cache", po::value<std::string>()->value_name("DIR")->default_value(""),
+       "folder for indexes, so that the next command need not read every shard")  //
+      ("json", "for scripts: one JSON object")                                    //
+      ("quiet,q", "no progress lines");
 }
 
 datasets::DataFolder data_folder_of(const po::variables_map& values) {

@@ -17,8 +17,8 @@ int data_inspect(const Arguments& arguments);
 int data_verify(const Arguments& arguments);
 int data_export(const Arguments& arguments);
 
-// --json and --quiet; with `needs_data` --data and --cache.
-void add_data_options(CommandLine& line, bool needs_data);
+// --data, --cache, --json and --quiet.
+void add_data_options(CommandLine& line);
 // --task, which may be repeated.
 void add_task_option(CommandLine& line);
 datasets::DataFolder data_folder_of(const boost::program_options::variables_map& values);

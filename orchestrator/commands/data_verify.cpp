@@ -38,7 +38,7 @@ int data_verify(const Arguments& arguments) {
       "Reads everything: lengths, checksums, examples, labels, pixels. Every broken record is "
       "named\n"
       "with file, record, offset and reason; exit code 3 when there is one.";
-  add_data_options(line, true);
+  add_data_options(line);
   add_task_option(line);
   line.options.add_options()("threads", po::value<int>()->default_value(0),
                              "decoders side by side; 0: one a core");

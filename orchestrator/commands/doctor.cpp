@@ -1,18 +1,15 @@
 // marquee doctor: checks this machine and installation, one line a check.
-#include <cstdio>
 #include <functional>
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/statvfs.h>
 
 #include "cluster/error.h"
 #include "cluster/gpu_list.h"
 #include "cluster/host.h"
 #include "cluster/lease.h"
+#include "cluster/program_output.h"
 #include "cluster/text.h"
 #include "datasets/survey.h"
 #include "datasets/task.h"
@@ -31,6 +28,7 @@ namespace po = boost::program_options;
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 constexpr double kLeastDiskBytes = 2.0 * kGiB;
 constexpr double kLeastMemoryBytes = 2.0 * kGiB;
+constexpr double kPatienceSeconds = 60;
 
 struct Check {
   std::string name;
@@ -81,28 +79,19 @@ Check check(const std::string& name, const std::function<std::string()>& look) {
 }
 
 std::string gigabytes(double bytes) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << bytes / kGiB << " GiB";
-  return text.str();
-}
-
-std::string first_line_of(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return "";
-  char line[256] = "";
-  if (std::fgets(line, sizeof line, pipe) == nullptr) line[0] = '\0';
-  pclose(pipe);
-  std::string text(line);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+  return fmt::format("{:.1f} GiB", bytes / kGiB);
 }
 
 std::string look_at_mpi() {
-  const std::string version = first_line_of("mpirun --version 2>/dev/null");
-  if (version.empty()) {
+  if (!cluster::program_exists("mpirun"))
     cluster::throw_environment("mpirun not found; install Open MPI (Debian: openmpi-bin)");
+  const cluster::ProgramOutput version =
+      cluster::run_program({"mpirun", "--version"}, kPatienceSeconds);
+  if (version.took_too_long || version.status.exit_code != 0) {
+    cluster::throw_environment("mpirun --version ended with " + version.status.describe() + ": " +
+                               version.err);
   }
-  return version;
+  return version.out.substr(0, version.out.find('\n'));
 }
 
 std::string look_at_base(const std::string& assets, const std::string& base) {
@@ -130,18 +119,14 @@ std::string look_at_memory() {
 }
 
 std::string look_at_disk(const std::string& folder) {
-  std::filesystem::path existing = std::filesystem::absolute(folder);
-  while (!std::filesystem::exists(existing)) existing = existing.parent_path();
-  struct statvfs facts = {};
-  if (statvfs(existing.c_str(), &facts) != 0) {
-    cluster::throw_environment("cannot look at " + existing.string());
-  }
-  const double bytes = static_cast<double>(facts.f_bavail) * static_cast<double>(facts.f_frsize);
+  const auto bytes = static_cast<double>(cluster::free_disk_bytes(folder));
+  const std::string free =
+      gigabytes(bytes) + " free at " + std::filesystem::absolute(folder).string();
   if (bytes < kLeastDiskBytes) {
-    cluster::throw_environment("only " + gigabytes(bytes) + " free at " + existing.string() +
-                               "; a sweep needs about " + gigabytes(kLeastDiskBytes));
+    cluster::throw_environment("only " + free + "; a sweep needs about " +
+                               gigabytes(kLeastDiskBytes));
   }
-  return gigabytes(bytes) + " free at " + existing.string();
+  return free;
 }
 
 // What the data folder holds; the survey is for the table below the checks.

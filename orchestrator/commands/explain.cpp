@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/query.h"
-#include "cluster/host.h"
 #include "cluster/json_text.h"
 #include "cluster/lease.h"
 #include "cluster/text.h"
@@ -56,9 +55,7 @@ std::string shown(const json& value) {
 // process.
 bool coordinator_lives(const std::filesystem::path& results) {
   const cluster::LeaseRecord lease = cluster::read_lease(results);
-  if (lease.released) return false;
-  if (lease.host != cluster::host_name()) return true;
-  return cluster::process_start_time(static_cast<pid_t>(lease.pid)) == lease.process_start;
+  return cluster::is_here(lease) ? cluster::lives_here(lease) : !lease.released;
 }
 
 // Waiting runs of the sweeps that hold this one which the scheduler would start before it.
@@ -114,8 +111,8 @@ json outlook(const json& run, const json& attempts, const std::filesystem::path&
   const experiments::RunConfig config =
       experiments::run_config_from_json(json::parse(run.at("config").get<std::string>()));
   const bool simulated = config.data_hash == experiments::kSimulatedHash;
-  const auto prediction = read_history(results, machine_here(simulated))
-                              .times.predict(config, newest ? newest->step : 0);
+  const auto prediction =
+      read_times(results, machine_here(simulated)).predict(config, newest ? newest->step : 0);
   if (prediction) result["predicted_seconds"] = prediction->seconds;
   return result;
 }

@@ -12,6 +12,7 @@
 #include "cluster/text.h"
 #include "experiments/results_folder.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/human.h"
 #include "orchestrator/sweep/progress_line.h"
 
 namespace marquee::orchestrator {
@@ -22,7 +23,7 @@ namespace po = boost::program_options;
 using nlohmann::json;
 
 constexpr int kSomethingLeft = 1;
-constexpr std::size_t kMostShown = 20, kShortId = 12;
+constexpr std::size_t kMostShown = 20;
 
 CommandLine merge_line() {
   CommandLine line;
@@ -126,7 +127,7 @@ void print(const experiments::MergeReport& report, const std::string& source, bo
             << report.sweeps << " sweeps, " << report.evaluations << " evaluations\n";
   std::vector<std::string> conflicts;
   for (const experiments::MergeConflict& conflict : report.conflicts)
-    conflicts.push_back(conflict.run_id.substr(0, kShortId) + " in " + conflict.differs);
+    conflicts.push_back(short_id(conflict.run_id) + " in " + conflict.differs);
   print_list(take ? "different results, taken as newer attempts:"
                   : "different results, not taken (--conflicts take):",
              conflicts);

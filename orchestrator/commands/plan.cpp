@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "cluster/error.h"
-#include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/sweep_options.h"
 #include "orchestrator/planning/sweep_plan.h"
 
 namespace marquee::orchestrator {
@@ -46,19 +46,8 @@ CommandLine plan_line() {
 }
 
 PlanOptions options_from(const po::variables_map& values) {
-  PlanOptions options;
-  options.sweep.file = values["file"].as<std::string>();
-  options.sweep.out = values["out"].as<std::string>();
-  options.sweep.data = values["data"].as<std::string>();
-  options.sweep.assets = values["assets"].as<std::string>();
-  options.sweep.workers = values["workers"].as<int>();
-  options.sweep.slots_per_host = values["slots-per-host"].as<int>();
-  options.sweep.subset = values["subset"].as<std::string>();
-  options.sweep.simulate = values.count("simulate") > 0;
-  options.probe = values.count("no-probe") == 0;
-  options.probe_seconds = values["probe-seconds"].as<double>();
-  if (options.sweep.workers < 0) cluster::throw_usage("--workers must be at least 1");
-  if (options.sweep.slots_per_host < 0) cluster::throw_usage("--slots-per-host must be at least 1");
+  PlanOptions options{sweep_options_from(values), values["probe-seconds"].as<double>()};
+  options.sweep.probe = values.count("no-probe") == 0;
   if (!(options.probe_seconds > 0)) cluster::throw_usage("--probe-seconds must be more than 0");
   return options;
 }

@@ -10,6 +10,8 @@
 #include "experiments/base_manifest.h"
 #include "experiments/results_folder.h"
 #include "orchestrator/commands/choose_runs.h"
+#include "orchestrator/human.h"
+#include "orchestrator/sweep/prepared_sweep.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -19,24 +21,12 @@ namespace fs = std::filesystem;
 using experiments::RunConfig;
 using nlohmann::json;
 
-constexpr std::size_t kShortId = 12;
-
-std::string short_id(const std::string& id) {
-  return id.substr(0, kShortId);
-}
-
 RunInputs inputs_from(const po::variables_map& values) {
   RunInputs inputs;
   inputs.simulated = values.count("simulate") > 0;
   if (inputs.simulated) return inputs;
   inputs.assets = experiments::find_assets_dir(values["assets"].as<std::string>());
-  const std::string data = values["data"].as<std::string>();
-  if (data.empty()) return inputs;
-  if (!fs::is_directory(data)) {
-    cluster::throw_environment("no data folder at " + cluster::printable(data) +
-                               ": --data must name a folder of TFDS data sets");
-  }
-  inputs.data = fs::canonical(data);
+  inputs.data = find_data_dir(values["data"].as<std::string>());
   return inputs;
 }
 

@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include "cluster/durable_file.h"
-#include "cluster/error.h"
 #include "orchestrator/commands/change_runs.h"
 #include "orchestrator/commands/choose_runs.h"
 #include "orchestrator/commands/slurm_parts.h"
@@ -30,15 +29,12 @@ SweepOptions options_from(const po::variables_map& values, const fs::path& resul
 BatchJob job_for(const RunList& list, const SweepOptions& options,
                  const po::variables_map& values) {
   std::vector<std::string> ids;
-  int threads = 1;
-  for (const experiments::RunConfig& run : list.runs) {
+  for (const experiments::RunConfig& run : list.runs)
     ids.push_back(experiments::run_id(run).text());
-    threads = std::max(threads, run.threads);
-  }
   std::sort(ids.begin(), ids.end());
   std::string identity = list.derived() ? "derived\n" : "rerun\n";
   for (const std::string& id : ids) identity += id + "\n";
-  BatchJob job = batch_job_from(values, threads);
+  BatchJob job = batch_job_from(values, threads_of(list.runs));
   job.title = (list.derived() ? "runs derived with " + set_text(list) + ", " : "runs again, ") +
               std::to_string(ids.size()) + (ids.size() == 1 ? " run" : " runs");
   const std::string label = list.derived() ? "set" : "rerun";

@@ -59,8 +59,8 @@ int slurm_submit(const Arguments& arguments) {
   const experiments::SweepFile sweep = values.count("print") > 0
                                            ? experiments::load_sweep(options.file, options.subset)
                                            : prepare_sweep(options).sweep;
-  BatchJob job = batch_job_from(values, threads_of(sweep));
-  if (const int largest = largest_gang(sweep);
+  BatchJob job = batch_job_from(values, threads_of(sweep.runs));
+  if (const int largest = largest_gang(sweep.runs);
       job.launcher != BatchJob::Launcher::array && largest > job.nodes * job.slots_per_node) {
     cluster::throw_usage("a run asks for a gang of " + std::to_string(largest) + "; the job has " +
                          std::to_string(job.nodes * job.slots_per_node) +

@@ -1,7 +1,6 @@
 // marquee status: how far a results folder is and what its slots do, from the published database.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iostream>
 #include <sstream>
 
@@ -27,7 +26,7 @@ std::string word(const json& value) {
 }
 
 std::string run_words(const json& row) {
-  return word(row.at("run_id")).substr(0, 12) + "  " + word(row.at("task")) + "  " +
+  return short_id(word(row.at("run_id"))) + "  " + word(row.at("task")) + "  " +
          word(row.at("shots")) + " shots  " + word(row.at("method")) + "  seed " +
          word(row.at("seed"));
 }

@@ -1,4 +1,5 @@
-// The options that say which sweep, from what and where to: of sweep, work, slurm submit and rerun.
+// The options that say which sweep, from what and where to: of plan, sweep, work, slurm submit and
+// rerun.
 #pragma once
 
 #include "orchestrator/commands/commands.h"

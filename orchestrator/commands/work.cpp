@@ -1,5 +1,4 @@
 // marquee work: runs of a sweep without MPI, beside any number of other workers.
-#include <iostream>
 
 #include "cluster/error.h"
 #include "cluster/host.h"

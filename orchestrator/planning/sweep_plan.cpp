@@ -34,7 +34,8 @@ class Planner {
  public:
   explicit Planner(const PlanOptions& options)
       : options_(options),
-        history_(read_history(options.sweep.out, machine_here(options.sweep.simulate))) {}
+        statuses_(read_statuses(options.sweep.out)),
+        times_(read_times(options.sweep.out, machine_here(options.sweep.simulate))) {}
 
   SweepPlan make() {
     sweep_ = experiments::load_sweep(options_.sweep.file, options_.sweep.subset);
@@ -140,8 +141,8 @@ class Planner {
       entry.status = "pending";
       if (!run.data_hash.empty()) {
         entry.run_id = experiments::run_id(run).text();
-        const auto known = history_.status.find(entry.run_id);
-        if (known != history_.status.end()) entry.status = known->second;
+        const auto known = statuses_.find(entry.run_id);
+        if (known != statuses_.end()) entry.status = known->second;
       }
       if (entry.status == "done") {
         ++plan_.done;
@@ -172,7 +173,7 @@ class Planner {
 
   // Whether finished runs or a probe can tell.
   bool predict(RunPlan& entry) {
-    const auto prediction = history_.times.predict(entry.run, entry.resume_step);
+    const auto prediction = times_.predict(entry.run, entry.resume_step);
     if (!prediction) return false;
     entry.seconds = prediction->seconds;
     entry.basis = std::to_string(prediction->finished_runs) + " runs, " + prediction->likeness +
@@ -210,7 +211,8 @@ class Planner {
 
   // Probes one run of each kind among `unknown`; true when one gave an answer.
   bool probe_for(const std::vector<RunPlan*>& unknown) {
-    if (unknown.empty() || !options_.probe || trainer_.empty() || assets_.empty()) return false;
+    if (unknown.empty() || !options_.sweep.probe || trainer_.empty() || assets_.empty())
+      return false;
     std::vector<const RunConfig*> runs;
     for (const RunPlan* entry : unknown) runs.push_back(&entry->run);
     const ProbedRuns probed = probe_each(trainer_, runs, assets_, options_.probe_seconds);
@@ -298,7 +300,8 @@ class Planner {
   }
 
   const PlanOptions& options_;
-  RunHistory history_;
+  std::map<std::string, std::string> statuses_;  // of earlier runs, by id
+  experiments::RunTimeModel times_;              // that they took
   experiments::SweepFile sweep_;
   fs::path assets_, data_, trainer_;
   std::int64_t measured_bytes_ = 0;

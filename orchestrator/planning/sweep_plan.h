@@ -16,14 +16,13 @@ namespace marquee::orchestrator {
 
 struct PlanOptions {
   SweepOptions sweep;
-  bool probe = true;           // where no finished run can tell
   double probe_seconds = 120;  // for all probes together
 };
 
 struct RunPlan {
   std::string run_id;  // "" while its base or data are missing
   experiments::RunConfig run;
-  std::string status;             // pending, running, done, failed
+  std::string status;             // pending, running, done, failed, cancelled
   std::int64_t resume_step = 0;   // of its newest valid checkpoint
   std::optional<double> seconds;  // that it takes from there
   std::string basis;              // of the prediction: "12 runs, same method", "probe"

@@ -7,7 +7,6 @@
 #include "cluster/failpoint.h"
 #include "cluster/file_lock.h"
 #include "cluster/host.h"
-#include "cluster/log.h"
 #include "cluster/sha256.h"
 #include "cluster/suggest.h"
 

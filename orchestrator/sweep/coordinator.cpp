@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
 #include <iostream>
 #include <utility>
 
 #include <unistd.h>
 
-#include "analysis/report/datasette.h"
-#include "analysis/report/section_tables.h"
 #include "cluster/error.h"
 #include "cluster/failpoint.h"
 #include "cluster/host.h"
@@ -19,7 +14,6 @@
 #include "cluster/stop_signal.h"
 #include "cluster/text.h"
 #include "experiments/results_folder.h"
-#include "orchestrator/sweep/derived_runs.h"
 #include "orchestrator/sweep/timing.h"
 #include "orchestrator/sweep/trainer_process.h"
 
@@ -27,7 +21,6 @@ namespace marquee::orchestrator {
 namespace {
 
 constexpr const char* kArea = "coordinator";
-constexpr int kSomeRunsNotDone = 1;
 
 }  // namespace
 
@@ -62,9 +55,7 @@ int Coordinator::run() {
 int Coordinator::run_sweep() {
   PreparedSweep prepared = prepare_sweep(options_);
   options_.simulate ? find_simulated_trainer() : find_trainer();
-  const char* slurm_end = std::getenv("SLURM_JOB_END_TIME");
-  limit_ = time_limit(options_.time_limit, slurm_end == nullptr ? "" : slurm_end,
-                      static_cast<double>(std::time(nullptr)));
+  limit_ = time_limit(options_.time_limit);
   gather_agents(prepared);
   costs_.emplace(make_costs(prepared));
   open_ledger(std::move(prepared));
@@ -91,7 +82,7 @@ void Coordinator::work() {
     look_into_inbox(now, !stopped() && scheduler_->complete());
     keep_alive(now);
     publish_when_due(now);
-    show_progress(now, false);
+    show_progress(now);
     const bool over = stopped() || scheduler_->complete() || scheduler_->out_of_time();
     if (over && !anything_running()) return;
     if (cluster::stop_signal_count() > 1)
@@ -211,74 +202,8 @@ Forecast Coordinator::forecast_at(double now) const {
   return forecast(scheduler_->counts(), shares, fresh_done_, now - started_);
 }
 
-void Coordinator::show_progress(double now, bool force) {
-  progress_line_.show(progress_text(scheduler_->counts(), agents_.size(), forecast_at(now)), now,
-                      force);
-}
-
-int Coordinator::finish() {
-  progress_line_.end();
-  settle();
-  ledger_->begin_batch();
-  enter_runs(to_enter_);
-  ledger_->commit_batch();
-  enter_live(clock_.seconds(), true);
-  ledger_->publish();
-  cluster::failpoint("coordinator.before_end");
-  const ScheduleCounts counts = scheduler_->counts();
-  const bool out_of_time = stopping_ == 0 && !gave_up_ && limit_.has_value() && counts.waiting > 0;
-  const std::filesystem::path published = options_.out / experiments::kPublishedFile;
-  try {
-    analysis::write_datasette_metadata(options_.out);
-  } catch (const cluster::Error& error) {
-    cluster::log_warning("coordinator", error.what());  // the results are whole without it
-  }
-  analysis::RunDifferences differences;
-  if (list_.derived()) differences = analysis::load_differences(published, pairs_of(list_));
-  if (options_.json) {
-    nlohmann::json summary = {{"sweep", sweep_.name},
-                              {"total", counts.total},
-                              {"done", counts.done},
-                              {"failed", counts.failed},
-                              {"cancelled", counts.cancelled},
-                              {"waiting", counts.waiting},
-                              {"seconds", clock_.seconds() - started_},
-                              {"results", published.string()},
-                              {"stopped_by_signal", stopping_},
-                              {"out_of_time", out_of_time}};
-    if (list_.derived()) {
-      summary["set"] = list_.set;
-      summary["differences"] = to_json(differences);
-    }
-    std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-              << std::endl;
-  } else if (sweep_.name.empty()) {
-    std::cout << counts.done << " of " << counts.total << " runs done\n";
-    if (list_.derived()) std::cout << "\n" << difference_report(list_, differences);
-    std::cout << std::flush;
-  } else {
-    std::cout << analysis::comparison_text(published, sweep_.name) << std::flush;
-  }
-  if (stopping_ != 0) {
-    std::cerr << "marquee: stopped by signal " << stopping_
-              << "; the same command goes on from there" << std::endl;
-    return 128 + stopping_;
-  }
-  if (out_of_time) return finish_out_of_time(counts);
-  if (counts.failed > 0) {
-    std::cerr << "marquee: " << counts.failed << " of " << counts.total
-              << " runs failed; marquee query --out " << options_.out.string()
-              << " \"SELECT * FROM failures\" tells why" << std::endl;
-  }
-  if (counts.cancelled > 0) {
-    std::cerr << "marquee: " << counts.cancelled << " of " << counts.total
-              << " runs are cancelled; marquee rerun takes them up again" << std::endl;
-  }
-  if (gave_up_)
-    std::cerr << "marquee: stopped by --max-fails " << options_.max_fails << "; " << counts.waiting
-              << " runs wait; the same command goes on from there" << std::endl;
-  if (counts.done < counts.total) return kSomeRunsNotDone;
-  return 0;
+void Coordinator::show_progress(double now) {
+  progress_line_.show(progress_text(scheduler_->counts(), agents_.size(), forecast_at(now)), now);
 }
 
 void Coordinator::tell(int rank, const CoordinatorMessage& message) {

@@ -3,7 +3,6 @@
 // of the ledger. Single-threaded loop that sleeps when idle; after MPI_Init no blocking call.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -99,7 +98,7 @@ class Coordinator {
   bool judge_host(const std::string& host, const HostHealth::Failure& failure);
   void learn(const experiments::AttemptRecord& record);
   void expect(const std::vector<CostModel::Change>& changes);
-  Scheduler::Clock clock() const;
+  Scheduler::Clock scheduler_clock() const;
   // Until the time limit stops everything; infinite without one.
   double seconds_left() const;
   void look_at_time();
@@ -120,8 +119,9 @@ class Coordinator {
   void nap(double now);
   void publish_when_due(double now);
   Forecast forecast_at(double now) const;
-  void show_progress(double now, bool force);
+  void show_progress(double now);
   int finish();
+  void print_summary(const ScheduleCounts& counts, bool out_of_time) const;
   int finish_out_of_time(const ScheduleCounts& counts) const;
   void tell(int rank, const CoordinatorMessage& message);
   void stop_agents(int exit_code);

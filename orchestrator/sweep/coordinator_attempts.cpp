@@ -1,6 +1,5 @@
 // The coordinator's main business: attempts end and are entered in the ledger, runs are chosen and
 // given to agents, and nobody is told of what is not durable.
-#include <algorithm>
 #include <utility>
 
 #include "cluster/error.h"
@@ -8,6 +7,7 @@
 #include "cluster/host.h"
 #include "cluster/log.h"
 #include "experiments/collection.h"
+#include "orchestrator/human.h"
 #include "orchestrator/sweep/coordinator.h"
 #include "orchestrator/sweep/timing.h"
 
@@ -20,7 +20,7 @@ constexpr std::size_t kRunsEnteredAtOnce = 200;
 }  // namespace
 
 void Coordinator::enter_news() {
-  const bool may_start = !stopped() && scheduler_->may_start(clock());
+  const bool may_start = !stopped() && scheduler_->may_start(scheduler_clock());
   const bool more_runs = entered_ < to_enter_ && !ledger_->in_batch();
   if (ended_.empty() && !may_start && !more_runs) return;
   if (!ledger_->in_batch()) ledger_->begin_batch();
@@ -129,7 +129,7 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
     if (kind != FailureKind::interrupted) {
       const std::string advice = again ? "" : remedy(kind);
       progress_line_.end();
-      cluster::log_warning(kArea, "run " + record.run_id.substr(0, 12) + ", attempt " +
+      cluster::log_warning(kArea, "run " + short_id(record.run_id) + ", attempt " +
                                       std::to_string(record.attempt) + " failed (" +
                                       failure_name(kind) + "): " + record.cause.message +
                                       (again ? "; it will be tried again" : "; set aside") +
@@ -142,7 +142,7 @@ void Coordinator::take_end(int rank, const AttemptEnded& ended) {
 void Coordinator::assign() {
   if (stopped()) return;
   const bool files = !options_.simulate || sweep_.simulation.files;
-  while (const std::optional<Scheduler::Start> next = scheduler_->next(clock())) {
+  while (const std::optional<Scheduler::Start> next = scheduler_->next(scheduler_clock())) {
     ++fresh_started_;
     const std::size_t place = scheduler_->place_of(next->run_id);
     if (place >= entered_ && place < to_enter_) enter_run(place);

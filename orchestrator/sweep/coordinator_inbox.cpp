@@ -6,6 +6,7 @@
 
 #include "cluster/host.h"
 #include "cluster/log.h"
+#include "orchestrator/human.h"
 #include "orchestrator/sweep/coordinator.h"
 #include "orchestrator/sweep/timing.h"
 
@@ -46,12 +47,12 @@ void Coordinator::plan_again(const std::string& run_id) {
   const std::optional<experiments::RunConfig> run = ledger_->configuration(run_id);
   if (!run || (run->base_hash == experiments::kSimulatedHash) != options_.simulate) {
     cluster::log_warning(
-        kArea, "run " + run_id.substr(0, 12) + " is wanted again but not of this sweep; it waits");
+        kArea, "run " + short_id(run_id) + " is wanted again but not of this sweep; it waits");
     return;
   }
   PlannedRun planned = plan_run(*run, sweep_.runs.size());
   if (!scheduler_->could_place(planned)) {
-    cluster::log_warning(kArea, "run " + run_id.substr(0, 12) +
+    cluster::log_warning(kArea, "run " + short_id(run_id) +
                                     " is wanted again, but no slot here can take it; it waits");
     return;
   }

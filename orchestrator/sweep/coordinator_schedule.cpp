@@ -137,7 +137,7 @@ bool Coordinator::judge_host(const std::string& host, const HostHealth::Failure&
   return revived;
 }
 
-Scheduler::Clock Coordinator::clock() const {
+Scheduler::Clock Coordinator::scheduler_clock() const {
   return {clock_.seconds(), costs_->in_seconds() ? 1.0 : 0.0, seconds_left()};
 }
 
@@ -165,20 +165,6 @@ void Coordinator::look_at_time() {
   if (left > 0) return;
   time_is_up_ = true;
   interrupt_all();
-}
-
-int Coordinator::finish_out_of_time(const ScheduleCounts& counts) const {
-  const std::string waiting =
-      std::to_string(counts.waiting) + " of " + std::to_string(counts.total) + " runs wait";
-  if (fresh_started_ == 0) {
-    std::cerr << "marquee: error: " << limit_->source << " leaves no run the time to reach a "
-              << "checkpoint (" << waiting << "): give the sweep more time, or lower "
-              << "'checkpoint_interval'" << std::endl;
-    return static_cast<int>(cluster::ErrorKind::environment);
-  }
-  std::cerr << "marquee: out of time (" << limit_->source << "): " << waiting
-            << ", what ran is checkpointed; the same command goes on from there" << std::endl;
-  return kOutOfTime;
 }
 
 }  // namespace marquee::orchestrator

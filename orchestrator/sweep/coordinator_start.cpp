@@ -13,7 +13,6 @@
 #include "orchestrator/scheduling/placeable.h"
 #include "orchestrator/sweep/coordinator.h"
 #include "orchestrator/sweep/timing.h"
-#include "orchestrator/sweep/trainer_process.h"
 
 namespace marquee::orchestrator {
 namespace {
@@ -43,11 +42,11 @@ void Coordinator::gather_agents(const PreparedSweep& prepared) {
   if (options_.simulate) script_slots(prepared.sweep.simulation);
   std::map<int, HostFacts> facts;
   for (const auto& [rank, agent] : agents_) facts[rank] = agent.facts;
-  const int threads = threads_of(prepared.sweep);
+  const int threads = threads_of(prepared.sweep.runs);
   for (const auto& [rank, slot] : assign_slots(facts, threads, options_.slots_per_host)) {
     agents_[rank].slot = slot;
   }
-  if (const int largest = largest_gang(prepared.sweep); largest > wanted) {
+  if (const int largest = largest_gang(prepared.sweep.runs); largest > wanted) {
     cluster::throw_usage("a run asks for a gang of " + std::to_string(largest) + "; there are " +
                          std::to_string(wanted) +
                          " workers: start more (--workers), or lower 'gang'");
@@ -104,9 +103,6 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
     std::cerr << "; " << agents_.size() << " workers; results in "
               << cluster::printable(results.string()) << std::endl;
   }
-  const std::string data = prepared.data.string();
-  const std::string assets =
-      prepared.assets.empty() ? "" : std::filesystem::canonical(prepared.assets).string();
   std::optional<experiments::Simulation> simulation;
   const double now = clock_.seconds();
   for (auto& [rank, agent] : agents_) {
@@ -115,8 +111,9 @@ void Coordinator::open_ledger(PreparedSweep prepared) {
       simulation =
           experiments::simulation_of_agent(sweep_.simulation, static_cast<std::size_t>(rank - 1));
     }
-    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), data, assets, simulation,
-                       transport_.doorbell(), cluster::to_text(options_.stage)});
+    tell(rank, Welcome{lease_->epoch(), agent.slot, results.string(), prepared.data.string(),
+                       prepared.assets.string(), simulation, transport_.doorbell(),
+                       cluster::to_text(options_.stage)});
   }
 }
 

@@ -1,17 +1,19 @@
 #include "orchestrator/sweep/prepared_sweep.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "cluster/error.h"
 #include "cluster/gpu_list.h"
 #include "cluster/host.h"
+#include "cluster/text.h"
 #include "experiments/base_manifest.h"
 #include "experiments/sweep_inputs.h"
 #include "orchestrator/scheduling/slots.h"
 
 namespace marquee::orchestrator {
 namespace {
+
+namespace fs = std::filesystem;
 
 // Runs that are wanted again can be computed with the weights and data that they were planned with.
 void check_unchanged(const std::vector<experiments::RunConfig>& listed,
@@ -50,13 +52,7 @@ PreparedSweep prepare_sweep(const SweepOptions& options) {
     return prepared;
   }
   prepared.assets = experiments::find_assets_dir(options.assets);
-  if (!options.data.empty()) {
-    if (!std::filesystem::is_directory(options.data)) {
-      cluster::throw_environment("no data folder at " + options.data.string() +
-                                 ": --data must name a folder of TFDS data sets");
-    }
-    prepared.data = std::filesystem::canonical(options.data);
-  }
+  prepared.data = find_data_dir(options.data);
   std::vector<std::string> checked;
   for (const experiments::RunConfig& run : prepared.sweep.runs) {
     if (std::find(checked.begin(), checked.end(), run.base) != checked.end()) continue;
@@ -65,18 +61,28 @@ PreparedSweep prepare_sweep(const SweepOptions& options) {
   }
   experiments::resolve_hashes(prepared.sweep, prepared.assets, prepared.data);
   check_unchanged(listed, prepared.sweep.runs);
+  prepared.assets = fs::canonical(prepared.assets);
   return prepared;
 }
 
-int threads_of(const experiments::SweepFile& sweep) {
+fs::path find_data_dir(const fs::path& named) {
+  if (named.empty()) return {};
+  if (!fs::is_directory(named)) {
+    cluster::throw_environment("no data folder at " + cluster::printable(named.string()) +
+                               ": --data must name a folder of TFDS data sets");
+  }
+  return fs::canonical(named);
+}
+
+int threads_of(const std::vector<experiments::RunConfig>& runs) {
   int threads = 1;
-  for (const experiments::RunConfig& run : sweep.runs) threads = std::max(threads, run.threads);
+  for (const experiments::RunConfig& run : runs) threads = std::max(threads, run.threads);
   return threads;
 }
 
-int largest_gang(const experiments::SweepFile& sweep) {
+int largest_gang(const std::vector<experiments::RunConfig>& runs) {
   int largest = 1;
-  for (const experiments::RunConfig& run : sweep.runs)
+  for (const experiments::RunConfig& run : runs)
     largest = std::max(largest, experiments::gang_size(run));
   return largest;
 }
@@ -87,7 +93,7 @@ int workers_for(const SweepOptions& options, const experiments::SweepFile& sweep
   host.host = cluster::host_name();
   host.cpus = cluster::available_cpus();
   host.gpus = static_cast<int>(cluster::visible_gpus().size());
-  const int slots = slots_of_host(host, threads_of(sweep), options.slots_per_host);
+  const int slots = slots_of_host(host, threads_of(sweep.runs), options.slots_per_host);
   return std::max(1, std::min(slots, static_cast<int>(sweep.runs.size())));
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "cluster/stage_place.h"
 #include "experiments/sweep_file.h"
@@ -33,20 +34,24 @@ struct SweepOptions {
 
 // A sweep whose file, base model and data have been checked; run ids are final.
 struct PreparedSweep {
-  experiments::SweepFile sweep;  // without a name where it is a list of runs
-  RunList list{};                // that list
-  std::filesystem::path assets{};
-  std::filesystem::path data{};  // absolute or empty
+  experiments::SweepFile sweep;    // without a name where it is a list of runs
+  RunList list{};                  // that list
+  std::filesystem::path assets{};  // absolute; empty where it is simulated
+  std::filesystem::path data{};    // absolute or empty
 };
 
 // Everything that can be checked without agents and without writing. Throws usage or environment.
 PreparedSweep prepare_sweep(const SweepOptions& options);
 
-// The most threads that a run of the sweep uses; slots are counted with it.
-int threads_of(const experiments::SweepFile& sweep);
+// The folder that `named` (--data) is, as its whole path; empty where it is empty. Throws
+// environment when it is not there.
+std::filesystem::path find_data_dir(const std::filesystem::path& named);
 
-// The most slots that a run of the sweep takes.
-int largest_gang(const experiments::SweepFile& sweep);
+// The most threads that one of the runs uses; slots are counted with it.
+int threads_of(const std::vector<experiments::RunConfig>& runs);
+
+// The most slots that one of the runs takes.
+int largest_gang(const std::vector<experiments::RunConfig>& runs);
 
 // Agents that `marquee sweep` starts here when it is not told how many: one for each slot of this
 // host, and no more than runs.

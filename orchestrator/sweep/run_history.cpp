@@ -48,13 +48,13 @@ experiments::RunTimeModel read_times(const std::filesystem::path& results,
   return times;
 }
 
-RunHistory read_history(const std::filesystem::path& results, const std::string& machine) {
-  RunHistory history{{}, read_times(results, machine)};
+std::map<std::string, std::string> read_statuses(const std::filesystem::path& results) {
+  std::map<std::string, std::string> statuses;
   const std::filesystem::path database = results / experiments::kPublishedFile;
-  if (results.empty() || !std::filesystem::exists(database)) return history;
+  if (results.empty() || !std::filesystem::exists(database)) return statuses;
   for (const json& row : analysis::query_rows(database, "SELECT run_id, status FROM runs"))
-    history.status[row.at("run_id").get<std::string>()] = row.at("status").get<std::string>();
-  return history;
+    statuses[row.at("run_id").get<std::string>()] = row.at("status").get<std::string>();
+  return statuses;
 }
 
 std::string machine_here(bool simulate) {

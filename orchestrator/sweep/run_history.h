@@ -10,15 +10,12 @@
 
 namespace marquee::orchestrator {
 
-struct RunHistory {
-  std::map<std::string, std::string> status;  // by run id: pending, running, done, failed
-  experiments::RunTimeModel times;
-};
+// An absent results.sqlite is an empty history.
 
-// An absent results.sqlite is an empty history. `machine`: see experiments::machine_of.
-RunHistory read_history(const std::filesystem::path& results, const std::string& machine);
+// By run id: pending, running, done, failed, cancelled.
+std::map<std::string, std::string> read_statuses(const std::filesystem::path& results);
 
-// Of that the times alone.
+// `machine`: see experiments::machine_of.
 experiments::RunTimeModel read_times(const std::filesystem::path& results,
                                      const std::string& machine);
 

@@ -1,6 +1,5 @@
 #include "orchestrator/sweep/shared_sweep.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>

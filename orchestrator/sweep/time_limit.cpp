@@ -1,8 +1,8 @@
 #include "orchestrator/sweep/time_limit.h"
 
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "cluster/error.h"
 
@@ -12,6 +12,7 @@ namespace {
 constexpr double kMinute = 60, kHour = 60 * kMinute, kDay = 24 * kHour;
 constexpr double kLongest = 10'000 * kDay;
 constexpr std::size_t kLongestText = 32;
+constexpr const char* kSlurmVariable = "SLURM_JOB_END_TIME";
 
 // All of the text is a number from 0 up.
 std::optional<double> number_in(const std::string& text) {
@@ -66,7 +67,13 @@ std::optional<TimeLimit> time_limit(const std::string& option, const std::string
   const std::optional<double> end = number_in(slurm_end);
   // Slurm writes a time far away, or 0, for jobs without a limit.
   if (!end || *end == 0 || *end - unix_now > kLongest) return std::nullopt;
-  return TimeLimit{*end - unix_now, "SLURM_JOB_END_TIME"};
+  return TimeLimit{*end - unix_now, kSlurmVariable};
+}
+
+std::optional<TimeLimit> time_limit(const std::string& option) {
+  const char* slurm_end = std::getenv(kSlurmVariable);
+  return time_limit(option, slurm_end == nullptr ? "" : slurm_end,
+                    static_cast<double>(std::time(nullptr)));
 }
 
 }  // namespace marquee::orchestrator

@@ -1,4 +1,4 @@
-// The end of the allocation that a sweep runs in. Pure; thread safe.
+// The end of the allocation that a sweep runs in. Thread safe.
 #pragma once
 
 #include <optional>
@@ -24,5 +24,7 @@ struct TimeLimit {
 // is no time counts as that.
 std::optional<TimeLimit> time_limit(const std::string& option, const std::string& slurm_end,
                                     double unix_now);
+// With what that variable says, now.
+std::optional<TimeLimit> time_limit(const std::string& option);
 
 }  // namespace marquee::orchestrator

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
-#include <ctime>
 #include <iostream>
 #include <limits>
 #include <utility>
@@ -23,6 +21,7 @@
 #include "experiments/claim.h"
 #include "experiments/results_folder.h"
 #include "experiments/single_run.h"
+#include "orchestrator/human.h"
 #include "orchestrator/scheduling/placeable.h"
 #include "orchestrator/sweep/agent.h"
 #include "orchestrator/sweep/derived_runs.h"
@@ -40,7 +39,7 @@ constexpr int kEnterTries = 10;
 // Enters the sweep and its runs where the published database lacks some. Who finds the ledger busy
 // tries again for a moment; without an entry runs become known as they are handed in.
 void enter_sweep(const std::filesystem::path& results, const experiments::SweepFile& sweep) {
-  const std::map<std::string, std::string> known = read_history(results, "").status;
+  const std::map<std::string, std::string> known = read_statuses(results);
   const bool all = std::all_of(sweep.runs.begin(), sweep.runs.end(), [&](const auto& run) {
     return known.count(experiments::run_id(run).text()) > 0;
   });
@@ -71,9 +70,7 @@ Worker::Worker(const SweepOptions& options, PreparedSweep prepared, const std::s
       transport_(*this),
       progress_line_(options.quiet),
       began_(cluster::monotonic_seconds()) {
-  const char* slurm_end = std::getenv("SLURM_JOB_END_TIME");
-  limit_ = time_limit(options_.time_limit, slurm_end == nullptr ? "" : slurm_end,
-                      static_cast<double>(std::time(nullptr)));
+  limit_ = time_limit(options_.time_limit);
   cluster::create_directories_durably(options_.out);
   options_.out = std::filesystem::canonical(options_.out);
   cluster::create_directories_durably(options_.out / "logs");
@@ -135,8 +132,7 @@ void Worker::welcome(const AgentHello& hello) {
   epoch_ = welcome.epoch = cluster::read_lease(options_.out).epoch;
   welcome.results = options_.out.string();
   welcome.data = prepared_.data.string();
-  if (!prepared_.assets.empty())
-    welcome.assets = std::filesystem::canonical(prepared_.assets).string();
+  welcome.assets = prepared_.assets.string();
   if (options_.simulate) welcome.simulation = prepared_.sweep.simulation;
   welcome.stage = cluster::to_text(options_.stage);
   transport_.tell(to_text(CoordinatorMessage(welcome)));
@@ -157,7 +153,7 @@ void Worker::look_around() {
   }
   if (!work_ && end_ != End::none) return stop_agent(0);
   if (!work_ && now >= next_look_) begin_next(now);
-  show_progress(now, false);
+  show_progress(now);
 }
 
 void Worker::begin_next(double now) {
@@ -199,7 +195,7 @@ void Worker::end_attempt(const experiments::AttemptRecord& record) {
   if (record.status == "failed") {
     ++failed_here_;
     progress_line_.end();
-    cluster::log_warning(kArea, "run " + record.run_id.substr(0, 12) + ", attempt " +
+    cluster::log_warning(kArea, "run " + short_id(record.run_id) + ", attempt " +
                                     std::to_string(record.attempt) + " failed (" +
                                     record.cause.kind + "): " + record.cause.message);
   }
@@ -225,7 +221,7 @@ double Worker::seconds_left() const {
   return began_ + limit_->ends_in - options_.time_margin - cluster::monotonic_seconds();
 }
 
-void Worker::show_progress(double now, bool force) {
+void Worker::show_progress(double now) {
   std::string text = fmt::format("{} done here", finished_here_);
   if (failed_here_ > 0) text += fmt::format(", {} failed attempts", failed_here_);
   if (work_) {
@@ -235,7 +231,7 @@ void Worker::show_progress(double now, bool force) {
   } else {
     text += fmt::format("; waiting for {} runs of others", sweep_->counts().elsewhere);
   }
-  progress_line_.show(text, now, force);
+  progress_line_.show(text, now);
 }
 
 int Worker::finish() const {

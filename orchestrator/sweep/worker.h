@@ -41,7 +41,7 @@ class Worker : private LocalCoordinator {
   void begin_next(double now);
   void end_attempt(const experiments::AttemptRecord& record);
   void renew(double now);
-  void show_progress(double now, bool force);
+  void show_progress(double now);
   void interrupt();
   void stop_agent(int code);
   double seconds_left() const;

@@ -75,7 +75,7 @@ class Completion(FaultTest):
         self.assertIn("completion", complete(""))
         self.assertEqual(complete("data", "l"), ["list"])
         self.assertEqual(sorted(complete("slurm", "")), ["cancel", "status", "submit"])
-        self.assertEqual(complete("data", "list", "--"), ["--json", "--quiet", "--dry-run", "--help"])
+        self.assertEqual(complete("data", "list", "--"), ["--json", "--dry-run", "--help"])
         self.assertEqual(complete("slurm", "submit", "--lau"), ["--launcher"])
         self.assertEqual(complete("slurm", "submit", "--launcher", "s"), ["srun"])
         self.assertEqual(complete("slurm", "submit", "--launcher", "=", "m"), ["mpirun"])  # split by bash
