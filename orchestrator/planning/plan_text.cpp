@@ -41,6 +41,8 @@ std::string runs_line(const SweepPlan& plan) {
       fmt::format("{} in all, {} done, {} to do", plan.runs.size(), plan.done, plan.to_do);
   if (plan.failed > 0) line += fmt::format(", {} of them failed before", plan.failed);
   if (plan.resumable > 0) line += fmt::format(", {} go on from a checkpoint", plan.resumable);
+  if (plan.cancelled > 0)
+    line += fmt::format("; {} cancelled (marquee rerun takes them up)", plan.cancelled);
   return line;
 }
 
@@ -63,6 +65,7 @@ json to_json(const SweepPlan& plan) {
           {"runs",
            {{"total", plan.runs.size()},
             {"done", plan.done},
+            {"cancelled", plan.cancelled},
             {"failed", plan.failed},
             {"to_do", plan.to_do},
             {"resumable", plan.resumable}}},

@@ -146,6 +146,8 @@ class Planner {
       }
       if (entry.status == "done") {
         ++plan_.done;
+      } else if (entry.status == "cancelled") {
+        ++plan_.cancelled;
       } else {
         ++plan_.to_do;
         if (entry.status == "failed") ++plan_.failed;
@@ -167,7 +169,7 @@ class Planner {
   std::vector<RunPlan*> to_do() {
     std::vector<RunPlan*> entries;
     for (RunPlan& entry : plan_.runs)
-      if (entry.status != "done") entries.push_back(&entry);
+      if (entry.status != "done" && entry.status != "cancelled") entries.push_back(&entry);
     return entries;
   }
 

@@ -68,7 +68,7 @@ class Plan(FaultTest):
     def test_predicts_what_scripted_durations_give(self):
         self.sweep_file.write_text(SWEEP)
         before = self.planned("--simulate", "--workers", "2")
-        self.assertEqual({"total": 24, "done": 0, "failed": 0, "to_do": 24, "resumable": 0}, before["runs"])
+        self.assertEqual({"total": 24, "done": 0, "cancelled": 0, "failed": 0, "to_do": 24, "resumable": 0}, before["runs"])
         self.assertIsNone(before["time"]["seconds"], "nothing to go by")
         self.assertEqual(24, before["time"]["runs_without_prediction"])
         self.assertFalse(self.out.exists(), "a plan writes nothing")
@@ -105,7 +105,7 @@ class Plan(FaultTest):
         (folder / "checkpoint-200.h5").write_bytes(seal.ljust(512, b"\0") + body)
         (folder / "checkpoint-250.h5").write_bytes(seal.ljust(512, b"\0") + body[:-1])  # torn
         plan = self.planned("--simulate", "--subset", "first")
-        self.assertEqual({"total": 6, "done": 4, "failed": 2, "to_do": 2, "resumable": 1}, plan["runs"])
+        self.assertEqual({"total": 6, "done": 4, "cancelled": 0, "failed": 2, "to_do": 2, "resumable": 1}, plan["runs"])
         steps = {run["run_id"]: run["resume_step"] for run in plan["list"]}
         self.assertEqual((200, 0), (steps[failed[0][0]], steps[failed[1][0]]))
 
@@ -115,6 +115,13 @@ class Plan(FaultTest):
         self.assertIn("set aside: failed, after 1 of 1 attempts", told.stdout)
         self.assertIn("goes on from its checkpoint of step 200", told.stdout)
         self.assertIn("takes about", told.stdout)
+
+        cancelled = subprocess.run([str(MARQUEE), "cancel", failed[0][0], "--out", str(self.out)],
+                                   capture_output=True, text=True, timeout=30)
+        self.assert_exit(0, cancelled)
+        plan = self.planned("--simulate", "--subset", "first")
+        self.assertEqual({"total": 6, "done": 4, "cancelled": 1, "failed": 1, "to_do": 1, "resumable": 0}, plan["runs"],
+                         "a sweep leaves cancelled runs alone")
 
     def test_names_everything_that_is_missing_with_a_remedy(self):
         empty = self.folder / "empty"
