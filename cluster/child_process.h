@@ -50,7 +50,7 @@ class ChildProcess {
 };
 
 // This process's environment without what belongs to its MPI rank or thread settings: OMPI_*,
-// PMIX_*, PMI_*, PRTE_*, OMP_*, MKL_NUM_THREADS, KMP_*.
+// OPAL_*, PMIX_*, PMI_*, PRTE_*, OMP_*, MKL_NUM_THREADS, KMP_*.
 std::vector<std::string> clean_environment();
 // NAME=value, in the place of an entry of that name.
 void set_variable(std::vector<std::string>& environment, const std::string& name,

@@ -10,7 +10,7 @@
 
 namespace marquee::cluster {
 
-// Every place, "WHO.WHERE"; WHO is coordinator, agent, trainer or file (any of them).
+// Every place, "WHO.WHERE"; WHO is a kind of process, or what any of them may do (file, stage).
 const std::vector<std::string_view>& failpoint_names();
 
 // Throws defect for a name that is not in the list, usage for a variable that names no place.

@@ -1,4 +1,4 @@
-// Nearest valid word for a mistyped one, for error messages.
+// Words in messages: the nearest valid one for a mistyped one, and several in a row.
 #pragma once
 
 #include <string>
