@@ -13,7 +13,6 @@
 #include "cluster/log.h"
 #include "cluster/stop_signal.h"
 #include "cluster/text.h"
-#include "experiments/results_folder.h"
 #include "orchestrator/sweep/timing.h"
 #include "orchestrator/sweep/trainer_process.h"
 
