@@ -30,7 +30,7 @@ struct RunPlan {
 
 struct SweepPlan {
   std::string sweep, subset, out;
-  std::vector<RunPlan> runs;  // in the order of the sweep file
+  std::vector<RunPlan> runs;                       // in the order of the sweep file
   std::size_t done = 0, cancelled = 0, to_do = 0;  // all of them
   std::size_t failed = 0, resumable = 0;           // of those to do
   int workers = 1;

@@ -17,13 +17,14 @@
 namespace marquee::cluster {
 namespace {
 
-// The variables are read once in a process: each case runs in a child.
+// The variables are read once in a process: each case runs in a child, before (DeathTest) other tests
+// of this process come past a failpoint.
 void choose(const char* failpoint, const std::string& once = "") {
   setenv("MARQUEE_FAILPOINT", failpoint, 1);
   setenv("MARQUEE_FAILPOINT_ONCE", once.c_str(), 1);
 }
 
-TEST(Failpoint, KillsAtTheChosenPassOfTheChosenPlace) {
+TEST(FailpointDeathTest, KillsAtTheChosenPassOfTheChosenPlace) {
   EXPECT_EXIT(
       {
         choose("file.synced:2");
@@ -37,7 +38,7 @@ TEST(Failpoint, KillsAtTheChosenPassOfTheChosenPlace) {
       testing::KilledBySignal(SIGKILL), "one pass survived");
 }
 
-TEST(Failpoint, KillsTheFirstProcessAlone) {
+TEST(FailpointDeathTest, KillsTheFirstProcessAlone) {
   const TemporaryFolder folder;
   const std::string once = folder.path() / "once";
   const auto pass = [&] {
@@ -50,7 +51,7 @@ TEST(Failpoint, KillsTheFirstProcessAlone) {
   EXPECT_EXIT(pass(), testing::ExitedWithCode(0), "");
 }
 
-TEST(Failpoint, RefusesAPlaceThatDoesNotExist) {
+TEST(FailpointDeathTest, RefusesAPlaceThatDoesNotExist) {
   for (const char* value : {"file.sinked", "file.synced:0", "file.synced:x", "file.synced:"}) {
     EXPECT_EXIT(
         {
@@ -67,7 +68,7 @@ TEST(Failpoint, RefusesAPlaceThatDoesNotExist) {
   }
 }
 
-TEST(Failpoint, ListsThePlacesThatTheSourcesHave) {
+TEST(FailpointDeathTest, ListsThePlacesThatTheSourcesHave) {
   std::set<std::string> in_sources;
   const std::regex call("failpoint\\(\"([^\"]+)\"\\)");
   for (const char* folder : {"cluster", "experiments", "orchestrator", "workers"}) {
