@@ -17,8 +17,8 @@
 namespace marquee::cluster {
 namespace {
 
-// The variables are read once in a process: each case runs in a child, before (DeathTest) other tests
-// of this process come past a failpoint.
+// The variables are read once in a process: each case runs in a child, before (DeathTest) other
+// tests of this process come past a failpoint.
 void choose(const char* failpoint, const std::string& once = "") {
   setenv("MARQUEE_FAILPOINT", failpoint, 1);
   setenv("MARQUEE_FAILPOINT_ONCE", once.c_str(), 1);
