@@ -39,7 +39,7 @@ class AblationTest : public testing::Test {
  protected:
   AblationTest() : ledger_(experiments::Ledger::open(folder_.path(), 1)) {}
 
-  void finish(const RunConfig& run, double fid, double recall = 0.5) {
+  void finish(const RunConfig& run, double fid, double recall = 0.5, char network = 'b') {
     experiments::SweepFile sweep;
     sweep.name = "ablations";
     sweep.sha256 = std::string(64, 'f');
@@ -54,7 +54,7 @@ class AblationTest : public testing::Test {
     record.started = record.ended = "2026-01-01T00:00:00.000Z";
     record.run = experiments::to_json(run);
     experiments::ResultRecord result;
-    const std::string hash(64, 'b');
+    const std::string hash(64, network);
     result.metrics = {{"fid_mini", fid, 0.25, 256, 1000, "mini-v1", hash},
                       {"recall", recall, 0.01, 256, 1000, "mini-v1", hash},
                       {"coverage", 0.25, 0.01, 256, 1000, "mini-v1", hash}};
@@ -178,6 +178,21 @@ TEST_F(AblationTest, WritesTablesChartsAndSamples) {
   EXPECT_NE(page.find("(prompt_length.svg)"), std::string::npos);
   EXPECT_NE(cluster::read_file(folder / "prompt_length.svg", 1 << 20).find("<circle"),
             std::string::npos);
+}
+
+TEST_F(AblationTest, AVariantMeasuredOnAnotherNetworkIsNotCompared) {
+  finish(usual(), 10);
+  finish(changed([](RunConfig& run) { run.prompt_length = 4; }), 11);
+  finish(changed([](RunConfig& run) { run.prompt_length = 64; }), 1, 0.5, 'c');
+  const Comparison all = comparison();
+  const Ablations found = find_ablations(all);
+  ASSERT_EQ(found.factors.size(), 1U);
+  const Table table = factor_table(found.factors[0], {"eurosat", "5"});
+  std::map<std::string, std::vector<std::string>> rows;
+  for (const std::vector<std::string>& row : table.rows) rows[row.front()] = row;
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_FALSE(rows.at("prompt_length=4").at(3).empty());
+  EXPECT_EQ(rows.at("prompt_length=64 (measured otherwise, not compared)").at(3), "");
 }
 
 TEST_F(AblationTest, OfOneVariantIsRefused) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -35,7 +36,8 @@ inline experiments::MetricValue metric_of(const std::string& name, double value,
 }
 
 inline void finish_run(experiments::Ledger& ledger, const experiments::RunConfig& run,
-                       const std::vector<experiments::MetricValue>& metrics) {
+                       const std::vector<experiments::MetricValue>& metrics,
+                       experiments::ResultRecord result = {}) {
   ledger.register_run(run);
   experiments::AttemptRecord record;
   record.run_id = id_of(run);
@@ -45,8 +47,8 @@ inline void finish_run(experiments::Ledger& ledger, const experiments::RunConfig
   record.status = "done";
   record.started = record.ended = "2026-01-01T00:00:00.000Z";
   record.run = experiments::to_json(run);
-  record.result = experiments::ResultRecord{};
-  record.result->metrics = metrics;
+  result.metrics = metrics;
+  record.result = std::move(result);
   ledger.finish_attempt(record);
 }
 

@@ -1,4 +1,8 @@
 // What pages are made of: escaping, privacy, pictures, the list of runs, costs.
+#include <map>
+#include <set>
+#include <span>
+
 #include <gtest/gtest.h>
 
 #include "analysis/report/cost_table.h"
@@ -11,6 +15,7 @@
 #include "cluster/base64.h"
 #include "cluster/durable_file.h"
 #include "cluster/error.h"
+#include "datasets/image_size.h"
 #include "tests/report/finished_runs.h"
 
 namespace marquee::analysis {
@@ -76,10 +81,15 @@ TEST(Pictures, AreTakenWholeUntilThePageIsFull) {
   cluster::write_file_durably(folder.path() / "a.png", png);
   cluster::write_file_durably(folder.path() / "b.png", "GIF89a, says its content");
   cluster::write_file_durably(folder.path() / "c.png", png_header(100000, 20));
+  // The head of a JPEG of 40 by 20.
+  const std::string jpeg("\xff\xd8\xff\xc0\0\x0b\x08\0\x14\0\x28\1", 12);
+  ASSERT_TRUE(datasets::declared_image_size(std::as_bytes(std::span(jpeg))));
+  cluster::write_file_durably(folder.path() / "d.png", jpeg);
   PictureBook book(png.size());
   EXPECT_FALSE(book.embed(folder.path() / "missing.png"));
   EXPECT_FALSE(book.embed(folder.path() / "b.png"));
   EXPECT_FALSE(book.embed(folder.path() / "c.png"));
+  EXPECT_FALSE(book.embed(folder.path() / "d.png")) << "no PNG, whatever its name";
   const auto picture = book.embed(folder.path() / "a.png");
   ASSERT_TRUE(picture);
   EXPECT_EQ(picture->width, 40);
@@ -143,6 +153,32 @@ TEST_F(Page, TellsOfEachRunWhatIsItsOwnAndOfAllWhatIsTheSame) {
   EXPECT_TRUE(steps) << "the same for all";
   for (const auto& row : rows) EXPECT_TRUE(row.at("config").contains("task"));
   EXPECT_EQ(facts.runs.dump().find("\"here\""), std::string::npos) << "the host";
+}
+
+using FactsOfRuns = FinishedRuns;
+
+TEST_F(FactsOfRuns, ThatDifferStandWithEachAndTheOthersOnceForAll) {
+  for (const std::uint64_t seed : {2, 3}) {
+    experiments::ResultRecord result;
+    result.fingerprint = {{"device", "cpu"}, {"threads", seed}};
+    result.provenance = {{"resize_rule", "antialiased"}};
+    finish_run(ledger_, run_of("eurosat", "prompt", seed), {metric_of("fid_mini", 5)}, result);
+  }
+  ledger_.publish();
+  SQLite::Database database = open_published(file());
+  const RunFacts facts = run_facts(database, load_comparison(file()), PrivateText({"here"}, false));
+  EXPECT_EQ(facts.runs.at("keys"), json::array({"fingerprint: threads"}));
+  ASSERT_EQ(facts.runs.at("runs").size(), 2U);
+  for (const json& run : facts.runs.at("runs")) {
+    ASSERT_EQ(run.size(), 3 + facts.runs.at("columns").size() + 1);
+    EXPECT_EQ(facts.runs.at("values").at(0).at(run.back().get<std::size_t>()), run.at(1))
+        << "as many threads as its seed says";
+  }
+  std::map<std::string, std::string> common;
+  for (const std::vector<std::string>& row : facts.common.rows) common[row.at(0)] = row.at(1);
+  EXPECT_EQ(common.at("provenance: resize_rule"), "antialiased");
+  EXPECT_EQ(common.at("fingerprint: device"), "cpu");
+  EXPECT_FALSE(common.contains("fingerprint: threads"));
 }
 
 TEST_F(Page, CountsTheCostOfEveryAttempt) {
