@@ -39,7 +39,7 @@ SCRIPTS = {
     "scripts/soak": "a night",
     "scripts/fuzz": "fuzz.* run it",
     "scripts/check_format": "CI runs it before the tests",
-    "scripts/lint": "CI runs it before the tests",
+    "scripts/lint": "CI runs it beside the tests",
     "scripts/fetch_libtorch": "downloads",
     "scripts/convert_weights": "needs PyTorch; convert_weights_test runs it where there is one",
     "scripts/compare_metrics": "downloads the field's tools",
