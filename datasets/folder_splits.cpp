@@ -105,8 +105,8 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   const bool given = tops.contains("train");
   if (given && !tops.contains("test"))
     cluster::throw_environment(root + ": has a folder train but none named test");
-  const std::set<std::string> left{"test", "val", "validation"};
-  if (!given && std::includes(left.begin(), left.end(), tops.begin(), tops.end()))
+  const std::set<std::string> beside_train{"test", "val", "validation"};
+  if (!given && std::includes(beside_train.begin(), beside_train.end(), tops.begin(), tops.end()))
     cluster::throw_environment(root + ": has a folder " + *tops.begin() +
                                " but none named train; a split of yours has both train and test");
   // Where the user split, what counts lies below the folder of the split.
@@ -114,7 +114,7 @@ FolderSplits split_folder(const std::vector<std::string>& paths, const std::stri
   if (given) {
     for (const std::string& path : images) {
       const auto [top, rest] = first_part(path);
-      if (top == "train" || top == "test" || top == "val" || top == "validation")
+      if (top == "train" || beside_train.contains(top))
         parts[top == "validation" ? "val" : top].push_back(rest);
     }
   } else {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <initializer_list>
+
+#include "cluster/hash_words.h"
 
 namespace marquee::experiments {
 namespace {
@@ -24,20 +25,10 @@ std::string key_of(std::size_t level, const RunConfig& run) {
   return level == 2 ? key : key + " " + run.task;
 }
 
-std::uint64_t mixed(std::initializer_list<std::uint64_t> words) {
-  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ULL;
-  constexpr unsigned kShift = 29;
-  std::uint64_t hash = 0;
-  for (const std::uint64_t word : words) {
-    hash = (hash ^ word) * kOdd;
-    hash ^= hash >> kShift;
-  }
-  return hash;
-}
-
 std::uint64_t place_of(std::uint64_t alike, const std::string& machine,
                        RunTimeModel::Source source) {
-  return mixed({alike, std::hash<std::string>()(machine), static_cast<std::uint64_t>(source)});
+  return cluster::hash_words(
+      {alike, std::hash<std::string>()(machine), static_cast<std::uint64_t>(source)});
 }
 
 // An oracle row decodes nothing: its images count once.
@@ -55,7 +46,7 @@ Workload workload_of(const RunConfig& run) {
   Workload work;
   work.alike[0] = hash_but_for_seed(run);
   for (std::size_t level = 1; level < Workload::kLevels; ++level) {
-    work.alike[level] = mixed({level, std::hash<std::string>()(key_of(level, run))});
+    work.alike[level] = cluster::hash_words({level, std::hash<std::string>()(key_of(level, run))});
   }
   work.steps = trains(run) ? run.steps : 0;
   work.checkpoint_interval = run.checkpoint_interval;
