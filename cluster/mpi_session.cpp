@@ -24,6 +24,7 @@ constexpr int kTag = 1;
 // A message that is on its way: how often it is looked for, and for how long.
 constexpr double kOnItsWayNapSeconds = 0.001, kOnItsWaySeconds = 0.05;
 constexpr double kSwapNapSeconds = 20e-6;  // MPI moves a swap along when it is asked about it
+constexpr unsigned kAbortSeconds = 10;
 constexpr std::size_t kMostSwapBytes = std::size_t{1} << 30;
 
 void check(int code, const char* what) {
@@ -166,6 +167,10 @@ void MpiSession::finalize() {
 }
 
 void MpiSession::abort(int code) {
+  // MPI_Abort asks the launcher and waits for its answer, for ever where the launcher dies at that
+  // moment or does not answer.
+  die_with_parent(state_->launcher);
+  ::alarm(kAbortSeconds);
   MPI_Abort(MPI_COMM_WORLD, code);
   std::_Exit(code);
 }

@@ -48,7 +48,8 @@ class MpiSession : public Transport {
   // Collective: waits for own messages to leave, then MPI_Finalize. A rank whose launcher dies
   // meanwhile is killed.
   void finalize();
-  // Ends every rank; mpirun's exit code is `code`.
+  // Ends every rank; mpirun's exit code is `code`. Ends this rank alone within seconds where the
+  // launcher is gone or does not answer.
   [[noreturn]] void abort(int code);
 
  private:
