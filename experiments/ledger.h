@@ -145,6 +145,9 @@ class Ledger {
   bool is_superseded(const AttemptRecord& record) const;
   void note_refusal(const AttemptRecord& record);
   void note_mismatch(const std::string& run_id, int attempt);
+  void enter_end(const AttemptRecord& record);
+  void enter_facts(const std::string& run_id, int attempt);
+  void enter_metrics(const AttemptRecord& record);
   void refresh_all();
   std::unique_ptr<State> state_;
 };

@@ -78,78 +78,92 @@ bool Ledger::finish_attempt(const AttemptRecord& record) {
       if (record.status == "done" && is_superseded(record)) note_refusal(record);
       return false;
     }
-    const bool failed = !record.cause.kind.empty();
-    const ResultRecord result = record.result.value_or(ResultRecord{});
     const bool done = record.result.has_value();
-    const Use insert = state_->prepared(
-        "INSERT INTO attempts (run_id, attempt, epoch, status, started, "
-        "ended, host, cause_kind, cause_message, exit_code, signal, log_tail,"
-        " trainable_parameters, seconds, result_sha256, prompt_sha256, "
-        "tokens_sha256, class_prior, fingerprint, provenance, rerun_of)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, (SELECT max(e.attempt) FROM attempts e"
-        "  WHERE e.run_id = ?1 AND e.attempt < ?2 AND e.status = 'done')) ON CONFLICT "
-        "(run_id, attempt) DO UPDATE SET"
-        " status = excluded.status, started = coalesce(nullif(excluded.started, ''), started),"
-        " ended = excluded.ended, host = coalesce(nullif(excluded.host, ''), host),"
-        " cause_kind = excluded.cause_kind, cause_message = "
-        "excluded.cause_message, exit_code = excluded.exit_code,"
-        " signal = excluded.signal, log_tail = excluded.log_tail, "
-        "trainable_parameters = excluded.trainable_parameters,"
-        " seconds = excluded.seconds, result_sha256 = excluded.result_sha256, "
-        "prompt_sha256 = excluded.prompt_sha256,"
-        " tokens_sha256 = excluded.tokens_sha256, class_prior = "
-        "excluded.class_prior, fingerprint = excluded.fingerprint,"
-        " provenance = excluded.provenance");
-    int at = 0;
-    insert.bind(++at, record.run_id);
-    insert.bind(++at, record.attempt);
-    insert.bind(++at, static_cast<std::int64_t>(record.epoch));
-    insert.bind(++at, record.status);
-    insert.bind(++at, record.started);
-    insert.bind(++at, record.ended);
-    insert.bind(++at, record.host);
-    insert.bind_if(failed, ++at, record.cause.kind);
-    insert.bind_if(failed, ++at, record.cause.message);
-    insert.bind_if(failed && record.cause.exit_code >= 0, ++at, record.cause.exit_code);
-    insert.bind_if(failed && record.cause.signal > 0, ++at, record.cause.signal);
-    insert.bind_if(failed, ++at, record.cause.log_tail);
-    insert.bind_if(done, ++at, result.trainable_parameters);
-    insert.bind_if(done, ++at, result.seconds);
-    insert.bind_if(done, ++at, result.result_sha256);
-    insert.bind_if(done && !result.prompt_sha256.empty(), ++at, result.prompt_sha256);
-    insert.bind_if(done && !result.tokens_sha256.empty(), ++at, result.tokens_sha256);
-    insert.bind_if(done, ++at, text_of(result.class_prior));
-    insert.bind_if(done, ++at, text_of(result.fingerprint));
-    insert.bind_if(done, ++at, text_of(result.provenance));
-    insert.exec();
+    enter_end(record);
     if (done) {
-      static const std::string of_one =
-          std::string(kFactsOfAttempts) + " AND run_id = ? AND attempt = ?";
-      const Use facts = state_->prepared(of_one.c_str());
-      facts.bind(1, record.run_id);
-      facts.bind(2, record.attempt);
-      facts.exec();
-    }
-    for (const MetricValue& metric : result.metrics) {
-      const Use row = state_->prepared(
-          "INSERT INTO attempt_metrics (run_id, attempt, metric, value, standard_error,"
-          " n_generated, n_reference, protocol, network_hash) VALUES (?,?,?,?,?,?,?,?,?)"
-          " ON CONFLICT (run_id, attempt, metric, protocol) DO NOTHING");
-      row.bind(1, record.run_id);
-      row.bind(2, record.attempt);
-      row.bind(3, metric.metric);
-      row.bind(4, metric.value);
-      row.bind_if(metric.standard_error.has_value(), 5, metric.standard_error.value_or(0));
-      row.bind(6, metric.n_generated);
-      row.bind(7, metric.n_reference);
-      row.bind(8, metric.protocol);
-      row.bind(9, metric.network_hash);
-      row.exec();
+      enter_facts(record.run_id, record.attempt);
+      enter_metrics(record);
     }
     state_->refresh_status(record.run_id);
     if (done) note_mismatch(record.run_id, record.attempt);
     return true;
   });
+}
+
+void Ledger::enter_end(const AttemptRecord& record) {
+  const bool failed = !record.cause.kind.empty();
+  const ResultRecord result = record.result.value_or(ResultRecord{});
+  const bool done = record.result.has_value();
+  const Use insert = state_->prepared(
+      "INSERT INTO attempts (run_id, attempt, epoch, status, started, "
+      "ended, host, cause_kind, cause_message, exit_code, signal, log_tail,"
+      " trainable_parameters, seconds, result_sha256, prompt_sha256, "
+      "tokens_sha256, class_prior, fingerprint, provenance, rerun_of)"
+      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, (SELECT max(e.attempt) FROM attempts e"
+      "  WHERE e.run_id = ?1 AND e.attempt < ?2 AND e.status = 'done')) ON CONFLICT "
+      "(run_id, attempt) DO UPDATE SET"
+      " status = excluded.status, started = coalesce(nullif(excluded.started, ''), started),"
+      " ended = excluded.ended, host = coalesce(nullif(excluded.host, ''), host),"
+      " cause_kind = excluded.cause_kind, cause_message = "
+      "excluded.cause_message, exit_code = excluded.exit_code,"
+      " signal = excluded.signal, log_tail = excluded.log_tail, "
+      "trainable_parameters = excluded.trainable_parameters,"
+      " seconds = excluded.seconds, result_sha256 = excluded.result_sha256, "
+      "prompt_sha256 = excluded.prompt_sha256,"
+      " tokens_sha256 = excluded.tokens_sha256, class_prior = "
+      "excluded.class_prior, fingerprint = excluded.fingerprint,"
+      " provenance = excluded.provenance");
+  int at = 0;
+  insert.bind(++at, record.run_id);
+  insert.bind(++at, record.attempt);
+  insert.bind(++at, static_cast<std::int64_t>(record.epoch));
+  insert.bind(++at, record.status);
+  insert.bind(++at, record.started);
+  insert.bind(++at, record.ended);
+  insert.bind(++at, record.host);
+  insert.bind_if(failed, ++at, record.cause.kind);
+  insert.bind_if(failed, ++at, record.cause.message);
+  insert.bind_if(failed && record.cause.exit_code >= 0, ++at, record.cause.exit_code);
+  insert.bind_if(failed && record.cause.signal > 0, ++at, record.cause.signal);
+  insert.bind_if(failed, ++at, record.cause.log_tail);
+  insert.bind_if(done, ++at, result.trainable_parameters);
+  insert.bind_if(done, ++at, result.seconds);
+  insert.bind_if(done, ++at, result.result_sha256);
+  insert.bind_if(done && !result.prompt_sha256.empty(), ++at, result.prompt_sha256);
+  insert.bind_if(done && !result.tokens_sha256.empty(), ++at, result.tokens_sha256);
+  insert.bind_if(done, ++at, text_of(result.class_prior));
+  insert.bind_if(done, ++at, text_of(result.fingerprint));
+  insert.bind_if(done, ++at, text_of(result.provenance));
+  insert.exec();
+}
+
+// What fingerprint and provenance say, in columns.
+void Ledger::enter_facts(const std::string& run_id, int attempt) {
+  static const std::string of_one =
+      std::string(kFactsOfAttempts) + " AND run_id = ? AND attempt = ?";
+  const Use facts = state_->prepared(of_one.c_str());
+  facts.bind(1, run_id);
+  facts.bind(2, attempt);
+  facts.exec();
+}
+
+void Ledger::enter_metrics(const AttemptRecord& record) {
+  for (const MetricValue& metric : record.result->metrics) {
+    const Use row = state_->prepared(
+        "INSERT INTO attempt_metrics (run_id, attempt, metric, value, standard_error,"
+        " n_generated, n_reference, protocol, network_hash) VALUES (?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (run_id, attempt, metric, protocol) DO NOTHING");
+    row.bind(1, record.run_id);
+    row.bind(2, record.attempt);
+    row.bind(3, metric.metric);
+    row.bind(4, metric.value);
+    row.bind_if(metric.standard_error.has_value(), 5, metric.standard_error.value_or(0));
+    row.bind(6, metric.n_generated);
+    row.bind(7, metric.n_reference);
+    row.bind(8, metric.protocol);
+    row.bind(9, metric.network_hash);
+    row.exec();
+  }
 }
 
 // The nearest finished attempt on either side: all before have been compared with each other.

@@ -117,6 +117,25 @@ TEST_F(Executor, GoesOnAfterAnInterruptionWithTheSameBits) {
   }
 }
 
+TEST_F(Executor, SaysHowFarItCameWhereverItIsInterrupted) {
+  for (const auto& [phase, step] : {std::pair{"load", 0},
+                                    {"cache", 0},
+                                    {"tune", 1},
+                                    {"sample", 8},
+                                    {"score", 8},
+                                    {"save", 8}}) {
+    const RunRequest wanted = request("prompt", phase);
+    Listener stops(phase, step == 1 ? 1 : 0);
+    const RunOutcome stopped = execute(wanted, stops);
+    EXPECT_FALSE(stopped.result) << phase;
+    EXPECT_EQ(stopped.step, step) << phase;
+    EXPECT_EQ(stops.phases.back(), phase);
+    EXPECT_EQ(experiments::read_attempt(folder_of(wanted)).cause.message,
+              "on request, after tuning step " + std::to_string(step));
+    EXPECT_FALSE(std::filesystem::exists(folder_of(wanted) / "result.h5")) << phase;
+  }
+}
+
 TEST_F(Executor, WithEarlyStoppingGeneratesFromTheBestLook) {
   RunRequest wanted = request("finetune", "a");
   wanted.run.early_stopping = 1;

@@ -1,4 +1,5 @@
 // marquee evaluate: the metrics of any two sets of images, by a named protocol.
+#include <algorithm>
 #include <iostream>
 #include <optional>
 
@@ -215,9 +216,7 @@ void hand_in(const fs::path& results, const po::variables_map& values, const Pro
             << entry.evaluation << " of " << results.string() << "\n";
 }
 
-}  // namespace
-
-int evaluate_command(const cluster::Arguments& arguments) {
+cluster::CommandLine evaluate_line() {
   cluster::CommandLine line;
   line.usage = "marquee evaluate --generated X --reference Y [options] | --list";
   line.text =
@@ -275,12 +274,10 @@ int evaluate_command(const cluster::Arguments& arguments) {
       ("threads", po::value<int>()->default_value(0), "default: all cores")      //
       ("list", "the protocols")                                                  //
       ("quiet", "no progress");
-  const po::variables_map values = parse(line, arguments);
-  if (answered(line, values)) return 0;
-  if (values.count("list") != 0) {
-    print_protocols();
-    return 0;
-  }
+  return line;
+}
+
+void check_options(const po::variables_map& values) {
   const auto text = [&](const char* option) { return values[option].as<std::string>(); };
   for (const char* side : {"generated", "reference"})
     if (text(side).empty()) cluster::throw_usage(std::string("--") + side + " is missing");
@@ -290,27 +287,55 @@ int evaluate_command(const cluster::Arguments& arguments) {
   if (!text("out").empty() && text("name").empty() && !is_run(text("generated")))
     cluster::throw_usage("--out needs --name, the generator's (a run knows its own)");
   if (!text("task").empty()) datasets::find_task(text("task"));
+}
+
+// Those of the protocol, as far as they can be computed from statistics where there are no images.
+std::vector<std::string> metrics_of(const Protocol& protocol, bool from_statistics) {
+  std::vector<std::string> metrics = protocol.metrics;
+  if (from_statistics)
+    std::erase_if(metrics,
+                  [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
+  return metrics;
+}
+
+// The outputs of the main network that are asked for.
+std::vector<std::string> main_outputs(const Protocol& protocol,
+                                      const std::vector<std::string>& metrics,
+                                      bool keep_statistics) {
+  std::vector<std::string> outputs = outputs_needed(protocol, metrics);
+  std::erase(outputs, protocol.manifold_network);
+  const std::string distances = main_output(protocol);
+  if (keep_statistics && std::find(outputs.begin(), outputs.end(), distances) == outputs.end())
+    outputs.push_back(distances);
+  return outputs;
+}
+
+}  // namespace
+
+int evaluate_command(const cluster::Arguments& arguments) {
+  cluster::CommandLine line = evaluate_line();
+  const po::variables_map values = parse(line, arguments);
+  if (answered(line, values)) return 0;
+  if (values.count("list") != 0) {
+    print_protocols();
+    return 0;
+  }
+  check_options(values);
+  const auto text = [&](const char* option) { return values[option].as<std::string>(); };
   if (values["threads"].as<int>() > 0) at::set_num_threads(values["threads"].as<int>());
   Protocol protocol = protocol_of(values);
   const fs::path assets = experiments::find_assets_dir(text("assets"));
   Networks networks{chosen_network(protocol, values, assets), nullptr};
   const bool statistics[] = {is_statistics(text("generated")), is_statistics(text("reference"))};
+  if (statistics[1] && !text("save-stats").empty())
+    cluster::throw_usage("--save-stats: the reference is statistics already");
   std::vector<std::string> metrics = cluster::names_in_list(text("metrics"));
   const bool asked = !metrics.empty();
-  if (!asked) {
-    metrics = protocol.metrics;
-    if (statistics[0] || statistics[1])
-      std::erase_if(metrics,
-                    [](const std::string& name) { return name != "fid" && name != "fid_mini"; });
-  }
-  outputs_needed(protocol, metrics);
+  if (!asked) metrics = metrics_of(protocol, statistics[0] || statistics[1]);
+  outputs_needed(protocol, metrics);  // throws for an unknown name
   networks.manifold = manifold_network_of(protocol, asked, assets, metrics);
-  std::vector<std::string> outputs = outputs_needed(protocol, metrics);
-  std::erase(outputs, protocol.manifold_network);
-  const std::string distances = main_output(protocol);
-  if (!text("save-stats").empty() &&
-      std::find(outputs.begin(), outputs.end(), distances) == outputs.end())
-    outputs.push_back(distances);
+  const std::vector<std::string> outputs =
+      main_outputs(protocol, metrics, !text("save-stats").empty());
   SourceOptions source;
   source.recursive = values.count("recursive") != 0;
   source.data = text("data");
@@ -342,10 +367,8 @@ int evaluate_command(const cluster::Arguments& arguments) {
   const MeasuredSet generated = measured("generated", statistics[0]),
                     reference = measured("reference", statistics[1]);
   shown.end();
-  if (!text("save-stats").empty()) {
-    if (statistics[1]) cluster::throw_usage("--save-stats: the reference is statistics already");
+  if (!text("save-stats").empty())
     write_statistics(text("save-stats"), reference, protocol, *networks.main);
-  }
   const std::vector<MetricValue> numbers =
       score(protocol, metrics, generated, reference, networks.main->hash(),
             {values["seed"].as<std::uint64_t>(), values["resamples"].as<int>(),

@@ -1,4 +1,4 @@
-// One attempt at one run, from tokens to the sealed folder.
+// Runs one after another, each from what was asked for to the sealed folder of its attempt.
 #pragma once
 
 #include <filesystem>
@@ -6,43 +6,14 @@
 #include <optional>
 #include <string>
 
-#include "cluster/error.h"
-#include "cluster/lease.h"
 #include "experiments/input_stage.h"
-#include "experiments/result_record.h"
-#include "experiments/run_config.h"
 #include "workers/base_model.h"
 #include "workers/features/feature_network.h"
 #include "workers/runs/pace.h"
+#include "workers/runs/run_request.h"
 #include "workers/tuning/communicator.h"
 
 namespace marquee::workers {
-
-struct RunRequest {
-  experiments::RunConfig run;
-  int attempt = 1;
-  std::uint64_t epoch = 0;
-  std::filesystem::path results, data, assets;
-  cluster::StagePlace stage{};       // where what is read is copied first; empty: nowhere
-  std::filesystem::path networks{};  // where feature networks are; filled in by the executor
-  std::uint64_t claim = 0;           // epoch of the run's claim; 0: none (experiments/claim.h)
-  int rerun_of = 0;                  // AttemptRecord::rerun_of
-  std::optional<cluster::LeaseFence> fence{};  // the attempt is not sealed when it no longer holds
-};
-
-// The GPU's memory does not suffice for the run; attempt.json's cause is of the kind
-// "out_of_memory".
-struct OutOfMemory : cluster::Error {
-  static constexpr const char* kKind = "out_of_memory";
-  explicit OutOfMemory(const std::string& message)
-      : cluster::Error(cluster::ErrorKind::environment, message) {}
-};
-
-struct RunOutcome {
-  std::optional<experiments::ResultRecord> result;  // absent: interrupted
-  std::int64_t step = 0;                            // tuning steps taken
-  bool served = false;  // as another rank than 0: its part is done, and rank 0 has the result
-};
 
 // Keeps the last base and feature network in memory from run to run. Not thread safe.
 class RunExecutor {
@@ -61,7 +32,7 @@ class RunExecutor {
   const BaseModel& base_for(const RunRequest& request);
   const FeatureNetwork& network_for(const RunRequest& request, const BaseModel& base);
   RunOutcome attempt(const RunRequest& request, const std::filesystem::path& folder,
-                     const std::string& started, Communicator& gang, ProgressSink& sink);
+                     Communicator& gang, ProgressSink& sink);
 
   int threads_;
   torch::Device device_;
