@@ -94,7 +94,8 @@ class Inbox(FaultTest):
             with self.subTest(name):
                 out, once = self.folder / f"live-{name}", self.folder / f"live-{name}.once"
                 chosen = {} if name is None else {"MARQUEE_FAILPOINT": name, "MARQUEE_FAILPOINT_ONCE": once}
-                self.write_sweep(seconds=3)  # no trainer finishes before it is told, or killed
+                # No trainer finishes before it is told, or killed: mpirun takes two seconds over that.
+                self.write_sweep(seconds=4 if name is None else 30)
                 process = self.start_sweep("--simulate", out=out, environment=self.environment(**chosen))
                 self.wait_for(lambda: list(out.glob("runs/*/attempt-*/attempt.json")), "the first attempts")
                 self.hand_in(out)
