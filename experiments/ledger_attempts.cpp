@@ -155,11 +155,7 @@ void Ledger::enter_metrics(const AttemptRecord& record) {
         " ON CONFLICT (run_id, attempt, metric, protocol) DO NOTHING");
     row.bind(1, record.run_id);
     row.bind(2, record.attempt);
-    row.bind(3, metric.metric);
-    row.bind(4, metric.value);
-    row.bind_if(metric.standard_error.has_value(), 5, metric.standard_error.value_or(0));
-    row.bind(6, metric.n_generated);
-    row.bind(7, metric.n_reference);
+    bind_metric(row, 3, metric);
     row.bind(8, metric.protocol);
     row.bind(9, metric.network_hash);
     row.exec();

@@ -105,11 +105,7 @@ void Ledger::enter_evaluation(const EvaluationRecord& evaluation) {
           "INSERT INTO evaluation_metrics (evaluation, metric, value, standard_error, n_generated,"
           " n_reference, network_hash) VALUES (?,?,?,?,?,?,?)");
       row.bind(1, id);
-      row.bind(2, metric.metric);
-      row.bind(3, metric.value);
-      row.bind_if(metric.standard_error.has_value(), 4, metric.standard_error.value_or(0));
-      row.bind(5, metric.n_generated);
-      row.bind(6, metric.n_reference);
+      bind_metric(row, 2, metric);
       row.bind(7, metric.network_hash);
       row.changes();
     }

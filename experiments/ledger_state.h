@@ -42,6 +42,15 @@ class Use {
   SQLite::Statement& statement_;
 };
 
+// From `place` on: metric, value, standard_error, n_generated, n_reference.
+inline void bind_metric(const Use& row, int place, const MetricValue& metric) {
+  row.bind(place, metric.metric);
+  row.bind(place + 1, metric.value);
+  row.bind_if(metric.standard_error.has_value(), place + 2, metric.standard_error.value_or(0));
+  row.bind(place + 3, metric.n_generated);
+  row.bind(place + 4, metric.n_reference);
+}
+
 struct Ledger::State {
   std::filesystem::path results;
   std::uint64_t epoch;
